@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes a template's Parameters out of the manifest and the schema, so that each fact stands once."""
+
+from typing import Any
+
+from mlops.templates.folder import BlueprintError
+from mlops.templates.schema import Schema
+
+PARAMETER_BYTES = 4096  # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+ALLOWED_VALUES = 200    # same page
+
+SETTINGS = {
+    "assets_bucket": "The bucket of data, models and template bundles",
+    "blueprint_bucket": "The distribution bucket of this region",
+    "blueprint_prefix": "Where the functions lie in the distribution bucket",
+    "permissions_boundary_arn": "The limit of every role a blueprint makes",
+    "notifications_topic_arn": "The topic that people are told by",
+}
+LOOKUPS = {
+    "training_image": "The container image that trains",
+    "inference_image": "The container image that serves; empty when the model package says it",
+    "job_name": "The job's name",
+    "volume_kms_key": "The key of the instances' volumes; empty where they encrypt their own local storage",
+}
+SOURCES = ("from", "setting", "constant", "lookup")
+
+
+def declare(blueprint: str, sources: dict[str, dict[str, Any]], properties: dict[str, Schema]) -> dict[str, Any]:
+    """The Parameters section of a blueprint's template: one entry a manifest parameter."""
+    return {name: _declaration(f"{blueprint}: {name}", source, properties) for name, source in sources.items()}
+
+
+def _declaration(where: str, source: dict[str, Any], properties: dict[str, Schema]) -> dict[str, Any]:
+    kinds = [kind for kind in SOURCES if kind in source]
+    if len(kinds) != 1:
+        raise BlueprintError(f"{where} needs exactly one of {', '.join(SOURCES)}")
+    kind = kinds[0]
+    if kind == "from":
+        field = source["from"].removeprefix("/")
+        if field not in properties:
+            raise BlueprintError(f"{where} comes from /{field}, which the schema does not describe")
+        return _from_field(properties[field])
+    if kind == "constant":
+        return {"Type": "String", "Default": str(source["constant"]), "Description": source.get("description", "A constant")}
+    known = SETTINGS if kind == "setting" else LOOKUPS
+    if source[kind] not in known:
+        raise BlueprintError(f"{where}: no {kind} {source[kind]!r}; there are {', '.join(sorted(known))}")
+    return {"Type": "String", "Description": known[source[kind]]}
+
+
+def _from_field(field: Schema) -> dict[str, Any]:
+    declaration: dict[str, Any] = {"Type": "Number" if field["type"] == "integer" else "String"}
+    match field["type"]:
+        case "integer":
+            declaration |= {cfn: field[key] for cfn, key in (("MinValue", "minimum"), ("MaxValue", "maximum")) if key in field}
+        case "boolean":
+            declaration["AllowedValues"] = ["True", "False"]
+        case "string":
+            if len(field.get("enum", [])) in range(1, ALLOWED_VALUES + 1):
+                declaration["AllowedValues"] = field["enum"]
+            elif "pattern" in field:
+                optional = "|^$" if "default" in field or not field.get("minLength", 1) else ""
+                declaration["AllowedPattern"] = f"{field['pattern']}{optional}"
+        case "object" | "array":
+            declaration["MaxLength"] = PARAMETER_BYTES
+    if "default" in field:
+        declaration["Default"] = parameter_text(field["default"])
+    elif field["type"] == "string" and "AllowedValues" not in declaration:
+        # Absent in the other variants of the blueprint: empty then.
+        declaration["Default"] = ""
+        if "AllowedPattern" in declaration and not declaration["AllowedPattern"].endswith("|^$"):
+            declaration["AllowedPattern"] += "|^$"
+    declaration["Description"] = field["description"]
+    return declaration
+
+
+def parameter_text(value: Any) -> str:
+    """A default as CloudFormation writes it. chalicelib.plan has the same rule for requests; a test holds them together."""
+    if isinstance(value, bool):
+        return "True" if value else "False"
+    if value in ([], {}):
+        return ""
+    return str(value)
