@@ -90,7 +90,10 @@ def _blueprint(folder: Folder, parts: Parts) -> tuple[dict[str, Any], dict[str, 
 def _template(folder: Folder, parts: Parts) -> cfn_yaml.Template:
     own = dict(folder.template)
     merged: cfn_yaml.Template = {"AWSTemplateFormatVersion": "2010-09-09", "Description": folder.manifest["summary"]}
-    declared = parameters.declare(folder.name, folder.manifest["parameters"], schema.properties_of(folder, parts))
+    required = set.intersection(*(set(one.get("required", [])) for one in folder.manifest["pipeline_types"].values()))
+    declared = parameters.declare(
+        folder.name, folder.manifest["parameters"], schema.properties_of(folder, parts), required
+    )
     complete = own.pop("Parameters", None)
     if complete is not None and set(complete) != set(declared):
         raise BlueprintError(

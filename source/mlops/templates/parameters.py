@@ -25,12 +25,21 @@ LOOKUPS = {
 SOURCES = ("from", "setting", "constant", "lookup")
 
 
-def declare(blueprint: str, sources: dict[str, dict[str, Any]], properties: dict[str, Schema]) -> dict[str, Any]:
-    """The Parameters section of a blueprint's template: one entry a manifest parameter."""
-    return {name: _declaration(f"{blueprint}: {name}", source, properties) for name, source in sources.items()}
+def declare(
+    blueprint: str, sources: dict[str, dict[str, Any]], properties: dict[str, Schema], required: set[str]
+) -> dict[str, Any]:
+    """The Parameters section of a blueprint's template: one entry a manifest parameter.
+
+    `required` are the fields that every type of the blueprint requires; the others may be empty.
+    """
+    return {
+        name: _declaration(f"{blueprint}: {name}", source, properties, required) for name, source in sources.items()
+    }
 
 
-def _declaration(where: str, source: dict[str, Any], properties: dict[str, Schema]) -> dict[str, Any]:
+def _declaration(
+    where: str, source: dict[str, Any], properties: dict[str, Schema], required: set[str]
+) -> dict[str, Any]:
     kinds = [kind for kind in SOURCES if kind in source]
     if len(kinds) != 1:
         raise BlueprintError(f"{where} needs exactly one of {', '.join(SOURCES)}")
@@ -39,7 +48,7 @@ def _declaration(where: str, source: dict[str, Any], properties: dict[str, Schem
         field = source["from"].removeprefix("/")
         if field not in properties:
             raise BlueprintError(f"{where} comes from /{field}, which the schema does not describe")
-        return _from_field(properties[field])
+        return _from_field(properties[field], field in required)
     if kind == "constant":
         return {"Type": "String", "Default": str(source["constant"]), "Description": source.get("description", "A constant")}
     known = SETTINGS if kind == "setting" else LOOKUPS
@@ -48,30 +57,23 @@ def _declaration(where: str, source: dict[str, Any], properties: dict[str, Schem
     return {"Type": "String", "Description": known[source[kind]]}
 
 
-def _from_field(field: Schema) -> dict[str, Any]:
+def _from_field(field: Schema, required: bool) -> dict[str, Any]:
     declaration: dict[str, Any] = {"Type": "Number" if field["type"] == "integer" else "String"}
     match field["type"]:
         case "integer":
-            declaration |= {cfn: field[key] for cfn, key in (("MinValue", "minimum"), ("MaxValue", "maximum")) if key in field}
+            bounds = (("MinValue", "minimum"), ("MaxValue", "maximum"))
+            declaration |= {name: field[key] for name, key in bounds if key in field}
         case "boolean":
             declaration["AllowedValues"] = ["True", "False"]
-        case "string":
-            if len(field.get("enum", [])) in range(1, ALLOWED_VALUES + 1):
-                declaration["AllowedValues"] = field["enum"]
-            elif "pattern" in field:
-                optional = "|^$" if "default" in field or not field.get("minLength", 1) else ""
-                declaration["AllowedPattern"] = f"{field['pattern']}{optional}"
+        case "string" if len(field.get("enum", [])) in range(1, ALLOWED_VALUES + 1):
+            declaration["AllowedValues"] = field["enum"]
+        case "string" if "pattern" in field:
+            declaration["AllowedPattern"] = field["pattern"] if required else f"{field['pattern']}|^$"
         case "object" | "array":
             declaration["MaxLength"] = PARAMETER_BYTES
-    if "default" in field:
-        declaration["Default"] = parameter_text(field["default"])
-    elif field["type"] == "string" and "AllowedValues" not in declaration:
-        # Absent in the other variants of the blueprint: empty then.
-        declaration["Default"] = ""
-        if "AllowedPattern" in declaration and not declaration["AllowedPattern"].endswith("|^$"):
-            declaration["AllowedPattern"] += "|^$"
-    declaration["Description"] = field["description"]
-    return declaration
+    if not required:
+        declaration["Default"] = parameter_text(field.get("default", ""))
+    return {**declaration, "Description": field["description"]}
 
 
 def parameter_text(value: Any) -> str:
