@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of container images: what it answers, how it refuses, and that it agrees with the SDK's."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from chalicelib import images
+from chalicelib.images import Ambiguous, ImageError, NotFor, NotInRegion, UnknownFramework, UnknownVersion
+from mlops import image_uris
+
+XGBOOST = ("xgboost", "1.7-1", "us-east-1", "ml.m5.xlarge")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "image"),
+    [
+        (XGBOOST, "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"),
+        (
+            ("xgboost", "latest", "eu-west-1", "ml.m5.xlarge"),
+            "685385470294.dkr.ecr.eu-west-1.amazonaws.com/xgboost:latest",
+        ),
+        (
+            ("kmeans", "1", "cn-north-1", "ml.m5.xlarge"),
+            "390948362332.dkr.ecr.cn-north-1.amazonaws.com.cn/kmeans:1",
+        ),
+        (
+            ("xgboost", "1.5-1", "us-east-1", "ml.m6g.large"),
+            "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.5-1-arm64",
+        ),
+        (
+            ("pytorch", "2.3.0", "us-gov-west-1", "ml.g5.xlarge"),
+            "442386744353.dkr.ecr.us-gov-west-1.amazonaws.com/pytorch-training:2.3.0-gpu-py311",
+        ),
+        (
+            ("mxnet", "1.8.0", "us-east-1", "ml.p4d.24xlarge"),
+            "763104351884.dkr.ecr.us-east-1.amazonaws.com/mxnet-training:1.8.0-gpu-py37-cu110-ubuntu16.04",
+        ),
+    ],
+)
+def test_training_images(wanted: tuple[str, str, str, str], image: str) -> None:
+    assert images.training_image(*wanted) == image
+
+
+@pytest.mark.parametrize(
+    ("wanted", "error", "about", "hint"),
+    [
+        (("xgbost", "1.7-1", "us-east-1", "ml.m5.large"), UnknownFramework, "framework", "'xgboost'"),
+        (("XGBoost", "1.7-1", "us-east-1", "ml.m5.large"), UnknownFramework, "framework", "'xgboost'"),
+        (("scikit-learn", "1.2-1", "us-east-1", "ml.m5.large"), UnknownFramework, "framework", "'sklearn'"),
+        (("", "1", "us-east-1", "ml.m5.large"), UnknownFramework, "framework", "there are"),
+        (("model-monitor", "", "us-east-1", "ml.m5.large"), UnknownFramework, "framework", ""),
+        (("xgboost", "1.7.1", "us-east-1", "ml.m5.large"), UnknownVersion, "version", "'1.7-1'"),
+        (("kmeans", "7", "us-east-1", "ml.m5.large"), UnknownVersion, "version", "there are 1"),
+        (("xgboost", "1.7-1", "us-east-1", "ml.m6g.large"), UnknownVersion, "version", "1.5-1"),
+        (("xgboost", "1.7-1", "mars-north-1", "ml.m5.large"), NotInRegion, "region", "published in"),
+        (("vw", "8.7.0", "us-east-1", "ml.m5.large"), NotFor, "framework", "training only"),
+        (("kmeans", "1", "us-east-1", "ml.m6g.large"), NotFor, "instance_type", "Intel or AMD"),
+        (("xgboost", "1.7-1", "us-east-1", "ml.trn1.2xlarge"), NotFor, "instance_type", "another family"),
+        (("sklearn", "1.2-1", "us-east-1", "ml.p3.2xlarge"), NotFor, "instance_type", "cpu"),
+        (("pytorch", "2.3.0", "us-east-1", "ml.p2.xlarge"), NotFor, "instance_type", "cpu and gpu"),
+        (("huggingface", "4.6.1", "us-east-1", "ml.g5.xlarge"), Ambiguous, "version", "custom_image_uri"),
+    ],
+)
+def test_refusals_say_what_to_write_instead(
+    wanted: tuple[str, str, str, str], error: type[ImageError], about: str, hint: str
+) -> None:
+    with pytest.raises(error) as refused:
+        images.inference_image(*wanted)
+    assert refused.value.about == about
+    assert hint in refused.value.hint
+
+
+def test_versions_come_in_order() -> None:
+    assert images.versions("xgboost", "training")[-3:] == ["3.0-5", "3.2-0", "latest"]
+    found = images.versions("tensorflow", "inference")
+    assert found.index("2.9.2") < found.index("2.10.0")
+
+
+def test_the_table_loads_quickly_and_only_once() -> None:
+    best = min(_seconds_to_load() for _ in range(5))
+    assert best < 0.010
+    assert images.table() is images.table()
+
+
+def _seconds_to_load() -> float:
+    images.table.cache_clear()
+    began = time.perf_counter()
+    images.table()
+    return time.perf_counter() - began
+
+
+def test_the_table_is_written_the_same_way_every_time() -> None:
+    text = images.TABLE.read_text(encoding="utf-8")
+    assert image_uris.written(json.loads(text)) == text
+
+
+# -- against the SDK ---------------------------------------------------------------------------------
+
+KINDS = ("m5", "c5", "g5", "p2", "p3", "p4d", "m6g", "inf1", "inf2", "trn1")
+STRICTER = "the SDK hands out an image for another version, or for another scope, where we refuse"
+
+
+def test_every_image_is_the_one_the_sdk_gives() -> None:
+    """Every framework, version, scope and kind of instance in one region; every region for some of them."""
+    sdk = pytest.importorskip("sagemaker.core.image_uris", reason="the SageMaker SDK is not installed")
+
+    def both(scope: images.Scope, framework: str, version: str, region: str, instance: str) -> None:
+        try:
+            ours = images.find(framework, version, region, instance, scope)
+        except ImageError as refused:
+            ours = type(refused).__name__
+        try:
+            theirs = sdk.retrieve(
+                framework, region, version=version, instance_type=instance, image_scope=scope
+            )
+        except (ValueError, KeyError, AttributeError):
+            theirs = ""
+        asked = f"{framework} {version} {region} {instance} {scope}"
+        if "dkr" not in ours:
+            if theirs:
+                refusals.append((asked, ours, theirs))
+        elif ours != theirs:
+            wrong.append((asked, ours, theirs))
+
+    wrong: list[tuple[str, str, str]] = []
+    refusals: list[tuple[str, str, str]] = []
+    regions = sorted({region for accounts in images.table()["registries"] for region in accounts})
+    checked = 0
+    for framework, scopes in images.table()["frameworks"].items():
+        for scope in ("training", "inference"):
+            known = {version: None for rows in scopes.values() for version in rows}
+            for number, version in enumerate(known):
+                for kind in KINDS:
+                    both(scope, framework, version, "us-west-2", f"ml.{kind}.xlarge")
+                    checked += 1
+                if number in (0, len(known) - 1):
+                    for region in {
+                        region for accounts in images.table()["registries"] for region in accounts
+                    }:
+                        both(scope, framework, version, region, "ml.m5.xlarge")
+                        checked += 1
+    assert wrong == []
+    assert checked > 10_000
+    for asked, ours, theirs in refusals:
+        allowed = ours == "NotFor" or ours == "UnknownVersion" or "neuron" in theirs
+        assert allowed, (asked, ours, theirs, STRICTER)
+
+
+def test_the_images_of_our_own_jobs_are_the_ones_the_sdk_gives() -> None:
+    sdk = pytest.importorskip("sagemaker.core.image_uris", reason="the SageMaker SDK is not installed")
+    for region in ("us-east-1", "eu-west-1", "cn-north-1"):
+        assert images.monitor_image(region) == sdk.retrieve("model-monitor", region)
+        assert images.clarify_image(region) == sdk.retrieve("clarify", region, version="1.0")
