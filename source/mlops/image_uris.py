@@ -77,10 +77,12 @@ def scopes_of(config: Json) -> Iterator[tuple[str, Json]]:
 
 
 def versions_of(part: Json) -> Iterator[tuple[str, Json]]:
-    yield from part["versions"].items()
+    """Aliases are versions of their own, since they stand in the tag; where both exist the alias counts."""
+    images = dict(part["versions"])
     for alias, version in part.get("version_aliases", {}).items():
-        if alias not in part["versions"] and version in part["versions"]:
-            yield alias, part["versions"][version]
+        if version in part["versions"]:
+            images[alias] = part["versions"][version]
+    yield from images.items()
 
 
 def tag_for(
@@ -95,6 +97,8 @@ def tag_for(
     if scope == "inference_graviton" and (framework, version) in ARM_TAGS:
         return ARM_TAGS[framework, version]
     shown = kind if image.get("processor_in_tag", True) else None
+    if framework == "pytorch-neuron":
+        shown = "neuron"
     tag = "-".join(part for part in (image.get("tag_prefix", version), shown, python, suffix) if part)
     if framework == "sagemaker-tritonserver" and kind == "gpu":
         tag = tag.removesuffix("-gpu")
