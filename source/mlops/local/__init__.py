@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An AWS account on your laptop: ministack, and in this package what it lacks.
+
+`server` starts it. A service is a folder here (`codepipeline`, `sagemaker`) that declares its operations on
+an `api.Api`, its CloudFormation types with `resources.resource`, its Step Functions tasks with `tasks.task`.
+Only `bridge` knows ministack's insides.
+"""

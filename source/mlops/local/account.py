@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts the account together: our services into ministack, the rules it lacks, isolated functions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from mlops.local import bridge, functions, resources, roles, tasks
+from mlops.local.api import Api
+from mlops.local.store import Disk
+
+
+def assemble(state: Path) -> None:
+    """Once, after the modules of our services are imported and before the first request."""
+    for signing_name, apis in _by_signing_name().items():
+        bridge.serve(signing_name, _one_of(apis))
+    resources.install()
+    tasks.install()
+    roles.install()
+    functions.install(state / "python")
+
+
+def disk(state: Path) -> Disk:
+    return Disk(state / "services")
+
+
+def save(where: Disk) -> None:
+    bridge.save()
+    where.save()
+
+
+def _by_signing_name() -> dict[str, list[Api]]:
+    apis: dict[str, list[Api]] = defaultdict(list)
+    for api in Api.registered.values():
+        apis[api.signing_name].append(api)
+    return apis
+
+
+def _one_of(apis: list[Api]) -> bridge.Handler:
+    """sagemaker and sagemaker-runtime sign alike: the request tells them apart."""
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes,
+                     query: dict[str, list[str]]) -> bridge.Response:
+        api = next((api for api in apis if api.recognises(method, path, headers)), apis[0])
+        return await api.handle(method, path, headers, body, query)
+
+    return handle

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything this package takes from ministack, and the only module that names its private parts.
+
+ministack has no extension points of its own: services, resource types and task integrations are entries in
+its tables, and some functions are replaced by ours. tests/local/test_bridge_contract.py holds every name
+used here, so that an upgrade which moves one fails there and not in somebody's pipeline.
+"""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import ministack.app as _app
+from ministack.core import concurrency as _concurrency
+from ministack.core import iam_evaluator as _iam_evaluator
+from ministack.core import lambda_runtime as _lambda_runtime
+from ministack.core import persistence as _persistence
+from ministack.core import responses as _responses
+from ministack.core import router as _router
+from ministack.services import cloudformation as _cloudformation
+from ministack.services import eventbridge as _eventbridge
+from ministack.services import iam as _iam
+from ministack.services import stepfunctions as _stepfunctions
+from ministack.services import sts as _sts
+from ministack.services.cloudformation import changesets as _changesets
+from ministack.services.cloudformation import engine as _engine
+from ministack.services.cloudformation import handlers as _stack_operations
+from ministack.services.cloudformation import helpers as _stack_helpers
+from ministack.services.cloudformation import provisioners as _provisioners
+from ministack.services.cloudformation import stacks as _stacks
+
+Response = tuple[int, dict[str, str], bytes]
+Handler = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[Response]]
+Wire = Callable[..., Any]
+
+application = _app.app
+
+
+# --- who is asking -----------------------------------------------------------------------------------------
+
+
+def current_scope() -> tuple[str, str]:
+    """The account and region of the request, execution or stack operation this code runs in."""
+    return _responses.get_account_id(), _responses.get_region()
+
+
+@contextmanager
+def scope(account_id: str, region: str) -> Iterator[None]:
+    with _responses.request_scope(account_id, region):
+        yield
+
+
+def current_principal() -> str:
+    """The ARN of the principal this code works for."""
+    return str(_iam_evaluator.caller_arn())
+
+
+@contextmanager
+def principal(arn: str) -> Iterator[None]:
+    """Work for another principal, as a service does that has assumed a role."""
+    token = _iam_evaluator._request_caller_arn.set(arn)
+    try:
+        yield
+    finally:
+        _iam_evaluator._request_caller_arn.reset(token)
+
+
+def is_signed(headers: Mapping[str, str], query: Mapping[str, Any]) -> bool:
+    """Whether a request names an access key; ministack has checked the signature of one that does."""
+    return bool(_router.extract_access_key_id(headers, query))
+
+
+# --- IAM ---------------------------------------------------------------------------------------------------
+
+
+def role(role_arn: str) -> dict[str, Any] | None:
+    account_id, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    found: dict[str, Any] | None = _iam._roles.get_scoped(account_id, None, name)
+    return found if found and found["Arn"] == role_arn else None
+
+
+def trusts_service(role_record: dict[str, Any], service: str, keys: dict[str, str]) -> bool:
+    """Whether the role's trust policy lets `service` (`sagemaker.amazonaws.com`) assume it."""
+    context = _iam_evaluator.EvalContext(
+        principal_arn="", principal_type="Service", principal_account="", action="sts:AssumeRole",
+        resource_arn=role_record["Arn"], region="",
+        service_context={name.lower(): value for name, value in keys.items()},
+    )
+    document = role_record["AssumeRolePolicyDocument"]
+    result = _iam_evaluator.evaluate_resource_policy(document, context, service=service)
+    return bool(result.decision == "Allow")
+
+
+def decide(principal_arn: str, action: str, resource: str, keys: dict[str, Any]) -> str:
+    """What the identity policies of a principal say: "Allow", "Deny" or "ImplicitDeny"."""
+    account_id, region = principal_arn.split(":")[4], current_scope()[1]
+    kind, _, name = principal_arn.split(":", 5)[5].partition("/")
+    if kind == "root":
+        return "Allow"
+    if kind == "assumed-role":
+        name = name.split("/")[0]
+        policies = _iam_evaluator._gather_role_policies(name, account_id)
+        limits = _iam_evaluator._permissions_boundary(_iam._roles, name, account_id)
+    else:
+        name = name.rsplit("/", 1)[-1]
+        policies = _iam_evaluator._gather_user_policies(name, account_id)
+        limits = _iam_evaluator._permissions_boundary(_iam._users, name, account_id)
+    context = _iam_evaluator.EvalContext(
+        principal_arn=principal_arn, principal_type="AssumedRole" if kind == "assumed-role" else "User",
+        principal_account=account_id, action=action, resource_arn=resource, region=region,
+        service_context={key.lower(): value for key, value in keys.items()},
+    )
+    return str(_iam_evaluator.evaluate(context, policies, *limits).decision)
+
+
+def open_session(session_arn: str) -> dict[str, str]:
+    """Temporary credentials for an assumed role, in the words of boto3's Session."""
+    role_name, session_name = session_arn.split("/")[1:3]
+    key, secret = f"ASIA{secrets.token_hex(8).upper()}", secrets.token_hex(20)
+    token = secrets.token_hex(64)
+    _sts.register_session(key, {
+        "Arn": session_arn, "UserId": f"{role_name}:{session_name}", "SecretAccessKey": secret,
+        "SessionToken": token, "Expiration": time.time() + 12 * 3600,
+    })
+    return {"aws_access_key_id": key, "aws_secret_access_key": secret, "aws_session_token": token}
+
+
+# --- services ----------------------------------------------------------------------------------------------
+
+
+def serve(signing_name: str, handler: Handler) -> None:
+    """Answer the requests signed for `signing_name` with `handler`."""
+    _app.SERVICE_HANDLERS[signing_name] = handler
+
+
+def wrap_service(signing_name: str, wrapper: Callable[[Handler], Handler]) -> None:
+    _app.SERVICE_HANDLERS[signing_name] = wrapper(_app.SERVICE_HANDLERS[signing_name])
+
+
+async def in_thread(function: Callable[..., Any], *args: Any) -> Any:
+    """Run what may block in a thread of its own, with this request's context."""
+    return await _concurrency.run_reentrant(function, *args)
+
+
+def put_event(entry: dict[str, Any]) -> None:
+    """Publish an event of a service (`aws.…`) on the default bus."""
+    _eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+# --- CloudFormation ----------------------------------------------------------------------------------------
+
+
+def add_resource_type(type_name: str, create: Wire, update: Wire, delete: Wire,
+                      tag_property: str | None) -> None:
+    """create(logical_id, properties, stack_name), update(physical_id, old, new, stack_name, logical_id) and
+    delete(physical_id, properties, logical_id); the first two return (physical id, attributes)."""
+    if tag_property:
+        _provisioners._STACK_TAG_PROPERTY[type_name] = (tag_property, "list")
+    _provisioners._RESOURCE_HANDLERS[type_name] = {
+        "create": create,
+        "update": update, "update_with_logical_id": True,
+        "delete": delete, "delete_with_logical_id": True,
+    }
+
+
+def resource_types() -> frozenset[str]:
+    return frozenset(_provisioners._RESOURCE_HANDLERS)
+
+
+def replace_on(type_name: str, properties: tuple[str, ...]) -> None:
+    """A change of one of these properties makes a new resource."""
+    _provisioners._REPLACING_PROPERTIES[type_name] = properties
+
+
+def on_worker_thread(chosen: Callable[[str], bool]) -> None:
+    """Also provision these types off the event loop: their handlers wait."""
+    before = _stacks._runs_on_worker_thread
+    _stacks._runs_on_worker_thread = lambda type_name: chosen(type_name) or before(type_name)
+
+
+def check_properties(check: Callable[[str, str, dict[str, Any]], None]) -> None:
+    """Call `check(type, logical id, properties)` before a resource is made or updated; it may raise."""
+    provision, update = _stacks._provision_resource, _stacks._update_resource
+
+    def checked_provision(type_name: str, logical_id: str, properties: dict[str, Any], *rest: Any) -> Any:
+        check(type_name, logical_id, properties)
+        return provision(type_name, logical_id, properties, *rest)
+
+    def checked_update(type_name: str, physical_id: str, old: dict[str, Any], new: dict[str, Any],
+                       stack_name: str, logical_id: str, *rest: Any) -> Any:
+        if old != new:
+            check(type_name, logical_id, new)
+        return update(type_name, physical_id, old, new, stack_name, logical_id, *rest)
+
+    _stacks._provision_resource, _stacks._update_resource = checked_provision, checked_update
+
+
+def check_templates(check: Callable[[dict[str, Any]], None]) -> None:
+    """Call `check(template)` when a template arrives; a ValueError refuses it as a ValidationError."""
+    before = _stack_operations.validate_template_support
+
+    def checked(template: dict[str, Any], conditions: dict[str, bool], **rest: Any) -> None:
+        before(template, conditions, **rest)
+        check(template)
+
+    _stack_operations.validate_template_support = _changesets.validate_template_support = checked
+
+
+def template_references(value: Any) -> set[str]:
+    """The names that Ref, Fn::GetAtt and Fn::Sub mention anywhere below `value`."""
+    return {name for name, _ in _engine._intrinsic_references(value)}
+
+
+def stack(name_or_id: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = _stack_operations._resolve_stack(name_or_id)
+    return found
+
+
+def stack_error(code: str, message: str, status: int) -> Response:
+    """An error in CloudFormation's protocol."""
+    answer: Response = _stack_helpers._error(code, message, status)
+    return answer
+
+
+def stack_owning(physical_id: str) -> dict[str, Any] | None:
+    for record in _cloudformation._stacks.values():
+        if any(held["PhysicalResourceId"] == physical_id for held in record.get("_resources", {}).values()):
+            return dict(record)
+    return None
+
+
+def is_no_value(value: Any) -> bool:
+    return value is _engine._NO_VALUE
+
+
+# --- Step Functions ----------------------------------------------------------------------------------------
+
+
+def serve_tasks(prefix: str, handler: Callable[[str, dict[str, Any]], Any]) -> None:
+    """Run the Task states whose resource begins with `prefix`: handler(resource, arguments) -> output."""
+    _stepfunctions._SERVICE_DISPATCH[prefix] = handler
+
+
+def task_error(error: str, cause: str) -> Exception:
+    """The exception that fails a Task state."""
+    failure: Exception = _stepfunctions._ExecutionError(error, cause)
+    return failure
+
+
+def run_executions_as(session: Callable[[str, str], str]) -> None:
+    """Let an execution work for the principal `session(role arn, execution name)`."""
+    run = _stepfunctions._run_execution
+
+    def as_role(execution_arn: str) -> None:
+        execution = _stepfunctions._executions.get(execution_arn)
+        machine = execution and _stepfunctions._state_machines.get(execution["stateMachineArn"])
+        if not machine:
+            run(execution_arn)
+            return
+        with principal(session(machine["roleArn"], execution["name"])):
+            run(execution_arn)
+
+    _stepfunctions._run_execution = as_role
+
+
+# --- Lambda ------------------------------------------------------------------------------------------------
+
+
+class _FunctionProcesses:
+    """`subprocess` as ministack's Lambda runtime sees it: its functions start in a clean environment."""
+
+    def __init__(self, kept: Callable[[Mapping[str, str]], dict[str, str]]) -> None:
+        self._kept = kept
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(subprocess, name)
+
+    def Popen(self, command: list[str], *, env: Mapping[str, str], **options: Any) -> Any:
+        return subprocess.Popen(command, env=self._kept(env), **options)
+
+
+def isolate_functions(interpreter: str, kept: Callable[[Mapping[str, str]], dict[str, str]]) -> None:
+    """Start Python functions with `interpreter`, in what `kept` leaves of the environment ministack made."""
+    detect = _lambda_runtime._detect_runtime_binary
+
+    def detect_isolated(runtime: str) -> tuple[str, str]:
+        binary, script = detect(runtime)
+        return (interpreter if runtime.startswith("python") else binary), script
+
+    _lambda_runtime._detect_runtime_binary = detect_isolated
+    _lambda_runtime.subprocess = _FunctionProcesses(kept)
+
+
+# --- state -------------------------------------------------------------------------------------------------
+
+
+def save() -> None:
+    """Write the state of ministack's own services."""
+    _persistence.save_all(_app._build_persistence_save_dict())

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CloudFormation resource types of our own, and the registry's rules for everybody's.
+
+A type is a class with `type_name`, `create`, `update` and `delete`, registered by `@resource`. Its properties
+arrive checked against the registry schema, with numbers as numbers. A change of a create-only property never
+reaches `update`: CloudFormation makes a new resource and deletes the old one.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from mlops.local import bridge, identity, schemas
+from mlops.local.errors import ApiError, Caller
+
+Properties = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who asks for a resource: `caller` is the stack's role, or who called CloudFormation if it has none."""
+
+    logical_id: str
+    stack_name: str
+    stack_id: str
+    caller: Caller
+    token: str
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What came of it: `physical_id` answers Ref, `attributes` answer Fn::GetAtt."""
+
+    physical_id: str
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+class ResourceType(Protocol):
+    type_name: str
+
+    def create(self, properties: Properties, request: Request) -> Resource: ...
+    def update(self, physical_id: str, old: Properties, new: Properties, request: Request) -> Resource: ...
+    def delete(self, physical_id: str, properties: Properties, request: Request) -> None: ...
+
+
+class ResourceFailed(Exception):
+    """Fails a resource; the message is the reason its stack shows."""
+
+
+_registered: dict[str, ResourceType] = {}
+_Class = TypeVar("_Class", bound=Callable[[], Any])
+
+
+def resource(cls: _Class) -> _Class:
+    """Class decorator: register a resource type."""
+    instance: ResourceType = cls()
+    _registered[instance.type_name] = instance
+    return cls
+
+
+def generated_name(request: Request, limit: int) -> str:
+    """`<stack>-<logical id>-<12 random>`, cut to `limit` as CloudFormation cuts: the stack's name first."""
+    suffix = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(12))
+    room = limit - len(suffix) - 2
+    logical_id = request.logical_id[: max(room // 2, room - len(request.stack_name))]
+    return f"{request.stack_name[: room - len(logical_id)]}-{logical_id}-{suffix}"
+
+
+# --- between CloudFormation and a type ---------------------------------------------------------------------
+
+
+def install() -> None:
+    """Make our types known, and hold every resource of every template to its schema."""
+    for type_name, instance in _registered.items():
+        _add(type_name, instance)
+    bridge.on_worker_thread(lambda type_name: type_name in _registered)
+    bridge.check_properties(_check)
+    bridge.check_templates(_check_references)
+
+
+def _add(type_name: str, instance: ResourceType) -> None:
+    def create(logical_id: str, properties: Properties, stack_name: str) -> tuple[str, dict[str, Any]]:
+        request = _request(logical_id, bridge.stack(stack_name))
+        return _run(instance.create, request, schemas.coerce(type_name, properties))
+
+    def update(physical_id: str, old: Properties, new: Properties, stack_name: str,
+               logical_id: str) -> tuple[str, dict[str, Any]]:
+        request = _request(logical_id, bridge.stack(stack_name))
+        before, after = (schemas.coerce(type_name, properties) for properties in (old, new))
+        return _run(instance.update, request, physical_id, before, after)
+
+    def delete(physical_id: str, properties: Properties, logical_id: str | None) -> None:
+        request = _request(logical_id or physical_id, bridge.stack_owning(physical_id))
+        try:
+            instance.delete(physical_id, schemas.coerce(type_name, properties), request)
+        except ApiError as error:
+            raise ResourceFailed(_reason(error)) from error
+
+    bridge.add_resource_type(type_name, create, update, delete, schemas.tag_property(type_name))
+    bridge.replace_on(type_name, schemas.create_only(type_name))
+
+
+def _request(logical_id: str, stack: dict[str, Any] | None) -> Request:
+    stack = stack or {"StackName": "", "StackId": ""}
+    return Request(logical_id, stack["StackName"], stack["StackId"], identity.current_caller(),
+                   secrets.token_hex(16))
+
+
+def _run(handler: Callable[..., Resource], request: Request, *args: Any) -> tuple[str, dict[str, Any]]:
+    try:
+        made = handler(*args, request)
+    except ApiError as error:
+        raise ResourceFailed(_reason(error)) from error
+    return made.physical_id, made.attributes
+
+
+def _reason(error: ApiError) -> str:
+    return f'Resource handler returned message: "{error.message}" (HandlerErrorCode: {_handler_code(error)})'
+
+
+def _handler_code(error: ApiError) -> str:
+    if "NotFound" in error.code:
+        return "NotFound"
+    if error.code.startswith("AccessDenied"):
+        return "AccessDenied"
+    if "InUse" in error.code or "AlreadyExists" in error.code:
+        return "AlreadyExists"
+    if "Limit" in error.code:
+        return "ServiceLimitExceeded"
+    return "InvalidRequest" if error.status < 500 else "GeneralServiceException"
+
+
+# --- the registry's rules ----------------------------------------------------------------------------------
+
+
+def _check(type_name: str, logical_id: str, properties: Properties) -> None:
+    given = dict(properties)
+    tag_property = schemas.tag_property(type_name)
+    if tag_property and isinstance(given.get(tag_property), list):
+        # CloudFormation's own tags are not the template's
+        own = [tag for tag in given[tag_property] if not str(tag.get("Key", "")).startswith("aws:")]
+        given[tag_property] = own
+        if not own:
+            del given[tag_property]
+    problems = schemas.problems(type_name, given)
+    if problems:
+        raise ResourceFailed(f"Properties validation failed for resource {logical_id} with message:\n"
+                             + "\n".join(problems))
+
+
+_PSEUDO = {"AWS::AccountId", "AWS::NotificationARNs", "AWS::NoValue", "AWS::Partition", "AWS::Region",
+           "AWS::StackId", "AWS::StackName", "AWS::URLSuffix"}
+
+
+def _check_references(template: dict[str, Any]) -> None:
+    """A reference to a name the template doesn't have is refused before anything is made."""
+    known = {*template.get("Parameters", {}), *template.get("Resources", {}), *_PSEUDO}
+    for section in ("Resources", "Outputs"):
+        unknown = sorted(bridge.template_references(template.get(section, {})) - known)
+        if unknown:
+            raise ValueError("Template format error: Unresolved resource dependencies "
+                             f"[{', '.join(unknown)}] in the {section} block of the template")

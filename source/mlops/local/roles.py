@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The role of a stack: what CloudFormation may do for it.
+
+A request that names a role needs iam:PassRole for it, the role must trust CloudFormation, and from then on
+every operation on the stack works as that role, as on AWS. Our own resource types are authorized against it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs
+
+from mlops.local import bridge, identity
+from mlops.local.errors import ApiError
+
+_SERVICE = "cloudformation.amazonaws.com"
+_ROLE_FIELD = "_mlops_role_arn"
+_STACK_OPERATIONS = {"CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet",
+                     "ContinueUpdateRollback", "RollbackStack"}
+
+
+def install() -> None:
+    bridge.wrap_service("cloudformation", _as_stack_role)
+
+
+def _as_stack_role(handler: bridge.Handler) -> bridge.Handler:
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes,
+                     query: dict[str, Any]) -> bridge.Response:
+        form = {name: values[0] for name, values in {**query, **parse_qs(body.decode())}.items()}
+        if form.get("Action") not in _STACK_OPERATIONS:
+            return await handler(method, path, headers, body, query)
+        role_arn = form.get("RoleARN") or _recorded_role(form)
+        if not role_arn:
+            return await handler(method, path, headers, body, query)
+        caller = identity.current_caller()
+        try:
+            if form.get("RoleARN"):
+                identity.authorize_pass_role(caller, role_arn, _SERVICE)
+            _check_trust(role_arn)
+        except ApiError as error:
+            return bridge.stack_error(error.code, error.message, error.status)
+        with bridge.principal(identity.session_arn(role_arn, "AWSCloudFormation")):
+            answer = await handler(method, path, headers, body, query)
+        stack = bridge.stack(form.get("StackName", ""))
+        if stack is not None and answer[0] == 200:
+            stack[_ROLE_FIELD] = role_arn
+        return answer
+
+    return handle
+
+
+def _recorded_role(form: dict[str, str]) -> str | None:
+    stack = bridge.stack(form.get("StackName", ""))
+    return stack.get(_ROLE_FIELD) if stack and form["Action"] != "CreateStack" else None
+
+
+def _check_trust(role_arn: str) -> None:
+    record = bridge.role(role_arn) if role_arn.count(":") == 5 else None
+    if record is None or not bridge.trusts_service(record, _SERVICE, {}):
+        raise ApiError("ValidationError", f"Role {role_arn} is invalid or cannot be assumed")
