@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds what an AWS account installs: deployment/build-s3-dist.sh BUCKET SOLUTION VERSION
+# (source/mlops/deploy/build.py says what is written where).
+set -euo pipefail
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+python="$root/.venv/bin/python"
+[ -x "$python" ] || python=python3
+PYTHONPATH="$root/source${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m mlops.deploy.build "$@"

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Zip files whose bytes depend on their contents alone, and that hold nothing but pure Python."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlops.deploy.errors import NativeCode
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
+NATIVE = (".so", ".pyd", ".dylib", ".dll")
+
+
+def write_zip(contents: Mapping[str, bytes]) -> bytes:
+    """The zip of these files: sorted, with one date and one mode for all."""
+    native = sorted(name for name in contents if name.endswith(NATIVE) or ".so." in name)
+    if native:
+        raise NativeCode(f"Only pure Python may ship, but these files are compiled: {', '.join(native)}")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(contents):
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, wherever it is built
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, contents[name])
+    return buffer.getvalue()
+
+
+def read_zip(data: bytes) -> dict[str, bytes]:
+    """The files in a zip."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """The files under a folder by their path in it, without what Python and editors leave behind."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+    }

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds what an AWS account installs, byte for byte the same for the same sources.
+
+    python -m mlops.deploy.build BUCKET SOLUTION VERSION
+
+BUCKET serves the main template; BUCKET-<region> serves what it refers to, under SOLUTION/VERSION/. So:
+
+    deployment/global-s3-assets/       upload to s3://BUCKET/SOLUTION/VERSION/
+        mlops-orchestrator-single-account.template
+    deployment/regional-s3-assets/     upload to s3://BUCKET-<region>/SOLUTION/VERSION/
+        orchestrator.zip               the API
+        <function>.zip                 what blueprints and delivery run, one for each of source/functions/
+        blueprints/                    the compiled blueprints
+
+The main template is the pieces in deployment/templates/, the API as Chalice describes it, and two policies worked out
+from the blueprints. SAM is translated here: what is installed is plain CloudFormation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops.deploy import archive, dependencies, package, permissions, template
+from mlops.deploy.errors import BuildError, DeployError
+from mlops.deploy.template import Template
+from mlops.templates import BlueprintError, compile_catalog
+
+ROOT = Path(__file__).parents[3]
+MAIN_TEMPLATE = "mlops-orchestrator-single-account.template"
+CHALICE_PIECE = "orchestrator.sam.yaml"
+TEMPLATE_LIMIT = 1_000_000
+SECTIONS = ["AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Mappings", "Conditions"]
+SECTIONS += ["Resources", "Outputs"]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the parts of a build come from."""
+
+    orchestrator: Path = ROOT / "orchestrator"
+    blueprints: Path = ROOT / "blueprints"
+    functions: Path = ROOT / "source" / "functions"
+    templates: Path = ROOT / "deployment" / "templates"
+    permissions: Path = ROOT / "deployment" / "permissions"
+    wheels: Path = ROOT / "build" / "wheels"
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """The bucket and the prefix a build is served from."""
+
+    bucket: str
+    solution: str
+    version: str
+
+    def __post_init__(self) -> None:
+        # Room for the longest "-<region>" in the 63 characters of a bucket name.
+        _check("bucket", self.bucket, r"[a-z0-9][a-z0-9-]{2,46}")
+        _check("solution", self.solution, r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+        _check("version", self.version, r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+
+    @property
+    def prefix(self) -> str:
+        return f"{self.solution}/{self.version}"
+
+
+def build(distribution: Distribution, out: Path = ROOT / "deployment", sources: Sources | None = None) -> None:
+    """Write global-s3-assets/ and regional-s3-assets/ under `out`."""
+    sources = sources or Sources()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        catalog = _compile_blueprints(sources.blueprints, work / "catalog")
+        packaged = package.package(
+            sources.orchestrator,
+            catalog,
+            dependencies.shipped_packages(sources.orchestrator / "requirements.txt", sources.wheels),
+            template.load(sources.templates / CHALICE_PIECE),
+            work,
+        )
+        regional = {"orchestrator.zip": archive.write_zip(package.with_bytecode(packaged.files, work))}
+        for function in sorted(sources.functions.glob("*.py")):
+            regional[f"{function.stem}.zip"] = archive.write_zip({function.name: function.read_bytes()})
+        for name, data in archive.read_folder(catalog).items():
+            regional[f"blueprints/{name}"] = data
+        blueprints = {path.name: template.load(path) for path in sorted(catalog.rglob("*.yaml"))}
+    main = template.dump(main_template(distribution, sources, packaged.sam, blueprints))
+    if len(main.encode()) > TEMPLATE_LIMIT:
+        raise BuildError(f"The main template has {len(main.encode())} bytes, CloudFormation takes {TEMPLATE_LIMIT}")
+    _write(out / "global-s3-assets", {MAIN_TEMPLATE: main.encode()})
+    _write(out / "regional-s3-assets", regional)
+
+
+def main_template(
+    distribution: Distribution, sources: Sources, sam: Template, blueprints: dict[str, Template]
+) -> Template:
+    """The template that installs the orchestrator in one account."""
+    pieces = [
+        (path.name, template.load(path))
+        for path in sorted(sources.templates.glob("*.yaml"))
+        if path.name != CHALICE_PIECE
+    ]
+    place = {"Bucket": distribution.bucket, "Prefix": distribution.prefix}
+    api = {"Resources": template.plain(sam, package.REGION)["Resources"]}
+    whole = template.merge([*pieces, ("the build", {"Mappings": {"Distribution": {"Source": place}}}), ("Chalice", api)])
+    generated = {
+        "ResourcePolicy": permissions.resource_policy(blueprints, sources.permissions),
+        "PermissionsBoundary": permissions.boundary(blueprints),
+    }
+    whole = template.replace(whole, "Generated", generated.__getitem__)
+    whole["Description"] = f"{whole['Description']} {distribution.version}"
+    return {section: whole[section] for section in SECTIONS if section in whole}
+
+
+def _compile_blueprints(blueprints: Path, out: Path) -> Path:
+    try:
+        compile_catalog(blueprints, out)
+    except BlueprintError as error:
+        raise BuildError(f"The blueprints do not compile: {error}") from error
+    return out
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def _check(what: str, value: str, pattern: str) -> None:
+    if not re.fullmatch(pattern, value):
+        raise BuildError(f"{value!r} is not a {what} ({pattern})")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="build-s3-dist.sh", description=__doc__.split("\n")[0])
+    parser.add_argument("bucket", help="serves the main template; BUCKET-<region> serves the rest")
+    parser.add_argument("solution", help="the first part of the prefix in the buckets")
+    parser.add_argument("version", help="the second part")
+    parser.add_argument("--out", type=Path, default=ROOT / "deployment", help="where to write (default: deployment/)")
+    parser.add_argument("--blueprints", type=Path, default=Sources.blueprints, help="another folder of blueprints")
+    parser.add_argument("--orchestrator", type=Path, default=Sources.orchestrator, help="another Chalice project")
+    options = parser.parse_args(arguments)
+    try:
+        distribution = Distribution(options.bucket, options.solution, options.version)
+        build(distribution, options.out, Sources(options.orchestrator, options.blueprints))
+    except DeployError as error:
+        sys.exit(f"{parser.prog}: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The packages that ship inside the orchestrator: pure-Python wheels, exactly those its requirements.txt names by hash.
+
+They are downloaded once into a cache; after that a build needs no network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from mlops.deploy.archive import read_zip
+from mlops.deploy.errors import DependencyError
+
+SHIPPED_PYTHON = "3.13"
+_REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==([^\s\\;]+)", re.MULTILINE)
+_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+_LICENCES = re.compile(r"\.dist-info/(licenses/.*|LICEN[CS]E[^/]*|COPYING[^/]*|NOTICE[^/]*|AUTHORS[^/]*)$", re.IGNORECASE)
+_TESTS = re.compile(r"(^|/)tests?/")
+
+
+def shipped_packages(requirements: Path, cache: Path) -> dict[str, bytes]:
+    """The files of every required package, ready to lie beside the orchestrator's own."""
+    text = requirements.read_text()
+    names = [name for name, _ in _REQUIREMENT.findall(text)]
+    allowed = set(_HASH.findall(text))
+    wheels = _cached(cache, allowed)
+    if len(wheels) < len(names):
+        _download(requirements, cache)
+        wheels = _cached(cache, allowed)
+    if len(wheels) != len(names):
+        raise DependencyError(
+            f"{requirements} names {len(names)} packages, but {len(wheels)} of the wheels in {cache} have a hash "
+            "it allows; it must pin every package, dependencies included, with the hash of its pure-Python wheel"
+        )
+    files: dict[str, bytes] = {}
+    for wheel in wheels:
+        files.update({name: data for name, data in read_zip(wheel).items() if _ships(name)})
+    return files
+
+
+def _ships(name: str) -> bool:
+    if ".dist-info/" in name:
+        return _LICENCES.search(name) is not None
+    return not _TESTS.search(name) and not name.endswith((".pyi", "/py.typed"))
+
+
+def _cached(cache: Path, allowed: set[str]) -> list[bytes]:
+    contents = (path.read_bytes() for path in sorted(cache.glob("*-none-any.whl")))
+    return [data for data in contents if hashlib.sha256(data).hexdigest() in allowed]
+
+
+def _download(requirements: Path, cache: Path) -> None:
+    cache.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--require-hashes", "--only-binary=:all:", "--platform", "any", "--implementation", "py"]
+    command += ["--abi", "none", "--python-version", SHIPPED_PYTHON]
+    command += ["--dest", str(cache), "--requirement", str(requirements)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise DependencyError(f"pip could not download the orchestrator's requirements:\n{done.stderr.strip()}")

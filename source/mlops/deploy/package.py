@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Has Chalice package the orchestrator, once: what it gives is both the zip's contents and the SAM template."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops.deploy.archive import read_zip
+from mlops.deploy.errors import PackageError
+from mlops.deploy.template import Template
+
+STAGE = "prod"
+REGION = "us-east-1"  # Chalice wants one; nothing it makes depends on it
+_LEAVE_BEHIND = shutil.ignore_patterns("__pycache__", "deployments", "deployed", "vendor", "catalog")
+
+
+@dataclass(frozen=True)
+class Package:
+    """The orchestrator, packaged."""
+
+    files: dict[str, bytes]
+    sam: Template
+
+
+def package(orchestrator: Path, catalog: Path, packages: dict[str, bytes], overlay: Template, work: Path) -> Package:
+    """Package a copy of the orchestrator with the catalog and the packages in it.
+
+    The overlay is what Chalice merges into its template.
+    """
+    project = work / "orchestrator"
+    shutil.copytree(orchestrator, project, ignore=_LEAVE_BEHIND)
+    shutil.copytree(catalog, project / "chalicelib" / "catalog")
+    _write(project / "vendor", packages)
+    # The packages are here already: there is nothing left for Chalice to look for.
+    (project / "requirements.txt").write_text("")
+    merge = work / "overlay.json"
+    merge.write_text(json.dumps(overlay))
+    out = work / "packaged"
+    _run(
+        ["-c", "from chalice.cli import main; main()", "package", "--stage", STAGE]
+        + ["--merge-template", str(merge), str(out)],
+        project,
+    )
+    return Package(read_zip((out / "deployment.zip").read_bytes()), json.loads((out / "sam.json").read_text()))
+
+
+def with_bytecode(files: dict[str, bytes], work: Path) -> dict[str, bytes]:
+    """The files, with byte code for this Python beside the sources: a cold start need not compile.
+
+    Lambda's file system is read-only, so nothing would ever be cached there. Another Python ignores it.
+    """
+    folder = work / "bytecode"
+    _write(folder, files)
+    _run(["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), str(folder)], folder)
+    compiled = {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("__pycache__/*.pyc"))}
+    return {**files, **compiled}
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def _run(arguments: list[str], where: Path) -> None:
+    # A fixed hash seed: the order of a set must not reach what is built.
+    environment = {"AWS_DEFAULT_REGION": REGION, "PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=where, env=environment, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise PackageError((done.stderr or done.stdout).strip())

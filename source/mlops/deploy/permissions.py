@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What CloudFormation, and the roles it makes, may do: worked out from the compiled blueprints.
+
+Two policies of the main template are made here, so that a new blueprint folder needs no edit of them:
+
+- CloudFormation's role may do what the resource types in the blueprints need. What a type needs is said in
+  deployment/permissions/, once and by hand.
+- The permissions boundary of every role in a deployed stack admits the actions that the blueprints' own roles are
+  given and no others. CloudFormation can make no role without it, so it can't be used to make an administrator.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlops.deploy import template
+from mlops.deploy.errors import UnsafePermission
+from mlops.deploy.template import Template
+
+BOUNDARY_LIMIT = 6_144  # characters of a managed policy, white space not counted
+DEPLOYED_ROLES = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/mlops-pipeline-*"}
+_INLINE_POLICIES = {"AWS::IAM::Policy", "AWS::IAM::RolePolicy"}
+
+
+def resource_policy(templates: Mapping[str, Template], permissions: Path) -> Template:
+    """What CloudFormation needs to create, update and delete the resources of these templates."""
+    known: Template = template.merge((path.name, template.load(path)) for path in sorted(permissions.glob("*.yaml")))
+    statements: list[Template] = []
+    for resource_type, name in sorted(_resource_types(templates).items()):
+        if resource_type not in known:
+            service = resource_type.split("::")[1].lower()
+            raise UnsafePermission(
+                f"{name} has an {resource_type}: say in {permissions.name}/{service}.yaml what CloudFormation "
+                "needs to create, update and delete one"
+            )
+        statements += known[resource_type]["Statement"]
+    return _policy(_join(statements))
+
+
+def boundary(templates: Mapping[str, Template]) -> Template:
+    """The most that a role of a deployed stack may do."""
+    actions: set[str] = set()
+    services: set[str] = set()
+    for name, content in templates.items():
+        for logical_id, statement in _statements(content):
+            where = f"{name}: {logical_id}"
+            if "NotAction" in statement:
+                raise UnsafePermission(f"{where} uses NotAction: list what it needs")
+            for action in _listed(statement["Action"]):
+                if "*" in action or "?" in action:
+                    raise UnsafePermission(f"{where} asks for {action}: list the actions it needs")
+                if action.startswith("iam:") and action != "iam:PassRole":
+                    raise UnsafePermission(f"{where} asks for {action}: a deployed role may not manage identities")
+                actions.add(action)
+            if "iam:PassRole" in _listed(statement["Action"]):
+                services |= _passed_to(statement, where)
+    statements: list[Template] = [
+        {"Sid": "WhatBlueprintsUse", "Effect": "Allow", "Action": sorted(actions - {"iam:PassRole"}), "Resource": "*"}
+    ]
+    if services:
+        statements.append(
+            {
+                "Sid": "LendDeployedRoles",
+                "Effect": "Allow",
+                "Action": "iam:PassRole",
+                "Resource": DEPLOYED_ROLES,
+                "Condition": {"StringEquals": {"iam:PassedToService": sorted(services)}},
+            }
+        )
+    policy = _policy(statements)
+    length = len(json.dumps(policy, separators=(",", ":")))
+    if length > BOUNDARY_LIMIT:
+        raise UnsafePermission(f"The permissions boundary has {length} characters, IAM takes {BOUNDARY_LIMIT}")
+    return policy
+
+
+def _policy(statements: list[Template]) -> Template:
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _resource_types(templates: Mapping[str, Template]) -> dict[str, str]:
+    """Each resource type, and one template that has it."""
+    return {
+        resource["Type"]: name
+        for name, content in reversed(templates.items())
+        for resource in content.get("Resources", {}).values()
+    }
+
+
+def _statements(content: Template) -> Iterable[tuple[str, Template]]:
+    """Every Allow statement of every role in a template."""
+    for logical_id, resource in content.get("Resources", {}).items():
+        properties = resource.get("Properties", {})
+        documents: list[Any] = []
+        if resource["Type"] == "AWS::IAM::Role":
+            if "ManagedPolicyArns" in properties:
+                raise UnsafePermission(f"{logical_id} has ManagedPolicyArns: write out in Policies what it needs")
+            documents = [part["PolicyDocument"] for part in _branches(properties.get("Policies", []))]
+        elif resource["Type"] in _INLINE_POLICIES:
+            documents = [properties["PolicyDocument"]]
+        elif resource["Type"].startswith("AWS::IAM::"):
+            raise UnsafePermission(f"{logical_id} is an {resource['Type']}: a blueprint may make roles only")
+        for document in documents:
+            for statement in _branches(document["Statement"]):
+                if statement["Effect"] == "Allow":
+                    yield logical_id, statement
+
+
+def _branches(node: Any) -> Iterable[Template]:
+    """The items of a list, whichever way its conditions turn out."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _branches(item)
+    elif "Fn::If" in node:
+        yield from _branches(node["Fn::If"][1:])
+    elif node != {"Ref": "AWS::NoValue"}:
+        yield node
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _passed_to(statement: Template, where: str) -> set[str]:
+    for conditions in statement.get("Condition", {}).values():
+        if "iam:PassedToService" in conditions:
+            return set(_listed(conditions["iam:PassedToService"]))
+    raise UnsafePermission(f"{where} asks for iam:PassRole: say with iam:PassedToService to which service")
+
+
+def _join(statements: Iterable[Template]) -> list[Template]:
+    """Statements that differ in their actions alone, made one."""
+    joined: dict[str, Template] = {}
+    for statement in statements:
+        rest = {key: value for key, value in statement.items() if key not in ("Action", "Sid")}
+        one = joined.setdefault(json.dumps(rest, sort_keys=True), {**statement, "Action": []})
+        one["Action"] = sorted({*one["Action"], *_listed(statement["Action"])})
+    return list(joined.values())

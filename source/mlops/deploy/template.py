@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads CloudFormation in YAML, merges pieces of a template, and turns SAM into plain CloudFormation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from mlops.deploy.errors import TemplateError
+from mlops.templates import cfn_yaml
+
+Template = dict[str, Any]
+
+
+def load(path: Path) -> Template:
+    """The template in a YAML file, with intrinsic functions in their long form."""
+    try:
+        content = cfn_yaml.load(path.read_text(encoding="utf-8"))
+    except cfn_yaml.YAMLError as error:
+        raise TemplateError(f"{path}: {error}") from error
+    if not isinstance(content, dict):
+        raise TemplateError(f"{path} is not a mapping")
+    return content
+
+
+def merge(pieces: Iterable[tuple[str, Template]]) -> Template:
+    """Join named pieces section by section. Nothing overrides: a key in two pieces is an error."""
+    whole: Template = {}
+    origin: dict[tuple[str, str], str] = {}
+    for name, piece in pieces:
+        for section, content in piece.items():
+            if not isinstance(content, dict):
+                content = {section: content}
+                target = whole
+            else:
+                target = whole.setdefault(section, {})
+            for key, value in content.items():
+                first = origin.setdefault((section, key), name)
+                if first != name:
+                    raise TemplateError(f"{section}: {key} is in {first} and in {name}")
+                target[key] = value
+    return whole
+
+
+def replace(node: Any, key: str, value: Callable[[str], Any]) -> Any:
+    """The same tree with every `{key: name}` replaced by what `value(name)` gives."""
+    if isinstance(node, dict):
+        if set(node) == {key}:
+            return value(node[key])
+        return {name: replace(child, key, value) for name, child in node.items()}
+    if isinstance(node, list):
+        return [replace(child, key, value) for child in node]
+    return node
+
+
+def plain(sam: Template, region: str) -> Template:
+    """Plain CloudFormation, as AWS's own transform makes it from SAM: no Transform is left for install time."""
+    # Imported here: it takes a second, and installing needs none of it.
+    import boto3
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+
+    session = boto3.Session(region_name=region)
+    translated: Template = Translator({}, Parser(), boto_session=session).translate(sam, {})
+    translated.pop("Transform", None)
+    # SAM says where its resources come from; that is of no use to who reads the stack.
+    for resource in translated["Resources"].values():
+        resource.pop("Metadata", None)
+    return translated
+
+
+def dump(template: Template) -> str:
+    """The template as JSON: no aliases, no tags, quick to read for every parser."""
+    return json.dumps(template, indent=1, ensure_ascii=False) + "\n"
