@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Container images that this laptop can run without Docker, each written again as a Python package.
+
+SageMaker gives an image a folder tree (`/opt/ml` on AWS) and starts it. Here the tree is a temporary folder
+and the image is a program of ours that reads and writes the same files:
+
+    input/config/hyperparameters.json    input/data/<channel>/...     model/...
+    input/config/inputdataconfig.json    output/failure               output/data/...
+
+Nothing in here knows SageMaker's API or this account, so that a training process starts fast.
+"""
+
+from __future__ import annotations
+
+from mlops.local.containers.base import Container, InferenceError, ModelLoadError, Prediction, Predictor
+from mlops.local.containers.xgboost import XGBoostContainer
+
+KNOWN: tuple[Container, ...] = (XGBoostContainer(),)
+
+__all__ = ["KNOWN", "Container", "InferenceError", "ModelLoadError", "Prediction", "Predictor", "find",
+           "unknown_image"]
+
+
+def find(image_uri: str) -> Container | None:
+    """The container that stands for an image, if this laptop knows one."""
+    return next((container for container in KNOWN if container.matches(image_uri)), None)
+
+
+def unknown_image(image_uri: str) -> str:
+    """Why an image cannot run here."""
+    known = "; ".join(container.description for container in KNOWN)
+    return f"The account on your laptop cannot run the image {image_uri}. The images it knows: {known}."

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SageMaker's built-in XGBoost image: trains with and serves by the xgboost package installed here.
+
+The image's version picks no other xgboost; every version takes the same data and hyperparameters. Pipe input
+mode brings the same records as File mode, so both read the downloaded files. A job of several instances is
+trained by one process on all of its data.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlops.local.containers.xgboost.serve import XGBoostPredictor
+
+_IMAGE = re.compile(r"\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/"
+                    r"(sagemaker-)?xgboost([:@].+)?")
+_METRIC = re.compile(r"\t(train|validation)-([^\s:]+):(\S+)")
+
+
+class XGBoostContainer:
+    description = ("SageMaker's built-in XGBoost (<account>.dkr.ecr.<region>.amazonaws.com/"
+                   "sagemaker-xgboost:<version>, and the older xgboost:1 and xgboost:latest)")
+
+    def matches(self, image_uri: str) -> bool:
+        return _IMAGE.fullmatch(image_uri) is not None
+
+    def training_command(self, tree: Path) -> list[str]:
+        return [sys.executable, "-u", "-m", f"{__name__}.train", str(tree)]
+
+    def metrics(self, log: str) -> Mapping[str, float]:
+        return {f"{channel}:{metric}": float(value) for channel, metric, value in _METRIC.findall(log)}
+
+    def load(self, model_dir: Path) -> XGBoostPredictor:
+        from mlops.local.containers.xgboost.serve import load  # brings numpy and xgboost: only where needed
+
+        return load(model_dir)

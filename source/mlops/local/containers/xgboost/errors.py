@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why training fails: the user's doing (ClientError in the job's FailureReason) or the algorithm's."""
+
+from __future__ import annotations
+
+
+class TrainingError(Exception):
+    prefix = "AlgorithmError"
+
+
+class AlgorithmError(TrainingError):
+    """xgboost could not train on data and settings that look right."""
+
+
+class UserError(TrainingError):
+    """The data, the channels or the hyperparameters are wrong."""
+
+    prefix = "ClientError"
