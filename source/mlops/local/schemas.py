@@ -181,8 +181,9 @@ def _words(error: ValidationError) -> str:
     path = "#" + "".join(f"/{step}" for step in error.absolute_path)
     match error.validator:
         case "additionalProperties":
-            known = error.schema.get("properties", {})
-            extra = [name for name in error.instance if name not in known]
+            known, patterns = (error.schema.get(key, {}) for key in ("properties", "patternProperties"))
+            extra = [name for name in error.instance
+                     if name not in known and not any(_search(pattern)(name) for pattern in patterns)]
             return f"{path}: extraneous key [{', '.join(extra)}] is not permitted"
         case "required":
             missing = [name for name in error.validator_value if name not in error.instance]
