@@ -30,10 +30,10 @@ from pathlib import Path
 from mlops.deploy import archive, dependencies, package, permissions, template
 from mlops.deploy.errors import BuildError, DeployError
 from mlops.deploy.template import Template
+from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE, REGIONAL_ASSETS
 from mlops.templates import BlueprintError, compile_catalog
 
 ROOT = Path(__file__).parents[3]
-MAIN_TEMPLATE = "mlops-orchestrator-single-account.template"
 CHALICE_PIECE = "orchestrator.sam.yaml"
 TEMPLATE_LIMIT = 1_000_000
 SECTIONS = ["AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Mappings", "Conditions"]
@@ -71,7 +71,9 @@ class Distribution:
         return f"{self.solution}/{self.version}"
 
 
-def build(distribution: Distribution, out: Path = ROOT / "deployment", sources: Sources | None = None) -> None:
+def build(
+    distribution: Distribution, out: Path = ROOT / "deployment", sources: Sources | None = None
+) -> None:
     """Write global-s3-assets/ and regional-s3-assets/ under `out`."""
     sources = sources or Sources()
     with tempfile.TemporaryDirectory() as folder:
@@ -92,9 +94,11 @@ def build(distribution: Distribution, out: Path = ROOT / "deployment", sources: 
         blueprints = {path.name: template.load(path) for path in sorted(catalog.rglob("*.yaml"))}
     main = template.dump(main_template(distribution, sources, packaged.sam, blueprints))
     if len(main.encode()) > TEMPLATE_LIMIT:
-        raise BuildError(f"The main template has {len(main.encode())} bytes, CloudFormation takes {TEMPLATE_LIMIT}")
-    _write(out / "global-s3-assets", {MAIN_TEMPLATE: main.encode()})
-    _write(out / "regional-s3-assets", regional)
+        raise BuildError(
+            f"The main template has {len(main.encode())} bytes, CloudFormation takes {TEMPLATE_LIMIT}"
+        )
+    _write(out / GLOBAL_ASSETS, {MAIN_TEMPLATE: main.encode()})
+    _write(out / REGIONAL_ASSETS, regional)
 
 
 def main_template(
@@ -108,7 +112,9 @@ def main_template(
     ]
     place = {"Bucket": distribution.bucket, "Prefix": distribution.prefix}
     api = {"Resources": template.plain(sam, package.REGION)["Resources"]}
-    whole = template.merge([*pieces, ("the build", {"Mappings": {"Distribution": {"Source": place}}}), ("Chalice", api)])
+    whole = template.merge(
+        [*pieces, ("the build", {"Mappings": {"Distribution": {"Source": place}}}), ("Chalice", api)]
+    )
     generated = {
         "ResourcePolicy": permissions.resource_policy(blueprints, sources.permissions),
         "PermissionsBoundary": permissions.boundary(blueprints),
@@ -145,9 +151,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("bucket", help="serves the main template; BUCKET-<region> serves the rest")
     parser.add_argument("solution", help="the first part of the prefix in the buckets")
     parser.add_argument("version", help="the second part")
-    parser.add_argument("--out", type=Path, default=ROOT / "deployment", help="where to write (default: deployment/)")
-    parser.add_argument("--blueprints", type=Path, default=Sources.blueprints, help="another folder of blueprints")
-    parser.add_argument("--orchestrator", type=Path, default=Sources.orchestrator, help="another Chalice project")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "deployment", help="where to write (default: deployment/)"
+    )
+    parser.add_argument(
+        "--blueprints", type=Path, default=Sources.blueprints, help="another folder of blueprints"
+    )
+    parser.add_argument(
+        "--orchestrator", type=Path, default=Sources.orchestrator, help="another Chalice project"
+    )
     options = parser.parse_args(arguments)
     try:
         distribution = Distribution(options.bucket, options.solution, options.version)

@@ -18,7 +18,9 @@ from mlops.deploy.errors import DependencyError
 SHIPPED_PYTHON = "3.13"
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==([^\s\\;]+)", re.MULTILINE)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-_LICENCES = re.compile(r"\.dist-info/(licenses/.*|LICEN[CS]E[^/]*|COPYING[^/]*|NOTICE[^/]*|AUTHORS[^/]*)$", re.IGNORECASE)
+_LICENCES = re.compile(
+    r"\.dist-info/(licenses/.*|LICEN[CS]E[^/]*|COPYING[^/]*|NOTICE[^/]*|AUTHORS[^/]*)$", re.IGNORECASE
+)
 _TESTS = re.compile(r"(^|/)tests?/")
 
 
@@ -61,4 +63,6 @@ def _download(requirements: Path, cache: Path) -> None:
     command += ["--dest", str(cache), "--requirement", str(requirements)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        raise DependencyError(f"pip could not download the orchestrator's requirements:\n{done.stderr.strip()}")
+        raise DependencyError(
+            f"pip could not download the orchestrator's requirements:\n{done.stderr.strip()}"
+        )

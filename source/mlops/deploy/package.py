@@ -28,7 +28,9 @@ class Package:
     sam: Template
 
 
-def package(orchestrator: Path, catalog: Path, packages: dict[str, bytes], overlay: Template, work: Path) -> Package:
+def package(
+    orchestrator: Path, catalog: Path, packages: dict[str, bytes], overlay: Template, work: Path
+) -> Package:
     """Package a copy of the orchestrator with the catalog and the packages in it.
 
     The overlay is what Chalice merges into its template.
@@ -47,7 +49,9 @@ def package(orchestrator: Path, catalog: Path, packages: dict[str, bytes], overl
         + ["--merge-template", str(merge), str(out)],
         project,
     )
-    return Package(read_zip((out / "deployment.zip").read_bytes()), json.loads((out / "sam.json").read_text()))
+    return Package(
+        read_zip((out / "deployment.zip").read_bytes()), json.loads((out / "sam.json").read_text())
+    )
 
 
 def with_bytecode(files: dict[str, bytes], work: Path) -> dict[str, bytes]:
@@ -57,8 +61,13 @@ def with_bytecode(files: dict[str, bytes], work: Path) -> dict[str, bytes]:
     """
     folder = work / "bytecode"
     _write(folder, files)
-    _run(["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), str(folder)], folder)
-    compiled = {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("__pycache__/*.pyc"))}
+    _run(
+        ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), str(folder)],
+        folder,
+    )
+    compiled = {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("__pycache__/*.pyc"))
+    }
     return {**files, **compiled}
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,8 @@ def plain(sam: Template, region: str) -> Template:
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
 
+    # It counts what it does and complains that nobody collects the counts.
+    logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
     session = boto3.Session(region_name=region)
     translated: Template = Translator({}, Parser(), boto_session=session).translate(sam, {})
     translated.pop("Transform", None)

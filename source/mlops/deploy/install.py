@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Installs a build as a CloudFormation stack, changes it, takes it away. The same in AWS and in the account on a laptop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from mlops.deploy.errors import InstallError
+from mlops.deploy.upload import create_bucket, upload
+
+__all__ = ["InstallError", "ResourceEvent", "create_bucket", "install", "uninstall", "upload"]
+
+CAPABILITIES = ["CAPABILITY_IAM"]
+NEVER_COMPLETED = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+GOOD_ENDS = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+# What CloudFormation says of a resource that was stopped because another one failed.
+CONSEQUENCES = ("Resource creation cancelled", "Resource update cancelled")
+
+
+@dataclass(frozen=True)
+class ResourceEvent:
+    """Something that happened to one resource of the stack."""
+
+    logical_id: str
+    resource_type: str
+    status: str
+    reason: str
+
+
+OnEvent = Callable[[ResourceEvent], None]
+
+
+def install(
+    session: Any,
+    stack_name: str,
+    template_url: str,
+    parameters: Mapping[str, str],
+    on_event: OnEvent | None = None,
+    poll_seconds: float | None = None,
+) -> dict[str, str]:
+    """Create or update the stack, wait for it and give its outputs. Nothing to update is a success.
+
+    On an update, a parameter that isn't given keeps its value. A stack whose creation failed is deleted and made anew.
+    """
+    stack = _Stack(session, stack_name, on_event, poll_seconds)
+    found = stack.describe()
+    if found is not None and found["StackStatus"].endswith("_IN_PROGRESS"):
+        found = stack.wait()
+    if found is not None and found["StackStatus"] in NEVER_COMPLETED:
+        uninstall(session, stack_name, on_event, poll_seconds)
+        found = None
+    if found is None:
+        stack.create(template_url, parameters)
+    elif not stack.update(template_url, parameters, found):
+        return _outputs(found)
+    ended = stack.wait()
+    if ended is None or ended["StackStatus"] not in GOOD_ENDS:
+        raise InstallError(stack.why())
+    return _outputs(ended)
+
+
+def uninstall(
+    session: Any, stack_name: str, on_event: OnEvent | None = None, poll_seconds: float | None = None
+) -> None:
+    """Delete the stack and wait until it is gone. What holds data is kept: buckets, images, model packages."""
+    stack = _Stack(session, stack_name, on_event, poll_seconds)
+    found = stack.describe()
+    if found is None:
+        return
+    stack.delete()
+    ended = stack.wait()
+    if ended is not None and ended["StackStatus"] != "DELETE_COMPLETE":
+        raise InstallError(stack.why())
+
+
+class _Stack:
+    """A stack, and those of its events that haven't been told yet."""
+
+    def __init__(self, session: Any, name: str, on_event: OnEvent | None, poll_seconds: float | None) -> None:
+        self._cloudformation = session.client("cloudformation")
+        self._name = name
+        self._id: str | None = None
+        self._on_event = on_event or (lambda event: None)
+        # A laptop answers at once; AWS throttles who asks too often.
+        local = "amazonaws" not in self._cloudformation.meta.endpoint_url
+        self._pause = poll_seconds if poll_seconds is not None else 0.2 if local else 5.0
+        self._told: set[str] = set()
+        self._failures: list[ResourceEvent] = []
+
+    def describe(self) -> dict[str, Any] | None:
+        try:
+            stack: dict[str, Any] = self._cloudformation.describe_stacks(StackName=self._id or self._name)[
+                "Stacks"
+            ][0]
+        except ClientError as error:
+            if "does not exist" in error.response["Error"]["Message"]:
+                return None
+            raise
+        self._id = stack["StackId"]
+        return stack
+
+    def create(self, template_url: str, parameters: Mapping[str, str]) -> None:
+        self._begin()
+        made = self._cloudformation.create_stack(
+            StackName=self._name,
+            TemplateURL=template_url,
+            Capabilities=CAPABILITIES,
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            OnFailure="ROLLBACK",
+        )
+        self._id = made["StackId"]
+
+    def update(self, template_url: str, parameters: Mapping[str, str], found: dict[str, Any]) -> bool:
+        """Begin an update; False if there is nothing to update."""
+        self._begin()
+        wanted: list[dict[str, Any]] = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+        known = self._cloudformation.get_template_summary(TemplateURL=template_url)["Parameters"]
+        kept = {parameter["ParameterKey"] for parameter in found.get("Parameters", [])} - set(parameters)
+        wanted += [
+            {"ParameterKey": parameter["ParameterKey"], "UsePreviousValue": True}
+            for parameter in known
+            if parameter["ParameterKey"] in kept
+        ]
+        try:
+            self._cloudformation.update_stack(
+                StackName=self._name, TemplateURL=template_url, Capabilities=CAPABILITIES, Parameters=wanted
+            )
+        except ClientError as error:
+            if "No updates are to be performed" in error.response["Error"]["Message"]:
+                return False
+            raise
+        return True
+
+    def delete(self) -> None:
+        self._begin()
+        self._cloudformation.delete_stack(StackName=self._id)
+
+    def wait(self) -> dict[str, Any] | None:
+        """Follow the operation to its end, telling events on the way."""
+        while True:
+            stack = self.describe()
+            if stack is None:
+                return None
+            self._tell()
+            if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+                return stack
+            time.sleep(self._pause)
+
+    def why(self) -> str:
+        """The first failure is the cause; those after it are what it led to."""
+        for event in self._failures:
+            if not event.reason.startswith(CONSEQUENCES):
+                return (
+                    f"{self._name}: {event.logical_id} ({event.resource_type}) {event.status}: {event.reason}"
+                )
+        stack = self.describe()
+        reason = (stack or {}).get("StackStatusReason", "CloudFormation gave no reason")
+        return f"{self._name}: {stack['StackStatus'] if stack else 'gone'}: {reason}"
+
+    def _begin(self) -> None:
+        """What happened before this operation isn't part of it."""
+        self._failures.clear()
+        if self._id:
+            self._told.update(event["EventId"] for event in self._events())
+
+    def _tell(self) -> None:
+        fresh = [event for event in self._events() if event["EventId"] not in self._told]
+        for item in reversed(fresh):
+            self._told.add(item["EventId"])
+            event = ResourceEvent(
+                item["LogicalResourceId"],
+                item.get("ResourceType", ""),
+                item["ResourceStatus"],
+                item.get("ResourceStatusReason", ""),
+            )
+            if event.status.endswith("_FAILED") and event.logical_id != self._name:
+                self._failures.append(event)
+            self._on_event(event)
+
+    def _events(self) -> list[dict[str, Any]]:
+        """The stack's events, the latest first, back to one that has been told."""
+        events: list[dict[str, Any]] = []
+        pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self._id)
+        for page in pages:
+            events += page["StackEvents"]
+            if any(event["EventId"] in self._told for event in page["StackEvents"]):
+                break
+        return events
+
+
+def _outputs(stack: dict[str, Any]) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
