@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the catalog: what the orchestrator reads of the blueprints.
 
-    catalog/index.json                    pipeline type -> blueprint, keys known anywhere, delivery templates
-    catalog/<blueprint>.json              manifest and schemas
-    catalog/<blueprint>.yaml              plain CloudFormation
-    catalog/delivery/<single|staged>.yaml
-    catalog/validators/<type>__<variant>.py   the good case, fast
+catalog/index.json                    pipeline type -> blueprint, keys known anywhere, delivery templates
+catalog/<blueprint>.json              manifest and schemas
+catalog/<blueprint>.yaml              plain CloudFormation
+catalog/delivery/<single|staged>.yaml
+catalog/validators/<type>__<variant>.py   the good case, fast
 """
 
 import json
@@ -45,9 +45,14 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
         files[f"{folder.name}.json"] = _json(entry)
         files[f"{folder.name}.yaml"] = cfn_yaml.dump(_template(folder, parts))
         files.update(validators)
-    files["index.json"] = _json({
-        "version": CATALOG_VERSION, "pipeline_types": types, "keys": sorted(keys), "delivery": sorted(delivery),
-    })
+    files["index.json"] = _json(
+        {
+            "version": CATALOG_VERSION,
+            "pipeline_types": types,
+            "keys": sorted(keys),
+            "delivery": sorted(delivery),
+        }
+    )
     written = []
     for name, text in sorted(files.items()):
         path = out / name

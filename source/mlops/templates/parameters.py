@@ -7,7 +7,7 @@ from mlops.templates.folder import BlueprintError
 from mlops.templates.schema import Schema
 
 PARAMETER_BYTES = 4096  # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-ALLOWED_VALUES = 200    # same page
+ALLOWED_VALUES = 200  # same page
 
 SETTINGS = {
     "assets_bucket": "The bucket of data, models and template bundles",
@@ -50,7 +50,11 @@ def _declaration(
             raise BlueprintError(f"{where} comes from /{field}, which the schema does not describe")
         return _from_field(properties[field], field in required)
     if kind == "constant":
-        return {"Type": "String", "Default": str(source["constant"]), "Description": source.get("description", "A constant")}
+        return {
+            "Type": "String",
+            "Default": str(source["constant"]),
+            "Description": source.get("description", "A constant"),
+        }
     known = SETTINGS if kind == "setting" else LOOKUPS
     if source[kind] not in known:
         raise BlueprintError(f"{where}: no {kind} {source[kind]!r}; there are {', '.join(sorted(known))}")
@@ -77,7 +81,7 @@ def _from_field(field: Schema, required: bool) -> dict[str, Any]:
 
 
 def parameter_text(value: Any) -> str:
-    """A default as CloudFormation writes it. chalicelib.plan has the same rule for requests; a test holds them together."""
+    """A default as CloudFormation writes it. chalicelib.parameters has the rule for requests; a test holds them together."""
     if isinstance(value, bool):
         return "True" if value else "False"
     if value in ([], {}):

@@ -24,7 +24,9 @@ def variants(folder: Folder, type_name: str, parts: Parts) -> dict[str, Schema]:
     model_from: dict[str, list[str]] = declared.get("model_from", {ANY: []})
     # Keys that name a model for another type, or another way, of this blueprint.
     special = {
-        key for other in folder.manifest["pipeline_types"].values() for keys in (other.get("model_from") or {}).values()
+        key
+        for other in folder.manifest["pipeline_types"].values()
+        for keys in (other.get("model_from") or {}).values()
         for key in keys
     }
     schemas: dict[str, Schema] = {}

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API: routes, and nothing else. A request's way through it is told in docs/architecture.md."""
+
+from chalice import Chalice, IAMAuthorizer, Response
+from chalicelib import api
+
+app = Chalice(app_name="mlops-orchestrator")
+_route = {"methods": ["POST"], "authorizer": IAMAuthorizer(), "content_types": ["*/*"]}
+
+
+@app.route("/provisionpipeline", **_route)
+def provision_pipeline() -> Response:
+    """Bring about the pipeline that the body asks for."""
+    return _answered(api.provision_pipeline(app.current_request.raw_body, _caller()))
+
+
+@app.route("/pipelinestatus", **_route)
+def pipeline_status() -> Response:
+    """Say how a pipeline is."""
+    return _answered(api.pipeline_status(app.current_request.raw_body, _caller()))
+
+
+def _caller() -> api.Caller:
+    context = app.current_request.context
+    return api.Caller(context.get("requestId", ""), (context.get("identity") or {}).get("userArn") or "")
+
+
+def _answered(answer: api.Answer) -> Response:
+    return Response(answer.body, headers=dict(answer.headers), status_code=answer.status)

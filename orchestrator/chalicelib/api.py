@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the routes do: bytes in, an Answer out. Every error is answered in one shape (see errors.py)."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib import plan as planning
+from chalicelib import status
+from chalicelib.catalog import Catalog
+from chalicelib.cloud import Aws
+from chalicelib.door import check
+from chalicelib.errors import BadRequest, OrchestratorError, Problem
+from chalicelib.provision import provision
+from chalicelib.request import describe, parse
+from chalicelib.settings import Settings
+
+log = logging.getLogger("orchestrator")
+log.setLevel(os.environ.get("LOG_LEVEL", "INFO"))
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks; logged, where bodies are not."""
+
+    request_id: str
+    arn: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; the body becomes JSON."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Deployment:
+    """What a warm function keeps: its settings, its catalog and its connection to AWS."""
+
+    settings: Settings
+    catalog: Catalog
+    cloud: Aws
+
+
+@functools.cache
+def _deployment() -> _Deployment:
+    settings = Settings.from_environment(os.environ)
+    return _Deployment(settings, Catalog(settings.catalog), Aws(settings))
+
+
+def _answering(operation: Callable[[bytes], dict[str, Any]]) -> Callable[[bytes, Caller], Answer]:
+    """Make an operation answer: its document, or its error in the one shape errors have."""
+
+    @functools.wraps(operation)
+    def answering(raw: bytes, caller: Caller) -> Answer:
+        try:
+            document = operation(raw)
+        except OrchestratorError as error:
+            log.info(
+                "%s %s by %s: %s %s %s",
+                operation.__name__,
+                caller.request_id,
+                caller.arn,
+                error.status,
+                error.message,
+                error.detail,
+            )
+            return _refusal(error, caller)
+        except Exception:
+            log.exception("%s %s by %s", operation.__name__, caller.request_id, caller.arn)
+            return _refusal(OrchestratorError("The orchestrator failed at this request; its log says why."), caller)
+        log.info("%s %s by %s: 200", operation.__name__, caller.request_id, caller.arn)
+        return Answer(200, json.dumps(document, ensure_ascii=False), _JSON)
+
+    return answering
+
+
+@_answering
+def provision_pipeline(raw: bytes) -> dict[str, Any]:
+    """POST /provisionpipeline: one request becomes a running pipeline."""
+    deployment = _deployment()
+    checked = check(raw, deployment.catalog, deployment.settings)
+    plan = planning.make(checked, deployment.settings, deployment.catalog)
+    done = provision(plan, deployment.cloud)
+    answer: dict[str, Any] = {"message": done.message, "pipeline_id": done.pipeline_id, "name": plan.name}
+    if plan.warnings:
+        answer["warnings"] = [warning.document() for warning in plan.warnings]
+    return answer
+
+
+@_answering
+def pipeline_status(raw: bytes) -> dict[str, Any]:
+    """POST /pipelinestatus: how the pipeline `pipeline_id` is."""
+    deployment = _deployment()
+    seen = status.look_up(_pipeline_id(parse(raw)), deployment.settings.orchestrator_stack, deployment.cloud)
+    return status.document(seen)
+
+
+_JSON = {"Content-Type": "application/json"}
+
+
+def _pipeline_id(body: Mapping[str, Any]) -> str:
+    problems = [Problem(f"/{key}", "is no key of this request", "leave it out") for key in body if key != "pipeline_id"]
+    found = body.get("pipeline_id")
+    if found is None or found == "":
+        problems.append(
+            Problem("/pipeline_id", "is missing", "the pipeline_id that /provisionpipeline answered, or a name")
+        )
+    elif not isinstance(found, str):
+        problems.append(Problem("/pipeline_id", f"is {describe(found)}, not a string", "a pipeline's id or name"))
+    if problems:
+        raise BadRequest("This status request is not usable", problems)
+    return str(found)
+
+
+def _refusal(error: OrchestratorError, caller: Caller) -> Answer:
+    body: dict[str, Any] = {
+        "message": error.message,
+        "errors": [problem.document() for problem in error.problems],
+        "request_id": caller.request_id,
+    }
+    if error.detail and _deployment().settings.allow_detailed_error_message:
+        body["detail"] = error.detail
+    headers = {**_JSON, "Retry-After": str(error.retry_after)} if error.retry_after else _JSON
+    return Answer(error.status, json.dumps(body, ensure_ascii=False), headers)

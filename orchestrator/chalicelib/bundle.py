@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files -> the bytes of template.zip, the same bytes for the same files."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can carry
+
+
+def pack(files: Mapping[str, str]) -> bytes:
+    """A zip of text files by name, byte for byte repeatable."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, wherever it is made
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, text)
+    return buffer.getvalue()

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A body as written -> the one form that everything after it sees.
+
+`"20"` and `20`, `"True"` and `true`, `""` and absent, JSON in a string and JSON, a predecessor's misspelling and the
+right word are each one and the same request. What cannot be brought into form is left as it is: validate.py names it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.catalog import Schema
+from chalicelib.errors import BadRequest, Problem
+from chalicelib.request import Body, Decimal, parse
+
+_EMPTY: tuple[Any, ...] = ("", [], {})  # as a default: the same as absent
+_TRUE, _FALSE = ("true", "yes"), ("false", "no")
+
+
+@dataclass
+class Canonical:
+    """The canonical body, what was odd on the way (warnings) and what was wrong (problems)."""
+
+    body: Body
+    warnings: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def canonical(body: Body, schema: Schema, known_elsewhere: frozenset[str]) -> Canonical:
+    """Bring a body into canonical form for a type's schema.
+
+    Keys of other pipeline types are dropped with a warning; unknown keys are kept, for validate.py to name.
+    """
+    properties: Mapping[str, Schema] = schema["properties"]
+    names = {alias: name for name, one in properties.items() for alias in (name, *one.get("x-aliases", ()))}
+    result = Canonical({})
+    for key, value in body.items():
+        name = names.get(key)
+        if name is None:
+            if key in known_elsewhere:
+                result.warnings.append(Problem(f"/{key}", f"{body['pipeline_type']} has no use for it: ignored"))
+            else:
+                result.body[key] = value
+            continue
+        if value == "":
+            continue
+        value = tidy(value, properties[name])
+        if value in ("", properties[name].get("default", "")) and value in _EMPTY:
+            continue
+        if name in result.body and result.body[name] != value:
+            result.problems.append(Problem(f"/{key}", f"says something else than /{name}", "keep one of them"))
+            continue
+        result.body[name] = value
+    for name, one in properties.items():
+        if one.get("default", "") not in _EMPTY:
+            result.body.setdefault(name, one["default"])
+    return result
+
+
+def tidy(value: Any, schema: Schema) -> Any:
+    """One value in its schema's type, where it can be read as that; else unchanged."""
+    kind = schema.get("type")
+    if kind == "object" and schema.get("x-values"):
+        value = _from_text(value, dict)
+        return {key: text(item) for key, item in value.items()} if isinstance(value, dict) else value
+    if kind in ("object", "array"):
+        return _from_text(value, dict if kind == "object" else list)
+    if kind == "integer":
+        return _integer(value)
+    if kind == "boolean":
+        lowered = value.strip().lower() if isinstance(value, str) else value
+        return True if lowered in _TRUE else False if lowered in _FALSE else value
+    if kind == "string":
+        return _string(value, schema.get("x-canonical", ()))
+    return value
+
+
+def text(value: Any) -> str:
+    """A JSON value as SageMaker takes a hyperparameter: text as it is, everything else as JSON writes it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Decimal):
+        return value.text
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _from_text(value: Any, wanted: type) -> Any:
+    """JSON in a string -> JSON, if it is the wanted kind."""
+    if not isinstance(value, str):
+        return value
+    opening = "{" if wanted is dict else "["
+    if not value.lstrip().startswith(opening):
+        return value
+    try:
+        return parse(f'{{"value": {value}}}'.encode())["value"]
+    except BadRequest:
+        return value
+
+
+def _integer(value: Any) -> Any:
+    if isinstance(value, str) and (digits := value.strip().removeprefix("-")).isdecimal() and digits.isascii():
+        return int(value) if len(digits) <= 20 else value
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    return value
+
+
+def _string(value: Any, steps: tuple[str, ...]) -> Any:
+    if isinstance(value, Decimal):
+        value = value.text
+    elif isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str):
+        if "strip" in steps:
+            value = value.strip()
+        if "strip_trailing_slash" in steps:
+            value = value.removesuffix("/")
+    return value

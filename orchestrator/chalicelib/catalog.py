@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The blueprints that this build ships, compiled from their folders; each is read when it is first needed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from chalicelib.errors import BadRequest, Problem
+
+Schema = Mapping[str, Any]
+
+ANY = "any"
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """One blueprint: what its requests look like, and how they become the parameters of its template."""
+
+    name: str
+    summary: str
+    identity: str  # pointer to the field that names a pipeline
+    delivery: str  # staged or home
+    run: bool  # has a state machine that the delivery pipeline runs
+    immutable: tuple[str, ...]  # parameters whose change would replace something live
+    rules: tuple[Mapping[str, Any], ...]  # what needs two fields, see validate.py
+    parameters: Mapping[str, Mapping[str, Any]]  # template parameter -> where its value comes from
+    pipeline_types: Mapping[str, Mapping[str, Any]]
+    keys: frozenset[str]
+    template: str
+
+    def schema(self, pipeline_type: str, registry: bool) -> tuple[str, Schema]:
+        """A type's schema and the name of its variant, by whether models come from the registry."""
+        schemas: Mapping[str, Schema] = self.pipeline_types[pipeline_type]["schemas"]
+        variant = ANY if ANY in schemas else "registry" if registry else "artifact"
+        return variant, schemas[variant]
+
+
+class Catalog:
+    """The blueprints in one folder, looked up by pipeline type."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        index = json.loads((folder / "index.json").read_text("utf-8"))
+        self.pipeline_types: dict[str, str] = index["pipeline_types"]
+        self.keys = frozenset(index["keys"])  # of every type here, and of the predecessor's
+
+    @functools.cache  # noqa: B019 (a catalog lives as long as its process)
+    def blueprint(self, name: str) -> Blueprint:
+        """A blueprint by its folder's name."""
+        entry = json.loads((self._folder / f"{name}.json").read_text("utf-8"))
+        return Blueprint(
+            **{
+                **entry,
+                "keys": frozenset(entry["keys"]),
+                "immutable": tuple(entry["immutable"]),
+                "rules": tuple(entry["rules"]),
+                "template": (self._folder / f"{name}.yaml").read_text("utf-8"),
+            }
+        )
+
+    def find(self, pipeline_type: object) -> Blueprint:
+        """The blueprint of a pipeline type; raises BadRequest with the nearest type."""
+        if isinstance(pipeline_type, str) and pipeline_type in self.pipeline_types:
+            return self.blueprint(self.pipeline_types[pipeline_type])
+        known = sorted(self.pipeline_types)
+        if pipeline_type in (None, ""):
+            problem = Problem("/pipeline_type", "is missing", f"one of {', '.join(known)}")
+        elif not isinstance(pipeline_type, str):
+            problem = Problem("/pipeline_type", "is not a string", f"one of {', '.join(known)}")
+        else:
+            near = get_close_matches(pipeline_type, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(known)}"
+            problem = Problem("/pipeline_type", f"{pipeline_type!r} is not a pipeline type here", hint)
+        raise BadRequest("The pipeline type is not supported", [problem])
+
+    @functools.cache  # noqa: B019
+    def validator(self, pipeline_type: str, variant: str) -> Callable[[Any], Any]:
+        """The generated check of one schema: returns, or raises validate.Mismatch."""
+        path = self._folder / "validators" / f"{pipeline_type}__{variant}.py"
+        spec = importlib.util.spec_from_file_location(f"chalicelib.validators.{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        check: Callable[[Any], Any] = module.validate
+        return check
+
+    @functools.cache  # noqa: B019
+    def delivery(self, name: str) -> tuple[str, str]:
+        """A delivery template (single or staged) and its digest."""
+        text = (self._folder / "delivery" / f"{name}.yaml").read_text("utf-8")
+        return text, hashlib.sha256(text.encode()).hexdigest()[:16]

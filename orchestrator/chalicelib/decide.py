@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plan x what exists -> the one Step to take. Pure and total: every status AWS has leads somewhere.
+
+nothing deployed, nothing delivered            Create
+a stack that never completed                   Recreate: deleted, and made anew by the next request
+a stack whose update could not be undone       Continue: its rollback, never a deletion
+a stack that is changing                       Wait, unless it changes into what is asked for
+same request, Succeeded or running             Nothing
+same request, Failed, Stopped or never begun   Rerun
+changed request                                Upload (and UpdateDelivery, where its template changed), which runs
+somebody else's stack, a changed endpoint name Refuse
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from chalicelib.plan import Plan
+
+RETRY_SOON = 15  # seconds: a delivery stack is one resource
+RETRY_LATER = 60  # a deployed stack may hold an endpoint
+
+
+class Phase(Enum):
+    """What a stack's status means for us."""
+
+    READY = "ready"  # completed once, stands still
+    CREATING = "creating"
+    CHANGING = "changing"  # completed once, is being changed
+    NEVER_COMPLETED = "never completed"
+    STUCK = "stuck"  # its update failed and so did undoing it
+    DELETING = "deleting"
+    BLOCKED = "blocked"  # only its owner can help: a deletion or an import that failed
+    GONE = "gone"
+
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html; a test walks botocore's list.
+STACK_PHASES: Mapping[str, Phase] = {
+    "CREATE_IN_PROGRESS": Phase.CREATING,
+    "REVIEW_IN_PROGRESS": Phase.CREATING,
+    "IMPORT_IN_PROGRESS": Phase.CHANGING,
+    "CREATE_COMPLETE": Phase.READY,
+    "UPDATE_COMPLETE": Phase.READY,
+    "UPDATE_ROLLBACK_COMPLETE": Phase.READY,
+    "UPDATE_FAILED": Phase.STUCK,
+    "IMPORT_COMPLETE": Phase.READY,
+    "IMPORT_ROLLBACK_COMPLETE": Phase.READY,
+    "IMPORT_ROLLBACK_IN_PROGRESS": Phase.CHANGING,
+    "IMPORT_ROLLBACK_FAILED": Phase.BLOCKED,
+    "UPDATE_IN_PROGRESS": Phase.CHANGING,
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": Phase.CHANGING,
+    "UPDATE_ROLLBACK_IN_PROGRESS": Phase.CHANGING,
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": Phase.CHANGING,
+    "UPDATE_ROLLBACK_FAILED": Phase.STUCK,
+    "CREATE_FAILED": Phase.NEVER_COMPLETED,
+    "ROLLBACK_COMPLETE": Phase.NEVER_COMPLETED,
+    "ROLLBACK_FAILED": Phase.NEVER_COMPLETED,
+    "ROLLBACK_IN_PROGRESS": Phase.CREATING,
+    "DELETE_IN_PROGRESS": Phase.DELETING,
+    "DELETE_FAILED": Phase.BLOCKED,
+    "DELETE_COMPLETE": Phase.GONE,
+}
+
+# https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineExecution.html; walked by the same test.
+RUNNING = frozenset({"InProgress", "Stopping"})
+ENDED_BADLY = frozenset({"Failed", "Stopped", "Cancelled", "Superseded"})
+SUCCEEDED = "Succeeded"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A CloudFormation stack as found."""
+
+    id: str
+    name: str
+    status: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def phase(self) -> Phase:
+        """What its status means."""
+        return STACK_PHASES[self.status]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A template bundle as found: the request's digest it carries, and what compare-and-swap needs."""
+
+    digest: str
+    etag: str
+    version: str
+    settled: bool  # old enough that no request that wrote it can still be on its way
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A delivery pipeline's latest execution."""
+
+    id: str
+    status: str
+    revision: str = ""  # the bundle's version it took; empty while it hasn't yet
+
+
+@dataclass(frozen=True)
+class Found:
+    """What exists under a plan's names."""
+
+    delivery: Stack | None = None
+    deployed: Stack | None = None
+    bundle: Bundle | None = None
+    execution: Execution | None = None
+
+
+@dataclass(frozen=True)
+class Create:
+    """Write the bundle (over `replaces`, where an abandoned one lies there), then create the delivery stack."""
+
+    replaces: str | None = None  # the ETag to write over
+    uploaded: bool = False  # the right bundle lies there already
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Write the bundle over the one found, then run."""
+
+    replaces: str | None
+    update_delivery: bool = False
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """Start the delivery pipeline on the bundle that is there."""
+
+    reason: str
+    update_delivery: bool = False
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """All is as it was asked for."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Busy: ask again."""
+
+    reason: str
+    retry_after: int
+
+
+@dataclass(frozen=True)
+class Recreate:
+    """Delete a stack that never completed; the next request makes it anew."""
+
+    stack: Stack
+    reason: str
+    retry_after: int
+
+
+@dataclass(frozen=True)
+class Continue:
+    """Continue the rollback of a stack whose update could not be undone."""
+
+    stack: Stack
+    reason: str
+    retry_after: int
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Not ours to touch, or not ours to replace."""
+
+    reason: str
+
+
+Step = Create | Upload | Rerun | Nothing | Wait | Recreate | Continue | Refuse
+
+
+def decide(plan: Plan, found: Found) -> Step:
+    """The one step that brings what exists nearer to the plan."""
+    delivery = found.delivery if found.delivery and found.delivery.phase is not Phase.GONE else None
+    deployed = found.deployed if found.deployed and found.deployed.phase is not Phase.GONE else None
+    same = found.bundle is not None and found.bundle.digest == plan.digest
+    return (
+        _not_ours(plan, delivery, deployed)
+        or _broken(delivery, RETRY_SOON)
+        or _broken(deployed, RETRY_LATER)
+        or _replaces(plan, deployed)
+        or (_first(plan, found, same) if delivery is None else _again(plan, found, delivery, deployed, same))
+    )
+
+
+def _not_ours(plan: Plan, delivery: Stack | None, deployed: Stack | None) -> Step | None:
+    if delivery and delivery.tags.get("mlops_orchestrator") != plan.tags["mlops_orchestrator"]:
+        return Refuse(
+            f"The stack {delivery.name} was not made by this orchestrator. Delete it, or give the request another name."
+        )
+    if (
+        deployed
+        and not delivery
+        and deployed.parameters.get("PermissionsBoundaryArn", "") != plan.parameters.get("PermissionsBoundaryArn", "")
+    ):
+        return Refuse(
+            f"The stack {deployed.name} was not made by this orchestrator. Delete it, or give the request another name."
+        )
+    return None
+
+
+def _broken(stack: Stack | None, retry_after: int) -> Step | None:
+    if stack is None:
+        return None
+    match stack.phase:
+        case Phase.DELETING:
+            return Wait(f"The stack {stack.name} is being deleted.", retry_after)
+        case Phase.NEVER_COMPLETED:
+            return Recreate(
+                stack,
+                f"The stack {stack.name} never completed ({stack.status}). It is being deleted; the same "
+                "request makes it anew.",
+                retry_after,
+            )
+        case Phase.STUCK:
+            return Continue(
+                stack,
+                f"The last update of the stack {stack.name} could not be undone ({stack.status}). Its "
+                "rollback is being continued.",
+                retry_after,
+            )
+        case Phase.BLOCKED:
+            return Refuse(
+                f"The stack {stack.name} is {stack.status} ({stack.reason or 'no reason given'}). Finish its "
+                "deletion first."
+            )
+    return None
+
+
+def _replaces(plan: Plan, deployed: Stack | None) -> Step | None:
+    for name in plan.immutable if deployed else ():
+        assert deployed is not None
+        before = deployed.parameters.get(name, "")
+        if before != plan.parameters[name]:
+            return Refuse(
+                f"{name} is {before or 'generated'!r} and would become {plan.parameters[name] or 'generated'!r}: that "
+                f"would replace what is live in {deployed.name}. Use another model_name, or delete that stack first."
+            )
+    return None
+
+
+def _first(plan: Plan, found: Found, same: bool) -> Step:
+    if found.bundle is None:
+        return Create()
+    if same:
+        return Create(uploaded=True)
+    if not found.bundle.settled:
+        return Wait(f"Another request for {plan.name} is on its way.", RETRY_SOON)
+    return Create(replaces=found.bundle.etag)
+
+
+def _again(plan: Plan, found: Found, delivery: Stack, deployed: Stack | None, same: bool) -> Step:
+    execution = found.execution
+    current = _is_current(execution, found.bundle)
+    running = execution is not None and execution.status in RUNNING and current
+    if delivery.phase is not Phase.READY:
+        if same and not plan.rerun:
+            return Nothing("is being provisioned already by the same request")
+        return Wait(f"The stack {delivery.name} is {delivery.status}.", RETRY_SOON)
+    if same and running:
+        if plan.rerun:
+            return Wait(f"The pipeline {plan.name} is running; it can run again when it has ended.", RETRY_LATER)
+        return Nothing("is running already for the same request")
+    if deployed and deployed.phase in (Phase.CREATING, Phase.CHANGING):
+        return Wait(f"The stack {deployed.name} is {deployed.status}.", RETRY_LATER)
+    stale = any(delivery.parameters.get(name) != value for name, value in plan.delivery_parameters.items())
+    if not same:
+        return Upload(found.bundle.etag if found.bundle else None, stale)
+    if plan.rerun:
+        return Rerun("as asked", stale)
+    if execution is None or not current:
+        return Rerun("its last upload was never run", stale)
+    if execution.status == SUCCEEDED:
+        return Nothing("is provisioned already, and nothing has changed")
+    return Rerun(f"its last run ended as {execution.status}", stale)
+
+
+def _is_current(execution: Execution | None, bundle: Bundle | None) -> bool:
+    """Whether an execution is of the bundle that is there: one that hasn't fetched yet will fetch it."""
+    if execution is None or bundle is None:
+        return False
+    if not execution.revision:
+        return execution.status in RUNNING
+    return execution.revision == bundle.version

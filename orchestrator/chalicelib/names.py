@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What things are called. Names follow from the request alone, so the same request finds what it made before."""
+
+from __future__ import annotations
+
+STACK_NAME = 128  # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
+JOB_NAME = 63  # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
+DELIVERY = "-codepipeline"
+BUNDLES = "mlops_provisioned_pipelines"
+
+
+def pipeline_name(prefix: str, identity: str, stack_suffix: str) -> str:
+    """The name of a pipeline, which is also the name of the stack it deploys."""
+    return f"{prefix}-{identity.strip()}-{stack_suffix}".lower()
+
+
+def longest_identity(prefix: str, stack_suffix: str) -> int:
+    """How long a pipeline's identity may be for its longest stack name still to fit."""
+    return STACK_NAME - len(delivery_stack(pipeline_name(prefix, "", stack_suffix)))
+
+
+def delivery_stack(name: str) -> str:
+    """The stack that holds a pipeline's delivery pipeline."""
+    return f"{name}{DELIVERY}"
+
+
+def bundle_key(name: str) -> str:
+    """Where a pipeline's template bundle lies in the assets bucket."""
+    return f"{BUNDLES}/{name}/template.zip"
+
+
+def job_name(identity: str, kind: str, digest: str, limit: int = JOB_NAME) -> str:
+    """`<identity>-<kind>-<4 of the digest>`, the identity cut so that it fits."""
+    ending = f"-{kind}-{digest[:4]}"
+    return identity.strip()[: limit - len(ending)].rstrip("-") + ending

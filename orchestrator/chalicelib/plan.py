@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checked request x settings -> Plan: everything that is to exist, as plain data.
+
+No clock, no random part, no AWS call: requests equal in canonical form give equal plans, digests and bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib import bundle, names
+from chalicelib.catalog import Catalog
+from chalicelib.door import Checked
+from chalicelib.errors import Problem
+from chalicelib.parameters import as_json
+from chalicelib.settings import Settings
+
+PARAMETERS_FILE = "template_params.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One pipeline as it shall be."""
+
+    name: str  # of the pipeline, and of the stack it deploys
+    pipeline_type: str
+    digest: str  # of all that the bundle holds
+    bundle_key: str
+    bundle: bytes
+    parameters: Mapping[str, str]  # of the deployed stack
+    immutable: tuple[str, ...]  # parameters that may not change once deployed
+    delivery_template: str
+    delivery_parameters: Mapping[str, str]
+    tags: Mapping[str, str]  # of the delivery stack, the same for as long as it lives
+    rerun: bool
+    warnings: tuple[Problem, ...]
+
+    @property
+    def delivery_stack(self) -> str:
+        """The stack that holds the delivery pipeline."""
+        return names.delivery_stack(self.name)
+
+
+def make(checked: Checked, settings: Settings, catalog: Catalog) -> Plan:
+    """Plan a checked request."""
+    template_file = f"{checked.blueprint.name}.yaml"
+    files = {
+        template_file: checked.blueprint.template,
+        PARAMETERS_FILE: as_json({"Parameters": checked.parameters, "StackPolicy": STACK_POLICY}),
+    }
+    delivery_template, delivery_digest = catalog.delivery("single")
+    key = names.bundle_key(checked.name)
+    return Plan(
+        name=checked.name,
+        pipeline_type=checked.pipeline_type,
+        digest=hashlib.sha256(as_json(files).encode()).hexdigest(),
+        bundle_key=key,
+        bundle=bundle.pack(files),
+        parameters=checked.parameters,
+        immutable=checked.blueprint.immutable,
+        delivery_template=delivery_template,
+        delivery_parameters={
+            "StackName": checked.name,
+            "AssetsBucket": settings.assets_bucket,
+            "TemplateZipFileName": key,
+            "TemplateFileName": template_file,
+            "TemplateParamsName": PARAMETERS_FILE,
+            "ArtifactBucket": settings.artifact_bucket,
+            "PipelineRoleArn": settings.pipeline_role_arn,
+            "CloudFormationRoleArn": settings.cfn_role_arn,
+            "RunStage": "Yes" if checked.blueprint.run else "No",
+            "DeliveryDigest": delivery_digest,
+        },
+        tags={
+            "stack_name": names.delivery_stack(checked.name),
+            "pipeline_type": checked.pipeline_type,
+            "mlops_orchestrator": settings.orchestrator_stack,
+        },
+        rerun=checked.rerun,
+        warnings=checked.warnings,
+    )
+
+
+# Law 6: what serves or watches is never replaced or deleted by an update.
+STACK_POLICY: Mapping[str, Any] = {
+    "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"},
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["Update:Replace", "Update:Delete"],
+            "Resource": "*",
+            "Condition": {
+                "StringEquals": {"ResourceType": ["AWS::SageMaker::Endpoint", "AWS::SageMaker::MonitoringSchedule"]}
+            },
+        },
+    ]
+}

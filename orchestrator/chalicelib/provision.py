@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carries a Step out: looks at what exists, decides, acts, and answers.
+
+A new pipeline takes three calls: nothing is deployed, so the bundle is written on the condition that none is there, and
+the delivery stack is created. When either says that something is there after all, we look properly and decide anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from chalicelib.cloud import AlreadyExists, Cloud, Moved
+from chalicelib.decide import (
+    Continue,
+    Create,
+    Execution,
+    Found,
+    Nothing,
+    Recreate,
+    Refuse,
+    Rerun,
+    Stack,
+    Step,
+    Upload,
+    Wait,
+    decide,
+)
+from chalicelib.errors import Conflict
+from chalicelib.plan import Plan
+
+PIPELINE_OUTPUT = "PipelineName"
+
+
+@dataclass(frozen=True)
+class Provisioned:
+    """What was done about a request."""
+
+    pipeline_id: str
+    message: str
+    changed: bool
+
+
+def provision(plan: Plan, cloud: Cloud) -> Provisioned:
+    """Bring a plan about, one step nearer.
+
+    Raises Conflict where the name is busy or in use for something else, Unavailable where AWS fails.
+    """
+    deployed = cloud.stack(plan.name)
+    found = look(plan, cloud, deployed) if deployed else Found()
+    for _ in range(2):
+        try:
+            return carry_out(plan, decide(plan, found), found, cloud)
+        except (Moved, AlreadyExists):
+            found = look(plan, cloud, cloud.stack(plan.name))
+    raise Conflict(
+        f"Another request changed {plan.name} at the same time; it has won. Send yours again if it still holds.",
+        retry_after=5,
+    )
+
+
+def look(plan: Plan, cloud: Cloud, deployed: Stack | None) -> Found:
+    """Everything that exists under a plan's names."""
+    delivery = cloud.stack(plan.delivery_stack)
+    pipeline = delivery.outputs.get(PIPELINE_OUTPUT) if delivery else None
+    return Found(
+        delivery, deployed, cloud.bundle(plan.bundle_key), cloud.latest_execution(pipeline) if pipeline else None
+    )
+
+
+def carry_out(plan: Plan, step: Step, found: Found, cloud: Cloud) -> Provisioned:
+    """Do one step. Every write is conditional or carries a token, so that doing it twice is doing it once."""
+    match step:
+        case Create():
+            if not step.uploaded:
+                cloud.put_bundle(plan, step.replaces)
+            return Provisioned(cloud.create_delivery(plan), "success: stack creation started", changed=True)
+        case Upload():
+            version = cloud.put_bundle(plan, step.replaces)
+            return _run(
+                plan,
+                found,
+                version,
+                step.update_delivery,
+                cloud,
+                f"Pipeline {plan.delivery_stack} is already provisioned. Updating template parameters.",
+            )
+        case Rerun():
+            assert found.bundle is not None
+            return _run(
+                plan,
+                found,
+                found.bundle.version,
+                step.update_delivery,
+                cloud,
+                f"Pipeline {plan.delivery_stack} runs again: {step.reason}.",
+            )
+        case Nothing():
+            assert found.delivery is not None
+            return Provisioned(
+                found.delivery.id,
+                f"Pipeline {plan.delivery_stack} {step.reason}. No updates are to be "
+                'performed. To run it again, add "rerun": true to the request.',
+                changed=False,
+            )
+        case Wait():
+            raise Conflict(step.reason, retry_after=step.retry_after)
+        case Recreate():
+            cloud.delete_stack(step.stack)
+            raise Conflict(step.reason, retry_after=step.retry_after)
+        case Continue():
+            cloud.continue_rollback(step.stack)
+            raise Conflict(step.reason, retry_after=step.retry_after)
+        case Refuse():
+            raise Conflict(step.reason)
+
+
+def _run(plan: Plan, found: Found, version: str, update_delivery: bool, cloud: Cloud, message: str) -> Provisioned:
+    assert found.delivery is not None
+    if update_delivery and cloud.update_delivery(plan):
+        return Provisioned(found.delivery.id, message, changed=True)  # the updated pipeline starts by itself
+    cloud.start(found.delivery.outputs[PIPELINE_OUTPUT], version, _token(version, found.execution))
+    return Provisioned(found.delivery.id, message, changed=True)
+
+
+def _token(version: str, last: Execution | None) -> str:
+    """The same for two requests that saw the same last run, so that only one run starts."""
+    return hashlib.sha256(f"{version}/{last.id if last else ''}".encode()).hexdigest()
