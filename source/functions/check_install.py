@@ -94,7 +94,7 @@ def explain_bucket(name: str, region: str, error: ClientError) -> str:
 def check_repository(name: str, region: str) -> None:
     """The image repository must be here."""
     try:
-        boto3.client("ecr", region_name=region).describe_repositories(repositoryNames=[name])
+        boto3.client("ecr", region_name=region).list_images(repositoryName=name, maxResults=1)
     except ClientError as error:
         if error.response["Error"]["Code"] == "RepositoryNotFoundException":
             raise Unusable(
