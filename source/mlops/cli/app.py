@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command group and its global options; every error ends here as a sentence and an exit code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mlops.cli import endpoints, installing, laptop, pipelines
+from mlops.cli.connection import STACK_NAME, Connection
+from mlops.cli.failures import Failure, explained
+from mlops.deploy.errors import DeployError
+from mlops.templates import BlueprintError
+
+
+class Commands(click.Group):
+    """A group whose commands end in a sentence, whatever happens. --debug shows the traceback instead."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, self.globals_first(args))
+
+    def globals_first(self, args: list[str]) -> list[str]:
+        """Global options may stand anywhere, as the AWS CLI has it: `mlops provision file.json --json`."""
+        takes_value = {
+            name: not option.is_flag
+            for option in self.params
+            if isinstance(option, click.Option) and not option.is_eager
+            for name in option.opts
+        }
+        ours: list[str] = []
+        rest: list[str] = []
+        waiting = iter(args)
+        for argument in waiting:
+            if argument == "--":
+                rest += [argument, *waiting]
+            elif argument.split("=", 1)[0] not in takes_value:
+                rest.append(argument)
+            elif "=" in argument or not takes_value[argument]:
+                ours.append(argument)
+            else:
+                ours += [argument, *(value for value in [next(waiting, None)] if value is not None)]
+        return ours + rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if ctx.params["debug"]:
+                raise
+            raise failure_of(error) from error
+
+
+def failure_of(error: Exception) -> Failure:
+    match error:
+        case BotoCoreError() | ClientError():
+            return explained(error)
+        case DeployError() | BlueprintError() | OSError():
+            return Failure(str(error))
+        case _:
+            return Failure(f"{type(error).__name__}: {error}", "a defect of ours; mlops --debug … shows where")
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
+    epilog="Start here:  mlops local up  starts an AWS account on your laptop with the orchestrator in it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON, on stdout.")
+@click.option("--profile", help="Of the AWS configuration [AWS_PROFILE].")
+@click.option("--region", help="[AWS_REGION]")
+@click.option("--endpoint-url", help="Of the account, where it isn't AWS's [AWS_ENDPOINT_URL].")
+@click.option(
+    "--stack-name",
+    default=STACK_NAME,
+    show_default=True,
+    envvar="MLOPS_STACK_NAME",
+    help="The orchestrator's stack; its outputs say where the API is.",
+)
+@click.option("--api-url", envvar="MLOPS_API_URL", help="The API's stage, if not from the stack [MLOPS_API_URL].")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.version_option(package_name="mlops-orchestrator", prog_name="mlops")
+@click.pass_context
+def main(
+    ctx: click.Context,
+    as_json: bool,
+    profile: str | None,
+    region: str | None,
+    endpoint_url: str | None,
+    stack_name: str,
+    api_url: str | None,
+    debug: bool,
+) -> None:
+    """Machine-learning pipelines on AWS: send a request, get a running pipeline.
+
+    The same against AWS and against the account on your laptop.
+    """
+    ctx.obj = Connection(profile, region, endpoint_url, stack_name, api_url)
+
+
+@main.group()
+def local() -> None:
+    """An AWS account on your laptop."""
+
+
+local.add_command(laptop.up)
+for command in (
+    installing.install,
+    pipelines.provision,
+    pipelines.status,
+    pipelines.run,
+    endpoints.invoke,
+    pipelines.validate,
+):
+    main.add_command(command)

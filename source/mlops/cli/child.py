@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The laptop account as a child process, which ends when its parent does, however that ended.
+
+Its stdin is a pipe from the parent, which nobody writes to: the end of it is the end of the parent.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+from mlops.local.server import main
+
+
+def end_with_parent() -> None:
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""To an account, AWS's or the laptop's: clients as boto3 makes them, and signed calls to the orchestrator's API.
+
+Profile, region, endpoint and credentials are found in boto3's own ways (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL
+and the rest); the command's options outrank them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.httpsession import URLLib3Session
+
+from mlops.cli.failures import Document, Failure, Refused
+
+STACK_NAME = "mlops-orchestrator"
+ANSWER_SECONDS = 35  # API Gateway gives up after 29
+
+
+class Session(boto3.Session):  # type: ignore[misc]
+    """A boto3 session that remembers the endpoint it was given."""
+
+    def __init__(self, profile: str | None, region: str | None, endpoint_url: str | None) -> None:
+        super().__init__(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))
+        self.endpoint_url = endpoint_url
+
+    def client(self, service_name: str, **options: Any) -> Any:
+        # A bucket as a part of the host's name works on AWS only.
+        config = Config(s3={"addressing_style": "path"}) if self.endpoint_url else None
+        return super().client(service_name, **{"endpoint_url": self.endpoint_url, "config": config, **options})
+
+
+@dataclass
+class Connection:
+    """What the global options say. Nothing is contacted before it is needed."""
+
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    stack_name: str = STACK_NAME
+    given_api_url: str | None = None
+
+    @cached_property
+    def session(self) -> Any:
+        return Session(self.profile, self.region, self.endpoint_url)
+
+    def client(self, service: str) -> Any:
+        return self.session.client(service)
+
+    @cached_property
+    def endpoint(self) -> str:
+        """Where AWS's APIs are served: one of AWS's own hosts, or another's."""
+        url: str = self.client("cloudformation").meta.endpoint_url
+        return url
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether this is another endpoint than AWS's, as the laptop's."""
+        host = urlsplit(self.endpoint).hostname or ""
+        return "amazonaws" not in host and not host.endswith((".c2s.ic.gov", ".sc2s.sgov.gov"))
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        """What the orchestrator's own stack answers: ApiUrl, AssetsBucketName and more."""
+        try:
+            [stack] = self.client("cloudformation").describe_stacks(StackName=self.stack_name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            hint = "install it (mlops install), or name its stack (--stack-name) or its API (--api-url)"
+            message = f"There is no stack {self.stack_name} in this account and region ({self.endpoint})"
+            raise Failure(message, hint) from error
+        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+    @cached_property
+    def api_url(self) -> str:
+        """The API's stage. Elsewhere than on AWS its host name leads nowhere, so the path names the API."""
+        if self.given_api_url:
+            return self.given_api_url.rstrip("/")
+        for needed in ("ApiId", "ApiUrl"):
+            if needed not in self.outputs:
+                raise Failure(f"The stack {self.stack_name} has no output {needed}", "is it the orchestrator's?")
+        stage = urlsplit(self.outputs["ApiUrl"]).path.strip("/")
+        if self.is_elsewhere:
+            return f"{self.endpoint.rstrip('/')}/_aws/execute-api/{self.outputs['ApiId']}/{stage}"
+        return self.outputs["ApiUrl"].rstrip("/")
+
+    def post(self, route: str, body: bytes) -> Document:
+        """A signed POST to the API. Raises Refused for any answer but 200."""
+        status, headers, text = self.signed("POST", f"{self.api_url}/{route}", body)
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            answer = {"message": text.strip() or f"the API answered {status} and nothing else"}
+        if status != 200:
+            raise Refused(status, answer, headers.get("Retry-After"))
+        if not isinstance(answer, dict):
+            raise Failure(f"The API answered {text.strip()!r}", "is the URL right?")
+        return answer
+
+    def signed(self, method: str, url: str, body: bytes) -> tuple[int, dict[str, str], str]:
+        """A request to an API behind API Gateway's IAM authorisation (SigV4, service execute-api)."""
+        credentials = self.session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json"})
+        region = self.session.region_name or self.client("cloudformation").meta.region_name
+        SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
+        response = URLLib3Session(timeout=ANSWER_SECONDS).send(request.prepare())
+        return response.status_code, response.headers, response.text

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mlops local up: the account on your laptop, until it is signalled."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from mlops.cli import account, show
+from mlops.cli.account import Laptop
+from mlops.cli.failures import Failure
+
+
+@click.command(epilog="Example:  mlops local up --data ~/.mlops")
+@click.option("--port", type=click.IntRange(0, 65535), default=4566, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep the account's state in this directory; without it nothing is kept.",
+)
+def up(port: int, data: Path | None) -> None:
+    """Start an AWS account on 127.0.0.1 with the orchestrator installed, and serve until Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, interrupted)
+    signal.signal(signal.SIGINT, interrupted)
+    try:
+        with show.progress("starting the account") as tell, account.running(port, data, tell) as (laptop, process):
+            tell("")
+            if show.wants_json():
+                click.echo(json.dumps(laptop.document()))
+            else:
+                introduce(laptop, data)
+            serve(process)
+    except Interrupted:
+        show.err().print("stopped" if data is None else f"stopped; its state is in {data}")
+
+
+class Interrupted(BaseException):
+    """A signal asked us to end. Not an Exception, so that nothing on the way takes it for an error."""
+
+
+def interrupted(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # once is enough: ending takes a moment
+    raise Interrupted
+
+
+def serve(process: subprocess.Popen[str]) -> None:
+    if process.wait() != 0:
+        raise Failure("The account on your laptop ended by itself", "its own words are above")
+
+
+def introduce(laptop: Laptop, data: Path | None) -> None:
+    show.success(
+        "The account on your laptop is ready, with the orchestrator in it",
+        {
+            "AWS endpoint": laptop.aws_endpoint_url,
+            "API": laptop.api_url,
+            "assets bucket": laptop.assets_bucket,
+            "state": str(data) if data else "not kept (--data DIR keeps it)",
+        },
+    )
+    click.echo("\nFor boto3, the AWS CLI and mlops in another terminal:\n")
+    for name, value in laptop.environment.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    click.echo("\nThen, for example:  mlops provision request.json --watch\nCtrl-C ends it.")

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people see: colours on a terminal, plain lines elsewhere. Answers on stdout, the rest on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+STYLES = {
+    "Succeeded": ("✓", "green"),
+    "Failed": ("✗", "red"),
+    "Stopped": ("■", "red"),
+    "InProgress": ("●", "cyan"),
+    "Running": ("●", "cyan"),
+    "Creating": ("●", "cyan"),
+    "Updating": ("●", "cyan"),
+    "Deleting": ("●", "yellow"),
+    "WaitingForApproval": ("?", "yellow"),
+}
+WAITING = ("·", "dim")
+
+
+def out() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def err() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def wants_json() -> bool:
+    """Whether the command was given --json."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.find_root().params.get("as_json"))
+
+
+def as_json(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2, default=str))
+
+
+def failure(message: str, problems: Sequence[Mapping[str, Any]], hint: str = "", note: str = "") -> None:
+    """Red for what is wrong, each problem with its path, then what to do."""
+    console = err()
+    console.print(f"[bold red]✗[/] [bold]{escape(message)}[/]")
+    for problem in problems:
+        console.print(
+            Text.assemble(
+                "  ", (f"{problem['path']}  ", "cyan") if problem.get("path") else "", str(problem.get("problem", ""))
+            )
+        )
+        if problem.get("hint"):
+            console.print(Text.assemble("      ", ("→ ", "green"), str(problem["hint"])))
+    for extra, style in ((hint, ""), (note, "dim")):
+        if extra:
+            console.print(Text(f"  {extra}", style=style))
+
+
+def success(message: str, facts: Mapping[str, str] | None = None) -> None:
+    console = out()
+    console.print(f"[bold green]✓[/] {escape(message)}")
+    if facts:
+        console.print(table(facts))
+
+
+def warnings(found: Sequence[Mapping[str, Any]]) -> None:
+    for warning in found:
+        hint = f" ({warning['hint']})" if warning.get("hint") else ""
+        err().print(
+            Text.assemble(("! ", "yellow"), (f"{warning.get('path', '')}  ", "cyan"), f"{warning['problem']}{hint}")
+        )
+
+
+@contextmanager
+def progress(begin: str) -> Iterator[Callable[[str], None]]:
+    """A spinner that says what is going on; plain lines where there is no terminal. Empty text ends it."""
+    console = err()
+    if not console.is_terminal:
+        told: list[str] = []
+
+        def tell_line(text: str) -> None:
+            step = text.split(":")[0]  # details are for the eye
+            if step and step not in told:
+                told.append(step)
+                console.print(step, markup=False)
+
+        yield tell_line
+        return
+    with console.status(begin) as spinner:
+
+        def tell(text: str) -> None:
+            if text:
+                spinner.update(escape(text))
+            else:
+                spinner.stop()
+
+        yield tell
+
+
+def table(facts: Mapping[str, Any]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        grid.add_row(f"  [dim]{escape(name)}[/]", Text(str(value), overflow="fold"))
+    return grid
+
+
+def pipeline(document: Mapping[str, Any], *, live: bool = False) -> RenderableType:
+    """A pipeline's status: its stages and actions, what runs, why it failed, what it made."""
+    found = document["pipeline"]
+    glyph, style = STYLES.get(found["status"], WAITING)
+    rows: list[RenderableType] = [
+        Text.assemble((f"{glyph} ", style), (found["name"], "bold"), "  ", (spaced(found["status"]), style))
+    ]
+    grid = Table.grid(padding=(0, 2))
+    for stage in found.get("stages", []):
+        grid.add_row(
+            mark(stage.get("status"), live), Text(stage["name"], style="bold"), status(stage.get("status")), ""
+        )
+        for action in stage.get("actions", []):
+            detail = action.get("message") or ""
+            grid.add_row(
+                "",
+                f"  {escape(action['name'])}",
+                status(action.get("status")),
+                Text(f"{elapsed(action)}{detail}", style="dim", overflow="fold"),
+            )
+    rows.append(grid)
+    job = found.get("job")
+    if job:
+        rows.append(Text(f"  {job['kind']} {job['name']}: {job['status']} {job.get('progress') or ''}".rstrip()))
+    if found.get("reason"):
+        rows.append(Text.assemble(("  why: ", "red"), str(found["reason"])))
+    if found.get("outputs") and not live:
+        rows.append(table(found["outputs"]))
+    return Group(*rows)
+
+
+def lines(document: Mapping[str, Any]) -> Iterator[str]:
+    """The same, one fact a line: for logs, where only what changed is printed."""
+    found = document["pipeline"]
+    yield f"{found['name']}: {found['status']}"
+    for stage in found.get("stages", []):
+        for action in stage.get("actions", []):
+            if action.get("status"):
+                yield f"  {stage['name']} / {action['name']}: {action['status']}"
+    if job := found.get("job"):
+        yield f"  {job['kind']} {job['name']}: {job['status']} {job.get('progress') or ''}".rstrip()
+    if found.get("reason"):
+        yield f"  why: {found['reason']}"
+
+
+def mark(state: str | None, live: bool) -> RenderableType:
+    glyph, style = STYLES.get(state or "", WAITING)
+    if live and style == "cyan":
+        return Spinner("dots", style=style)
+    return Text(glyph, style=style)
+
+
+def status(state: str | None) -> Text:
+    return Text(spaced(state or ""), style=STYLES.get(state or "", WAITING)[1])
+
+
+def spaced(state: str) -> str:
+    """WaitingForApproval -> waiting for approval"""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in state).strip()
+
+
+def elapsed(action: Mapping[str, Any]) -> str:
+    if not action.get("started") or action.get("status") != "InProgress":
+        return ""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(str(action["started"]))).total_seconds()
+    return f"{max(0, seconds):.0f} s  "
