@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the table of fields in each blueprint's README out of its schema: `python -m mlops.templates.readme`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from mlops.templates.folder import Folder, Parts, read_folders, read_parts
+from mlops.templates.schema import Schema, properties_of, variants
+
+BEGIN, END = "<!-- fields: made by `make docs` -->", "<!-- end of fields -->"
+
+
+def fields_table(folder: Folder, parts: Parts) -> str:
+    """The request's fields as a Markdown table: key, what it is, who requires it, its default."""
+    required: dict[str, list[str]] = {}
+    for name in folder.manifest["pipeline_types"]:
+        for variant, schema in variants(folder, name, parts).items():
+            for key in schema["required"]:
+                required.setdefault(key, []).append(name if variant == "any" else f"{name} ({variant})")
+    every = max(len(one) for one in required.values())
+    rows = ["| key | what it is | required | default |", "|---|---|---|---|"]
+    for key, field in properties_of(folder, parts).items():
+        who = required.get(key, [])
+        needs = "yes" if len(who) == every else "<br>".join(who) or "no"
+        default = json.dumps(field["default"]) if field.get("default") not in (None, "", []) else ""
+        rows.append(f"| `{key}` | {_about(field)} | {needs} | {f'`{default}`' if default else ''} |")
+    return "\n".join(rows)
+
+
+def with_fields(readme: str, table: str) -> str:
+    """A README with its table of fields renewed."""
+    head, begin, rest = readme.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the README has no {BEGIN} … {END}")
+    return f"{head}{BEGIN}\n{table}\n{END}{tail}"
+
+
+def _about(field: Schema) -> str:
+    about = str(field["description"])
+    if "enum" in field and len(field["enum"]) <= 12:
+        about += " One of " + ", ".join(f"`{one}`" for one in field["enum"] if one != "") + "."
+    elif "minimum" in field:
+        about += f" {field['minimum']} to {field['maximum']}."
+    if "x-aliases" in field:
+        about += " Also spelt " + ", ".join(f"`{one}`" for one in field["x-aliases"]) + "."
+    return about.replace("|", "\\|")
+
+
+@click.command()
+@click.option("--blueprints", type=click.Path(exists=True, path_type=Path), default="blueprints", show_default=True)
+def main(blueprints: Path) -> None:
+    """Renew the tables of fields in the blueprints' READMEs."""
+    parts = read_parts(blueprints)
+    for folder in read_folders(blueprints):
+        path = blueprints / folder.name / "README.md"
+        path.write_text(with_fields(path.read_text("utf-8"), fields_table(folder, parts)), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all tests share: the compiled catalog, a deployment's settings, and the example requests."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chalicelib.catalog import Catalog
+from chalicelib.settings import Settings
+from mlops.templates import compile_catalog
+
+ROOT = Path(__file__).parent.parent
+BLUEPRINTS = ROOT / "blueprints"
+
+
+def example_files() -> list[Path]:
+    """Every example request of every blueprint."""
+    return sorted(BLUEPRINTS.glob("*/examples/*.json"))
+
+
+@pytest.fixture(scope="session")
+def catalog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("catalog")
+    compile_catalog(BLUEPRINTS, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def catalog(catalog_folder: Path) -> Catalog:
+    return Catalog(catalog_folder)
+
+
+@pytest.fixture(scope="session")
+def environment(catalog_folder: Path) -> dict[str, str]:
+    """The environment that the main template gives the orchestrator."""
+    return {
+        "AWS_REGION": "us-east-1",
+        "PIPELINE_STACK_NAME": "mlops-pipeline",
+        "ORCHESTRATOR_STACK": "mlops-orchestrator",
+        "ASSETS_BUCKET": "the-assets",
+        "BLUEPRINT_BUCKET": "the-distribution-us-east-1",
+        "BLUEPRINT_PREFIX": "mlops-orchestrator/v1",
+        "ARTIFACT_BUCKET": "the-artifacts",
+        "CFN_ROLE_ARN": "arn:aws:iam::123456789012:role/cloudformation",
+        "PIPELINE_ROLE_ARN": "arn:aws:iam::123456789012:role/pipeline",
+        "PERMISSIONS_BOUNDARY_ARN": "arn:aws:iam::123456789012:policy/boundary",
+        "MLOPS_NOTIFICATIONS_SNS_TOPIC": "arn:aws:sns:us-east-1:123456789012:notices",
+        "IS_MULTI_ACCOUNT": "False",
+        "USE_MODEL_REGISTRY": "No",
+        "ALLOW_DETAILED_ERROR_MESSAGE": "Yes",
+        "MLOPS_CATALOG": str(catalog_folder),
+    }
+
+
+@pytest.fixture(scope="session")
+def settings(environment: dict[str, str]) -> Settings:
+    return Settings.from_environment(environment)
+
+
+@pytest.fixture
+def example() -> Callable[[str], dict[str, Any]]:
+    """An example request by its file's name, fresh for each use."""
+
+    def read(name: str) -> dict[str, Any]:
+        (path,) = [path for path in example_files() if path.stem == name]
+        body: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return body
+
+    return read

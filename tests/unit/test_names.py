@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names are the predecessor's, and fit AWS's limits."""
+
+import pytest
+from chalicelib import names
+
+
+@pytest.mark.parametrize(
+    ("suffix", "longest"),     # the predecessor's table, single account
+    [
+        ("BYOMPipelineRealtimeBuiltIn", 72),
+        ("BYOMPipelineRealtimeCustom", 73),
+        ("ModelTraining", 86),
+    ],
+)
+def test_the_longest_identity_fills_a_stack_name(suffix: str, longest: int) -> None:
+    assert names.longest_identity("mlops-pipeline", suffix) == longest
+    name = names.pipeline_name("mlops-pipeline", "m" * longest, suffix)
+    assert len(names.delivery_stack(name)) == 128
+
+
+def test_names_are_the_predecessors() -> None:
+    name = names.pipeline_name("mlops-pipeline", " MyModel ", "ModelTraining")
+    assert name == "mlops-pipeline-mymodel-modeltraining"
+    assert names.bundle_key(name) == "mlops_provisioned_pipelines/mlops-pipeline-mymodel-modeltraining/template.zip"
+
+
+def test_a_job_name_is_cut_to_fit() -> None:
+    assert names.job_name("churn", "training", "abcdef") == "churn-training-abcd"
+    long = names.job_name("m" * 48 + "-" + "x" * 20, "training", "abcdef")
+    assert len(long) <= 63
+    assert long.endswith("m-training-abcd")
