@@ -19,6 +19,8 @@ from the blueprints. SAM is translated here: what is installed is plain CloudFor
 from __future__ import annotations
 
 import argparse
+import hashlib
+import importlib.metadata
 import re
 import shutil
 import sys
@@ -51,6 +53,25 @@ class Sources:
     permissions: Path = ROOT / "deployment" / "permissions"
     wheels: Path = ROOT / "build" / "wheels"
 
+    def version(self) -> str:
+        """A version of its own for every state of these sources, to install what isn't released.
+
+        CloudFormation sees that a function's code is new only by its key.
+        """
+        digest = hashlib.sha256()
+        compilers = [ROOT / "source" / "mlops" / "templates", Path(__file__).parent]
+        for folder in (
+            self.orchestrator,
+            self.blueprints,
+            self.functions,
+            self.templates,
+            self.permissions,
+            *compilers,
+        ):
+            for name, data in archive.read_folder(folder).items():
+                digest.update(f"{folder.name}/{name} {len(data)}\n".encode() + data)
+        return f"{importlib.metadata.version('mlops-orchestrator')}-{digest.hexdigest()[:12]}"
+
 
 @dataclass(frozen=True)
 class Distribution:
@@ -71,9 +92,7 @@ class Distribution:
         return f"{self.solution}/{self.version}"
 
 
-def build(
-    distribution: Distribution, out: Path = ROOT / "deployment", sources: Sources | None = None
-) -> None:
+def build(distribution: Distribution, out: Path = ROOT / "deployment", sources: Sources | None = None) -> None:
     """Write global-s3-assets/ and regional-s3-assets/ under `out`."""
     sources = sources or Sources()
     with tempfile.TemporaryDirectory() as folder:
@@ -91,12 +110,12 @@ def build(
             regional[f"{function.stem}.zip"] = archive.write_zip({function.name: function.read_bytes()})
         for name, data in archive.read_folder(catalog).items():
             regional[f"blueprints/{name}"] = data
-        blueprints = {path.name: template.load(path) for path in sorted(catalog.rglob("*.yaml"))}
+        blueprints = {
+            path.relative_to(catalog).as_posix(): template.load(path) for path in sorted(catalog.rglob("*.yaml"))
+        }
     main = template.dump(main_template(distribution, sources, packaged.sam, blueprints))
     if len(main.encode()) > TEMPLATE_LIMIT:
-        raise BuildError(
-            f"The main template has {len(main.encode())} bytes, CloudFormation takes {TEMPLATE_LIMIT}"
-        )
+        raise BuildError(f"The main template has {len(main.encode())} bytes, CloudFormation takes {TEMPLATE_LIMIT}")
     _write(out / GLOBAL_ASSETS, {MAIN_TEMPLATE: main.encode()})
     _write(out / REGIONAL_ASSETS, regional)
 
@@ -151,15 +170,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("bucket", help="serves the main template; BUCKET-<region> serves the rest")
     parser.add_argument("solution", help="the first part of the prefix in the buckets")
     parser.add_argument("version", help="the second part")
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "deployment", help="where to write (default: deployment/)"
-    )
-    parser.add_argument(
-        "--blueprints", type=Path, default=Sources.blueprints, help="another folder of blueprints"
-    )
-    parser.add_argument(
-        "--orchestrator", type=Path, default=Sources.orchestrator, help="another Chalice project"
-    )
+    parser.add_argument("--out", type=Path, default=ROOT / "deployment", help="where to write (default: deployment/)")
+    parser.add_argument("--blueprints", type=Path, default=Sources.blueprints, help="another folder of blueprints")
+    parser.add_argument("--orchestrator", type=Path, default=Sources.orchestrator, help="another Chalice project")
     options = parser.parse_args(arguments)
     try:
         distribution = Distribution(options.bucket, options.solution, options.version)

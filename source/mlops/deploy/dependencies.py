@@ -18,8 +18,8 @@ from mlops.deploy.errors import DependencyError
 SHIPPED_PYTHON = "3.13"
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)==([^\s\\;]+)", re.MULTILINE)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-_LICENCES = re.compile(
-    r"\.dist-info/(licenses/.*|LICEN[CS]E[^/]*|COPYING[^/]*|NOTICE[^/]*|AUTHORS[^/]*)$", re.IGNORECASE
+_KEPT_RECORDS = re.compile(
+    r"\.dist-info/(METADATA|licenses/.*|(LICEN[CS]E|COPYING|NOTICE|AUTHORS)[^/]*)$", re.IGNORECASE
 )
 _TESTS = re.compile(r"(^|/)tests?/")
 
@@ -46,7 +46,7 @@ def shipped_packages(requirements: Path, cache: Path) -> dict[str, bytes]:
 
 def _ships(name: str) -> bool:
     if ".dist-info/" in name:
-        return _LICENCES.search(name) is not None
+        return _KEPT_RECORDS.search(name) is not None
     return not _TESTS.search(name) and not name.endswith((".pyi", "/py.typed"))
 
 
@@ -63,6 +63,4 @@ def _download(requirements: Path, cache: Path) -> None:
     command += ["--dest", str(cache), "--requirement", str(requirements)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        raise DependencyError(
-            f"pip could not download the orchestrator's requirements:\n{done.stderr.strip()}"
-        )
+        raise DependencyError(f"pip could not download the orchestrator's requirements:\n{done.stderr.strip()}")

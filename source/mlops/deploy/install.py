@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Installs a build as a CloudFormation stack, changes it, takes it away. The same in AWS and in the account on a laptop."""
+"""Installs a build as a CloudFormation stack, changes it and takes it away.
+
+The same in AWS and in the account on a laptop: a session is anything that has `client(service)` and `region_name`.
+"""
 
 from __future__ import annotations
 
@@ -94,11 +97,9 @@ class _Stack:
 
     def describe(self) -> dict[str, Any] | None:
         try:
-            stack: dict[str, Any] = self._cloudformation.describe_stacks(StackName=self._id or self._name)[
-                "Stacks"
-            ][0]
+            stack: dict[str, Any] = self._cloudformation.describe_stacks(StackName=self._id or self._name)["Stacks"][0]
         except ClientError as error:
-            if "does not exist" in error.response["Error"]["Message"]:
+            if "does not exist" in _words(error):
                 return None
             raise
         self._id = stack["StackId"]
@@ -106,34 +107,35 @@ class _Stack:
 
     def create(self, template_url: str, parameters: Mapping[str, str]) -> None:
         self._begin()
-        made = self._cloudformation.create_stack(
-            StackName=self._name,
-            TemplateURL=template_url,
-            Capabilities=CAPABILITIES,
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            OnFailure="ROLLBACK",
-        )
+        try:
+            made = self._cloudformation.create_stack(
+                StackName=self._name,
+                TemplateURL=template_url,
+                Capabilities=CAPABILITIES,
+                Parameters=_as_list(parameters),
+                OnFailure="ROLLBACK",
+            )
+        except ClientError as error:
+            raise InstallError(f"{self._name}: {_words(error)}") from error
         self._id = made["StackId"]
 
     def update(self, template_url: str, parameters: Mapping[str, str], found: dict[str, Any]) -> bool:
         """Begin an update; False if there is nothing to update."""
         self._begin()
-        wanted: list[dict[str, Any]] = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
-        known = self._cloudformation.get_template_summary(TemplateURL=template_url)["Parameters"]
-        kept = {parameter["ParameterKey"] for parameter in found.get("Parameters", [])} - set(parameters)
-        wanted += [
-            {"ParameterKey": parameter["ParameterKey"], "UsePreviousValue": True}
-            for parameter in known
-            if parameter["ParameterKey"] in kept
-        ]
+        had = {parameter["ParameterKey"] for parameter in found.get("Parameters", [])}
         try:
+            takes = self._cloudformation.get_template_summary(TemplateURL=template_url)["Parameters"]
+            kept = [name["ParameterKey"] for name in takes if name["ParameterKey"] in had - set(parameters)]
             self._cloudformation.update_stack(
-                StackName=self._name, TemplateURL=template_url, Capabilities=CAPABILITIES, Parameters=wanted
+                StackName=self._name,
+                TemplateURL=template_url,
+                Capabilities=CAPABILITIES,
+                Parameters=_as_list(parameters) + [{"ParameterKey": key, "UsePreviousValue": True} for key in kept],
             )
         except ClientError as error:
-            if "No updates are to be performed" in error.response["Error"]["Message"]:
+            if "No updates are to be performed" in _words(error):
                 return False
-            raise
+            raise InstallError(f"{self._name}: {_words(error)}") from error
         return True
 
     def delete(self) -> None:
@@ -155,9 +157,7 @@ class _Stack:
         """The first failure is the cause; those after it are what it led to."""
         for event in self._failures:
             if not event.reason.startswith(CONSEQUENCES):
-                return (
-                    f"{self._name}: {event.logical_id} ({event.resource_type}) {event.status}: {event.reason}"
-                )
+                return f"{self._name}: {event.logical_id} ({event.resource_type}) {event.status}: {event.reason}"
         stack = self.describe()
         reason = (stack or {}).get("StackStatusReason", "CloudFormation gave no reason")
         return f"{self._name}: {stack['StackStatus'] if stack else 'gone'}: {reason}"
@@ -195,3 +195,11 @@ class _Stack:
 
 def _outputs(stack: dict[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _as_list(parameters: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+
+
+def _words(error: ClientError) -> str:
+    return str(error.response["Error"].get("Message", error))

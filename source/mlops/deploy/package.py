@@ -28,9 +28,7 @@ class Package:
     sam: Template
 
 
-def package(
-    orchestrator: Path, catalog: Path, packages: dict[str, bytes], overlay: Template, work: Path
-) -> Package:
+def package(orchestrator: Path, catalog: Path, packages: dict[str, bytes], overlay: Template, work: Path) -> Package:
     """Package a copy of the orchestrator with the catalog and the packages in it.
 
     The overlay is what Chalice merges into its template.
@@ -44,14 +42,9 @@ def package(
     merge = work / "overlay.json"
     merge.write_text(json.dumps(overlay))
     out = work / "packaged"
-    _run(
-        ["-c", "from chalice.cli import main; main()", "package", "--stage", STAGE]
-        + ["--merge-template", str(merge), str(out)],
-        project,
-    )
-    return Package(
-        read_zip((out / "deployment.zip").read_bytes()), json.loads((out / "sam.json").read_text())
-    )
+    chalice = ["-c", "from chalice.cli import main; main()", "package", "--stage", STAGE]
+    _run([*chalice, "--merge-template", str(merge), str(out)], project)
+    return Package(read_zip((out / "deployment.zip").read_bytes()), json.loads((out / "sam.json").read_text()))
 
 
 def with_bytecode(files: dict[str, bytes], work: Path) -> dict[str, bytes]:
@@ -65,9 +58,7 @@ def with_bytecode(files: dict[str, bytes], work: Path) -> dict[str, bytes]:
         ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), str(folder)],
         folder,
     )
-    compiled = {
-        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("__pycache__/*.pyc"))
-    }
+    compiled = {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("__pycache__/*.pyc"))}
     return {**files, **compiled}
 
 
@@ -81,8 +72,6 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 def _run(arguments: list[str], where: Path) -> None:
     # A fixed hash seed: the order of a set must not reach what is built.
     environment = {"AWS_DEFAULT_REGION": REGION, "PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=where, env=environment, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, *arguments], cwd=where, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         raise PackageError((done.stderr or done.stdout).strip())

@@ -27,9 +27,7 @@ _INLINE_POLICIES = {"AWS::IAM::Policy", "AWS::IAM::RolePolicy"}
 
 def resource_policy(templates: Mapping[str, Template], permissions: Path) -> Template:
     """What CloudFormation needs to create, update and delete the resources of these templates."""
-    known: Template = template.merge(
-        (path.name, template.load(path)) for path in sorted(permissions.glob("*.yaml"))
-    )
+    known: Template = template.merge((path.name, template.load(path)) for path in sorted(permissions.glob("*.yaml")))
     statements: list[Template] = []
     for resource_type, name in sorted(_resource_types(templates).items()):
         if resource_type not in known:
@@ -55,9 +53,7 @@ def boundary(templates: Mapping[str, Template]) -> Template:
                 if "*" in action or "?" in action:
                     raise UnsafePermission(f"{where} asks for {action}: list the actions it needs")
                 if action.startswith("iam:") and action != "iam:PassRole":
-                    raise UnsafePermission(
-                        f"{where} asks for {action}: a deployed role may not manage identities"
-                    )
+                    raise UnsafePermission(f"{where} asks for {action}: a deployed role may not manage identities")
                 actions.add(action)
             if "iam:PassRole" in _listed(statement["Action"]):
                 services |= _passed_to(statement, where)
@@ -82,9 +78,7 @@ def boundary(templates: Mapping[str, Template]) -> Template:
     policy = _policy(statements)
     length = len(json.dumps(policy, separators=(",", ":")))
     if length > BOUNDARY_LIMIT:
-        raise UnsafePermission(
-            f"The permissions boundary has {length} characters, IAM takes {BOUNDARY_LIMIT}"
-        )
+        raise UnsafePermission(f"The permissions boundary has {length} characters, IAM takes {BOUNDARY_LIMIT}")
     return policy
 
 
@@ -108,9 +102,7 @@ def _statements(content: Template) -> Iterable[tuple[str, Template]]:
         documents: list[Any] = []
         if resource["Type"] == "AWS::IAM::Role":
             if "ManagedPolicyArns" in properties:
-                raise UnsafePermission(
-                    f"{logical_id} has ManagedPolicyArns: write out in Policies what it needs"
-                )
+                raise UnsafePermission(f"{logical_id} has ManagedPolicyArns: write out in Policies what it needs")
             documents = [part["PolicyDocument"] for part in _branches(properties.get("Policies", []))]
         elif resource["Type"] in _INLINE_POLICIES:
             documents = [properties["PolicyDocument"]]

@@ -19,9 +19,7 @@ REGIONAL_ASSETS = "regional-s3-assets"
 _CONTENT_TYPES = {".zip": "application/zip", ".yaml": "application/yaml", ".json": "application/json"}
 
 
-def upload(
-    session: Any, assets_dir: Path, bucket: str, solution: str, version: str, *, create: bool = False
-) -> str:
+def upload(session: Any, assets_dir: Path, bucket: str, solution: str, version: str, *, create: bool = False) -> str:
     """Upload a build, and give the URL of its main template. What is there already isn't sent again.
 
     With `create`, the two distribution buckets are made if they are missing.
@@ -54,9 +52,7 @@ def create_bucket(s3: Any, name: str, region: str) -> None:
         return
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
-            raise InstallError(
-                f"The bucket {name} cannot be used: it may belong to another account"
-            ) from error
+            raise InstallError(f"The bucket {name} cannot be used: it may belong to another account") from error
     s3.create_bucket(Bucket=name, ObjectOwnership="BucketOwnerEnforced", **place)
     s3.put_public_access_block(
         Bucket=name,
