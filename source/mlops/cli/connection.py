@@ -24,6 +24,7 @@ from botocore.httpsession import URLLib3Session
 from mlops.cli.failures import Document, Failure, Refused
 
 STACK_NAME = "mlops-orchestrator"
+AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".ic.gov", ".sgov.gov", ".adc-e.uk")
 ANSWER_SECONDS = 35  # API Gateway gives up after 29
 
 
@@ -66,8 +67,7 @@ class Connection:
     @property
     def is_elsewhere(self) -> bool:
         """Whether this is another endpoint than AWS's, as the laptop's."""
-        host = urlsplit(self.endpoint).hostname or ""
-        return "amazonaws" not in host and not host.endswith((".c2s.ic.gov", ".sc2s.sgov.gov"))
+        return not (urlsplit(self.endpoint).hostname or "").endswith(AWS_HOSTS)
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -84,16 +84,21 @@ class Connection:
 
     @cached_property
     def api_url(self) -> str:
-        """The API's stage. Elsewhere than on AWS its host name leads nowhere, so the path names the API."""
+        """The stage of the orchestrator's API."""
         if self.given_api_url:
             return self.given_api_url.rstrip("/")
-        for needed in ("ApiId", "ApiUrl"):
-            if needed not in self.outputs:
-                raise Failure(f"The stack {self.stack_name} has no output {needed}", "is it the orchestrator's?")
-        stage = urlsplit(self.outputs["ApiUrl"]).path.strip("/")
-        if self.is_elsewhere:
-            return f"{self.endpoint.rstrip('/')}/_aws/execute-api/{self.outputs['ApiId']}/{stage}"
-        return self.outputs["ApiUrl"].rstrip("/")
+        if "ApiUrl" not in self.outputs:
+            raise Failure(f"The stack {self.stack_name} has no output ApiUrl", "is it the orchestrator's?")
+        return self.reachable(self.outputs["ApiUrl"])
+
+    def reachable(self, url: str) -> str:
+        """The URL of a stage of API Gateway, as it can be called from here: elsewhere than on AWS its host name
+        leads nowhere, so the path names the API."""
+        parts = urlsplit(url)
+        if not self.is_elsewhere or not parts.netloc.endswith(AWS_HOSTS):
+            return url.rstrip("/")
+        api = parts.netloc.split(".")[0]
+        return f"{self.endpoint.rstrip('/')}/_aws/execute-api/{api}/{parts.path.strip('/')}"
 
     def post(self, route: str, body: bytes) -> Document:
         """A signed POST to the API. Raises Refused for any answer but 200."""

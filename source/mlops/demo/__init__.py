@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make demo`: one request becomes a running pipeline, on a laptop, with a real model on real data.
+
+story.py    what happens, step by step
+dataset.py  the data set: split, and in the form SageMaker's XGBoost reads
+scores.py   AUC and accuracy
+requests/   the two request bodies, to copy
+data/       the data set, its source and licence
+"""

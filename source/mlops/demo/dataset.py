@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Breast Cancer Wisconsin (Diagnostic), see data/README.md: split for training, for validation, and never shown."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+FILE = Path(__file__).parent / "data" / "breast_cancer.csv"
+TRAIN, VALIDATION = 0.6, 0.2  # the rest stays unseen
+
+
+@dataclass(frozen=True)
+class Row:
+    """One tumour: whether it was malignant, and its measurements as the file writes them."""
+
+    malignant: bool
+    measurements: str
+
+
+@dataclass(frozen=True)
+class Split:
+    train: list[Row]
+    validation: list[Row]
+    unseen: list[Row]
+
+
+def load() -> Split:
+    """The rows, shuffled by their own digests, so that everybody gets the same split."""
+    _, *lines = FILE.read_text("utf-8").splitlines()
+    rows = []
+    for line in sorted(lines, key=lambda line: hashlib.sha256(line.encode()).digest()):
+        measurements, benign = line.rsplit(",", 1)
+        rows.append(Row(benign == "0", measurements))
+    first, second = int(len(rows) * TRAIN), int(len(rows) * (TRAIN + VALIDATION))
+    return Split(rows[:first], rows[first:second], rows[second:])
+
+
+def labelled(rows: list[Row]) -> bytes:
+    """What SageMaker's XGBoost trains on: CSV, the label first, no header."""
+    return "".join(f"{int(row.malignant)},{row.measurements}\n" for row in rows).encode()
+
+
+def unlabelled(rows: list[Row]) -> bytes:
+    """What it predicts from."""
+    return "".join(f"{row.measurements}\n" for row in rows).encode()

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The story, from a request to predictions on rows the model has never seen.
+
+Everything here is what you would do against AWS: upload, POST with SigV4, ask for the status, invoke.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+
+from mlops.cli import show, watching
+from mlops.cli.account import Laptop
+from mlops.cli.connection import Connection
+from mlops.cli.failures import Document, Failure
+from mlops.demo import dataset, scores
+from mlops.demo.dataset import Row
+
+REQUESTS = Path(__file__).parent / "requests"
+ENDPOINT = "breast-cancer"
+
+
+def tell(laptop: Laptop) -> None:
+    connection = Connection()
+    data = dataset.load()
+
+    step(
+        1, "Upload a real data set", "Breast Cancer Wisconsin (Diagnostic), UCI Machine Learning Repository, CC BY 4.0"
+    )
+    upload(connection, laptop, "demo/train.csv", data.train)
+    upload(connection, laptop, "demo/validation.csv", data.validation)
+    note(f"{len(data.train)} rows to train, {len(data.validation)} to validate, {len(data.unseen)} kept unseen")
+
+    step(2, "Ask for a training", f"POST {laptop.api_url}/provisionpipeline, signed with SigV4")
+    training = provision(connection, request("training"))
+    job = trained(connection)
+    for metric in job["FinalMetricDataList"]:
+        note(f"{metric['MetricName']} = {metric['Value']:.4f}")
+    artifact = job["ModelArtifacts"]["S3ModelArtifacts"]
+    note(f"the model: {artifact}")
+
+    step(3, "Ask for an endpoint that serves this model", "the same API, another pipeline type")
+    key = artifact.removeprefix(f"s3://{laptop.assets_bucket}/")
+    serving = provision(connection, request("realtime", MODEL_ARTIFACT=key, ASSETS_BUCKET=laptop.assets_bucket))
+
+    step(4, f"Predict the {len(data.unseen)} unseen rows", "once from the endpoint, once through the inference API")
+    truth = [row.malignant for row in data.unseen]
+    predictions = ask_endpoint(connection, data.unseen)
+    same = ask_api(connection, serving, data.unseen) == predictions
+    note(f"AUC {scores.auc(truth, predictions):.4f}")
+    note(
+        f"accuracy {scores.right(truth, predictions) / len(truth):.1%} "
+        f"({scores.right(truth, predictions)} of {len(truth)} rows right)"
+    )
+    note("the inference API answers the same" if same else "the inference API answers something else")
+    if not same:
+        raise Failure("The endpoint and its inference API don't agree")
+
+    epilogue(laptop, training, serving, job["TrainingJobName"])
+
+
+def request(name: str, **values: str) -> bytes:
+    """A request body from requests/, with what only this account knows filled in."""
+    text = (REQUESTS / f"{name}.json").read_text("utf-8")
+    for word, value in values.items():
+        text = text.replace(word, value)
+    return text.encode()
+
+
+def upload(connection: Connection, laptop: Laptop, key: str, rows: list[Row]) -> None:
+    connection.client("s3").put_object(Bucket=laptop.assets_bucket, Key=key, Body=dataset.labelled(rows))
+
+
+def provision(connection: Connection, body: bytes) -> Document:
+    """Send a request and follow its pipeline to the end."""
+    answer = connection.post("provisionpipeline", body)
+    note(answer["message"])
+    return watching.follow(connection, answer["pipeline_id"])
+
+
+def trained(connection: Connection) -> Document:
+    """What SageMaker says of the training job that ended last."""
+    sagemaker = connection.client("sagemaker")
+    [latest] = sagemaker.list_training_jobs(SortBy="CreationTime", SortOrder="Descending", MaxResults=1)[
+        "TrainingJobSummaries"
+    ]
+    found: Document = sagemaker.describe_training_job(TrainingJobName=latest["TrainingJobName"])
+    return found
+
+
+def ask_endpoint(connection: Connection, rows: list[Row]) -> list[float]:
+    answer = connection.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=ENDPOINT, ContentType="text/csv", Body=dataset.unlabelled(rows)
+    )
+    return numbers(answer["Body"].read().decode())
+
+
+def ask_api(connection: Connection, serving: Document, rows: list[Row]) -> list[float]:
+    """The realtime pipeline's own API, which a caller without SageMaker's permissions can be let use."""
+    body = json.dumps({"payload": dataset.unlabelled(rows).decode(), "content_type": "text/csv"}).encode()
+    status, _, text = connection.signed("POST", inference_url(connection, serving), body)
+    if status != 200:
+        raise Failure(f"The inference API answered {status}: {text}")
+    return numbers(text)
+
+
+def inference_url(connection: Connection, serving: Document) -> str:
+    outputs: dict[str, Any] = serving["pipeline"]["outputs"]
+    [url] = [value for name, value in outputs.items() if name.startswith("BYOMInferenceLambdaRestApiEndpoint")]
+    return f"{connection.reachable(url)}/inference"
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.split(r"[,\s]+", text.strip())]
+
+
+def step(number: int, title: str, detail: str) -> None:
+    show.out().print(f"\n[bold cyan]{number}[/]  [bold]{escape(title)}[/]\n   [dim]{escape(detail)}[/]")
+
+
+def note(text: str) -> None:
+    show.out().print(f"   {escape(text)}")
+
+
+def epilogue(laptop: Laptop, training: Document, serving: Document, job: str) -> None:
+    show.out().print("\n[bold green]✓[/] [bold]Done.[/] Two requests made, in an AWS account on this laptop:")
+    show.out().print(
+        show.table(
+            {
+                training["pipeline"]["name"]: f"a delivery pipeline, its stack, and the training job {job}",
+                serving["pipeline"][
+                    "name"
+                ]: f"a delivery pipeline, its stack with the endpoint {ENDPOINT} and an inference API",
+                laptop.assets_bucket: "a bucket with the data, the model and every captured prediction",
+            }
+        )
+    )
+    show.out().print("\nThe requests are source/mlops/demo/requests/*.json. To look around yourself:")
+    show.out().print(
+        "   make demo KEEP=1      the same, and the account stays up\n"
+        "   mlops local up        an account of your own; then mlops provision, status, run, invoke"
+    )
