@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules over the resources of every template: roles, buckets, logs, functions, APIs, keys."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REVIEWED = yaml.safe_load((Path(__file__).parent / "reviewed.yaml").read_text())
+
+
+def resources(templates: dict[str, Any], *types: str) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Each resource of these types: where it stands, itself, its properties."""
+    for name, template in templates.items():
+        for logical_id, resource in template["Resources"].items():
+            if resource["Type"] in types:
+                yield f"{name}.{logical_id}", resource, resource.get("Properties", {})
+
+
+def test_templates_are_what_cloudformation_takes(template_files: list[Path]) -> None:
+    linted = subprocess.run(
+        [str(Path(sys.executable).with_name("cfn-lint")), "--non-zero-exit-code", "warning", "--template"]
+        + [str(path) for path in template_files],
+        capture_output=True,
+        text=True,
+    )
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+def test_roles_of_deployed_stacks_are_bounded(templates: dict[str, Any]) -> None:
+    for where, _, properties in resources(templates, "AWS::IAM::Role"):
+        if not where.startswith("main."):
+            assert properties.get("PermissionsBoundary") == {"Ref": "PermissionsBoundaryArn"}, where
+            assert "RoleName" not in properties, f"{where}: its name must start with the stack's"
+
+
+def test_managed_policies_are_reviewed(templates: dict[str, Any]) -> None:
+    used = {
+        where for where, _, properties in resources(templates, "AWS::IAM::Role") if "ManagedPolicyArns" in properties
+    }
+    assert used == set(REVIEWED["managed_policies"])
+
+
+def test_blueprints_make_no_identities_but_roles(templates: dict[str, Any]) -> None:
+    made = {
+        resource["Type"]
+        for name, template in templates.items()
+        if name != "main"
+        for resource in template["Resources"].values()
+        if resource["Type"].startswith("AWS::IAM::")
+    }
+    assert made <= {"AWS::IAM::Role", "AWS::IAM::Policy"}
+
+
+def test_buckets_are_private_encrypted_versioned_and_kept(templates: dict[str, Any]) -> None:
+    found = list(resources(templates, "AWS::S3::Bucket"))
+    assert found
+    for where, resource, properties in found:
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}, where
+        assert len(properties["PublicAccessBlockConfiguration"]) == 4, where
+        assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}, where
+        assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"], where
+        assert properties["VersioningConfiguration"] == {"Status": "Enabled"}, where
+        assert "LoggingConfiguration" in properties or where == "main.AccessLogsBucket", where
+        assert resource["DeletionPolicy"] == "RetainExceptOnCreate", where
+        assert resource["UpdateReplacePolicy"] == "Retain", where
+
+
+def test_buckets_are_reached_by_tls_only(templates: dict[str, Any]) -> None:
+    guarded = {
+        f"{where.split('.')[0]}.{properties['Bucket']['Ref']}"
+        for where, _, properties in resources(templates, "AWS::S3::BucketPolicy")
+        for statement in properties["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+        and statement["Principal"] == "*"
+        and statement["Action"] == "s3:*"
+        and len(statement["Resource"]) == 2
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    }
+    assert guarded == {where for where, _, _ in resources(templates, "AWS::S3::Bucket")}
+
+
+def test_logs_end(templates: dict[str, Any]) -> None:
+    for where, _, properties in resources(templates, "AWS::Logs::LogGroup"):
+        assert 1 <= properties["RetentionInDays"] <= 400, where
+
+
+def test_functions_log_where_retention_is_set_and_run_a_current_python(templates: dict[str, Any]) -> None:
+    for where, _, properties in resources(templates, "AWS::Lambda::Function"):
+        name = where.split(".")[0]
+        group = properties["LoggingConfig"]["LogGroup"]["Ref"]
+        assert templates[name]["Resources"][group]["Type"] == "AWS::Logs::LogGroup", where
+        assert properties["Runtime"] == "python3.13", where
+
+
+def test_functions_are_invoked_by_named_callers(templates: dict[str, Any]) -> None:
+    for where, _, properties in resources(templates, "AWS::Lambda::Permission"):
+        assert "SourceArn" in properties, where
+
+
+def test_every_route_wants_a_signature(templates: dict[str, Any]) -> None:
+    routes = 0
+    for where, _, properties in resources(templates, "AWS::ApiGateway::RestApi"):
+        for path, methods in properties.get("Body", {}).get("paths", {}).items():
+            for method, operation in methods.items():
+                routes += 1
+                assert operation["security"] == [{"sigv4": []}], f"{where} {method} {path}"
+        if "Body" in properties:
+            scheme = properties["Body"]["securityDefinitions"]["sigv4"]
+            assert scheme["x-amazon-apigateway-authtype"] == "awsSigv4", where
+    for where, _, properties in resources(templates, "AWS::ApiGateway::Method"):
+        routes += 1
+        assert properties["AuthorizationType"] == "AWS_IAM", where
+    assert routes >= 3
+
+
+def test_every_stage_throttles_and_logs_who_called(templates: dict[str, Any]) -> None:
+    for where, _, properties in resources(templates, "AWS::ApiGateway::Stage"):
+        (settings,) = properties["MethodSettings"]
+        assert settings["HttpMethod"] == "*", where
+        assert settings["ResourcePath"] == "/*", where
+        assert settings["ThrottlingRateLimit"] > 0, where
+        assert not settings.get("DataTraceEnabled"), f"{where}: bodies are not logged"
+        assert "$context.identity.userArn" in properties["AccessLogSetting"]["Format"], where
+        assert "$context.requestId" in properties["AccessLogSetting"]["Format"], where
+
+
+def test_the_main_stack_owns_the_account_setting_and_keeps_it(templates: dict[str, Any]) -> None:
+    ((where, resource, _),) = resources(templates, "AWS::ApiGateway::Account")
+    assert where == "main.ApiGatewayAccount"
+    assert resource["DeletionPolicy"] == "Retain"
+
+
+def test_the_topic_and_the_keys(templates: dict[str, Any]) -> None:
+    for where, _, properties in resources(templates, "AWS::SNS::Topic"):
+        assert properties["KmsMasterKeyId"] == {"Ref": "Key"}, where
+    for where, _, properties in resources(templates, "AWS::KMS::Key"):
+        assert properties["EnableKeyRotation"] is True, where
+    for where, _, properties in resources(templates, "AWS::ECR::Repository"):
+        assert properties["ImageScanningConfiguration"] == {"ScanOnPush": True}, where
