@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AWS in memory, as the orchestrator sees it, which can fail any call in any way.
+
+tests/faults/test_contract.py holds it against moto and the account on the laptop.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from chalicelib.cloud import AlreadyExists, Moved
+from chalicelib.decide import Bundle, Execution, Stack
+from chalicelib.errors import Unavailable
+from chalicelib.plan import Plan
+
+
+class Fault(Enum):
+    """The ways in which a call can go wrong; the last two end the function that makes it."""
+
+    THROTTLED = "throttled"
+    SERVER_ERROR = "server error"
+    DENIED = "denied"
+    REQUEST_LOST = "request lost"
+    ANSWER_LOST = "answer lost"
+    KILLED_BEFORE = "killed before"
+    KILLED_AFTER = "killed after"
+
+
+class Killed(BaseException):
+    """The function is gone: nothing catches this."""
+
+
+@dataclass
+class World:
+    """Everything that exists, shared by all the clouds that look at it."""
+
+    stacks: dict[str, Stack] = field(default_factory=dict)
+    bundles: dict[str, Bundle] = field(default_factory=dict)
+    executions: dict[str, list[Execution]] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)  # of CreateStack: token -> stack id
+    starts: set[tuple[str, str]] = field(default_factory=set)
+    writes: list[str] = field(default_factory=list)
+    made: int = 0
+    _plans: dict[str, Plan] = field(default_factory=dict)  # what each bundle's version holds
+
+    def settle(self, ends: str = "Succeeded") -> None:
+        """Let everything that is on its way end; running executions end as `ends`."""
+        for name, stack in list(self.stacks.items()):
+            if stack.status == "DELETE_IN_PROGRESS":
+                del self.stacks[name]
+            elif stack.status == "CREATE_IN_PROGRESS":
+                outputs = {"PipelineName": f"{name}-pipeline"} if name.endswith("-codepipeline") else {}
+                self.stacks[name] = replace(stack, status="CREATE_COMPLETE", outputs=outputs)
+                if outputs:
+                    self._begin(outputs["PipelineName"])
+            elif stack.status == "UPDATE_IN_PROGRESS":
+                self.stacks[name] = replace(stack, status="UPDATE_COMPLETE")
+                if "PipelineName" in stack.outputs:
+                    self._begin(stack.outputs["PipelineName"])
+            elif stack.status == "UPDATE_ROLLBACK_IN_PROGRESS":
+                self.stacks[name] = replace(stack, status="UPDATE_ROLLBACK_COMPLETE")
+        for pipeline, executions in self.executions.items():
+            for index, execution in enumerate(executions):
+                if execution.status == "InProgress":
+                    executions[index] = self._end(pipeline, execution, ends)
+        self.bundles = {key: replace(bundle, settled=True) for key, bundle in self.bundles.items()}
+
+    def _begin(self, pipeline: str, version: str = "") -> None:
+        self.made += 1
+        self.executions.setdefault(pipeline, []).append(Execution(f"execution-{self.made}", "InProgress", version))
+
+    def _end(self, pipeline: str, execution: Execution, ends: str) -> Execution:
+        name = pipeline.removesuffix("-codepipeline-pipeline")
+        version = execution.revision or self._latest(name)
+        plan = self._plans[version]
+        if ends == "Succeeded":
+            status = "UPDATE_COMPLETE" if name in self.stacks else "CREATE_COMPLETE"
+            self.stacks[name] = Stack(f"id/{name}", name, status, parameters=dict(plan.parameters))
+        return replace(execution, status=ends, revision=version)
+
+    def _latest(self, name: str) -> str:
+        (version,) = [bundle.version for key, bundle in self.bundles.items() if f"/{name}/" in key]
+        return version
+
+    def picture(self) -> Any:
+        """What a user would see, without the names of things that differ from run to run."""
+        latest = {pipeline: (runs[-1].status if runs else None) for pipeline, runs in self.executions.items()}
+        running = {pipeline: self._plans[runs[-1].revision].digest for pipeline, runs in self.executions.items() if runs}
+        return (
+            {name: (stack.status.removeprefix("UPDATE_").removeprefix("CREATE_"), stack.parameters)
+             for name, stack in self.stacks.items()},
+            {key: bundle.digest for key, bundle in self.bundles.items()},
+            latest,
+            running,
+        )
+
+
+def _call(write: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def called(cloud: MemoryCloud, *args: Any) -> Any:
+            cloud.calls.append(method.__name__)
+            fault = cloud.faults.pop(len(cloud.calls) - 1, None)
+            if fault is Fault.KILLED_BEFORE:
+                raise Killed
+            if fault in (Fault.THROTTLED, Fault.SERVER_ERROR, Fault.DENIED, Fault.REQUEST_LOST):
+                raise Unavailable(f"AWS: {fault.value}", retry_after=5)
+            answer = method(cloud, *args)
+            if write and not isinstance(answer, Exception):
+                cloud.world.writes.append(method.__name__)
+            if fault is Fault.KILLED_AFTER:
+                raise Killed
+            if fault is Fault.ANSWER_LOST:
+                raise Unavailable("AWS: answer lost", retry_after=5)
+            return answer
+
+        return called
+
+    return decorate
+
+
+class MemoryCloud:
+    """One request's connection to a world. `faults` says which call (counted from 0) fails, and how."""
+
+    def __init__(self, world: World, faults: Mapping[int, Fault] | None = None) -> None:
+        self.world = world
+        self.faults = dict(faults or {})
+        self.calls: list[str] = []
+
+    @_call(write=False)
+    def stack(self, name: str) -> Stack | None:
+        return self.world.stacks.get(name)
+
+    @_call(write=False)
+    def bundle(self, key: str) -> Bundle | None:
+        return self.world.bundles.get(key)
+
+    @_call(write=False)
+    def latest_execution(self, pipeline: str) -> Execution | None:
+        return (self.world.executions.get(pipeline) or [None])[-1]  # type: ignore[list-item]
+
+    @_call(write=True)
+    def put_bundle(self, plan: Plan, replaces: str | None) -> str:
+        there = self.world.bundles.get(plan.bundle_key)
+        if (there.etag if there else None) != replaces:
+            raise Moved
+        self.world.made += 1
+        version = f"version-{self.world.made}"
+        etag = hashlib.md5(plan.bundle).hexdigest()
+        self.world.bundles[plan.bundle_key] = Bundle(plan.digest, etag, version, settled=False)
+        self.world._plans[version] = plan
+        return version
+
+    @_call(write=True)
+    def create_delivery(self, plan: Plan) -> str:
+        if plan.delivery_stack in self.world.stacks:
+            if self.world.tokens.get(plan.delivery_stack) == plan.digest:
+                return self.world.stacks[plan.delivery_stack].id
+            raise AlreadyExists
+        self.world.made += 1
+        stack = Stack(
+            f"id-{self.world.made}/{plan.delivery_stack}", plan.delivery_stack, "CREATE_IN_PROGRESS",
+            parameters=dict(plan.delivery_parameters), tags=dict(plan.tags),
+        )
+        self.world.stacks[plan.delivery_stack] = stack
+        self.world.tokens[plan.delivery_stack] = plan.digest
+        return stack.id
+
+    @_call(write=True)
+    def update_delivery(self, plan: Plan) -> bool:
+        stack = self.world.stacks[plan.delivery_stack]
+        if dict(stack.parameters) == dict(plan.delivery_parameters):
+            return False
+        self.world.stacks[plan.delivery_stack] = replace(
+            stack, status="UPDATE_IN_PROGRESS", parameters=dict(plan.delivery_parameters)
+        )
+        return True
+
+    @_call(write=True)
+    def delete_stack(self, stack: Stack) -> None:
+        self.world.stacks[stack.name] = replace(stack, status="DELETE_IN_PROGRESS")
+
+    @_call(write=True)
+    def continue_rollback(self, stack: Stack) -> None:
+        self.world.stacks[stack.name] = replace(stack, status="UPDATE_ROLLBACK_IN_PROGRESS")
+
+    @_call(write=True)
+    def start(self, pipeline: str, version: str, token: str) -> None:
+        if (pipeline, token) not in self.world.starts:
+            self.world.starts.add((pipeline, token))
+            self.world._begin(pipeline, version)
+
+    def pipeline_state(self, pipeline: str) -> Mapping[str, Any] | None:
+        raise NotImplementedError("status is tested against the account on the laptop")
+
+    def first_failure(self, stack: Stack) -> str:
+        raise NotImplementedError("status is tested against the account on the laptop")
+
+    def jobs_failure(self, execution_arn: str) -> str:
+        raise NotImplementedError("status is tested against the account on the laptop")

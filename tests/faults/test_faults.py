@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every call x every fault: nothing half-made stays, and one repeat ends where a clean first attempt would have."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chalicelib import door, plan
+from chalicelib.catalog import Catalog
+from chalicelib.decide import Stack
+from chalicelib.errors import Conflict, Unavailable
+from chalicelib.plan import Plan
+from chalicelib.provision import Provisioned, provision
+from chalicelib.settings import Settings
+
+from tests.faults.memory import Fault, Killed, MemoryCloud, World
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "blueprints").glob("*/examples/*.json"))
+Make = Callable[..., Plan]
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
+def make(request: pytest.FixtureRequest, catalog: Catalog, settings: Settings) -> Make:
+    """Plans of each type's example, with changes."""
+    settings = replace(settings, use_model_registry=".registry" in request.param.name)
+    body = json.loads(request.param.read_bytes())
+
+    def of(**changes: Any) -> Plan:
+        return plan.make(door.check(json.dumps({**body, **changes}).encode(), catalog, settings), settings, catalog)
+
+    return of
+
+
+def changed(make: Make) -> Plan:
+    return make(kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/one")
+
+
+def running(plan: Plan) -> World:
+    """A world in which a plan was provisioned and has succeeded."""
+    world = World()
+    provision(plan, MemoryCloud(world))
+    world.settle()
+    world.writes.clear()
+    return world
+
+
+def attempt(plan: Plan, world: World, faults: dict[int, Fault] | None = None) -> Provisioned | None:
+    """One request; None where it was refused or died."""
+    with contextlib.suppress(Unavailable, Killed):
+        return provision(plan, MemoryCloud(world, faults))
+    return None
+
+
+def until_done(plan: Plan, world: World) -> Provisioned:
+    """One repeat of the request, as a caller makes it: a 409 with Retry-After is waited for."""
+    for _ in range(4):
+        try:
+            done = provision(plan, MemoryCloud(world))
+        except Conflict as busy:
+            assert busy.retry_after, busy.message
+            world.settle()
+            continue
+        world.settle()
+        return done
+    raise AssertionError("it never got done")
+
+
+def calls_of(plan: Plan, world: World) -> int:
+    cloud = MemoryCloud(world)
+    provision(plan, cloud)
+    return len(cloud.calls)
+
+
+def test_a_new_pipeline_takes_three_calls(make: Make) -> None:
+    cloud = MemoryCloud(World())
+    done = provision(make(), cloud)
+    assert done.message == "success: stack creation started"
+    assert cloud.calls == ["stack", "put_bundle", "create_delivery"]
+
+
+def test_the_same_request_again_writes_nothing_and_says_how_to_run_again(make: Make) -> None:
+    world = running(make())
+    done = provision(make(), MemoryCloud(world))
+    assert not done.changed
+    assert '"rerun": true' in done.message
+    assert world.writes == []
+
+
+def test_the_same_request_while_the_first_is_on_its_way_writes_nothing(make: Make) -> None:
+    world = World()
+    first = provision(make(), MemoryCloud(world))
+    world.writes.clear()
+    assert provision(make(), MemoryCloud(world)).pipeline_id == first.pipeline_id
+    assert world.writes == []
+
+
+def test_a_changed_request_updates_and_runs(make: Make) -> None:
+    world = running(make())
+    done = provision(changed(make), MemoryCloud(world))
+    assert done.changed
+    assert world.writes == ["put_bundle", "start"]
+    world.settle()
+    assert world.picture() == running_after(make(), changed(make))
+
+
+def running_after(*plans: Plan) -> Any:
+    """What one sees after these plans were provisioned one after the other, each to its end."""
+    world = World()
+    for one in plans:
+        provision(one, MemoryCloud(world))
+        world.settle()
+    return world.picture()
+
+
+def test_rerun_runs_the_same_bundle_again(make: Make) -> None:
+    world = running(make())
+    provision(make(rerun=True), MemoryCloud(world))
+    assert world.writes == ["start"]
+    (executions,) = world.executions.values()
+    assert [execution.status for execution in executions] == ["Succeeded", "InProgress"]
+
+
+def test_a_failed_run_is_run_again_by_the_same_request(make: Make) -> None:
+    world = World()
+    provision(make(), MemoryCloud(world))
+    world.settle(ends="Failed")
+    assert provision(make(), MemoryCloud(world)).changed
+    world.settle()
+    assert world.picture() == running_after(make())
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_a_new_pipeline_survives_any_fault_at_any_call(make: Make, fault: Fault) -> None:
+    for at in range(calls_of(make(), World())):
+        for settled in (False, True):
+            world = World()
+            attempt(make(), world, {at: fault})
+            if settled:
+                world.settle()
+            until_done(make(), world)
+            assert world.picture() == running_after(make()), (at, settled)
+            assert len(world.stacks) == 2
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_a_changed_request_survives_any_fault_at_any_call(make: Make, fault: Fault) -> None:
+    for at in range(calls_of(changed(make), running(make()))):
+        for settled in (False, True):
+            world = running(make())
+            attempt(changed(make), world, {at: fault})
+            if settled:
+                world.settle()
+            until_done(changed(make), world)
+            assert world.picture() == running_after(make(), changed(make)), (at, settled)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "second"), list(itertools.product(Fault, Fault)))
+def test_a_changed_request_survives_any_pair_of_faults(make: Make, first: Fault, second: Fault) -> None:
+    calls = calls_of(changed(make), running(make()))
+    for one, other in itertools.product(range(calls), range(calls)):
+        world = running(make())
+        attempt(changed(make), world, {one: first})
+        attempt(changed(make), world, {other: second})
+        until_done(changed(make), world)
+        assert world.picture() == running_after(make(), changed(make))
+
+
+def test_of_two_requests_for_one_name_one_wins_and_the_other_is_told(make: Make) -> None:
+    """Every interleaving of two different first requests, call by call."""
+    for turns in itertools.product((0, 1), repeat=6):
+        world = World()
+        won, lost = race(world, [make(), changed(make)], list(turns))
+        assert won, turns
+        world.settle()
+        ((_, digest),) = world.picture()[1].items()
+        (ran,) = world.picture()[3].values()
+        assert digest == ran, turns
+        assert len(won) + len(lost) == 2
+        if len(won) == 2:                 # both were taken: then one after the other, the later one's bundle running
+            assert digest in (make().digest, changed(make).digest)
+
+
+def race(world: World, plans: list[Plan], turns: list[int]) -> tuple[list[int], list[int]]:
+    """Run requests in steps of one AWS call each, in the order of `turns`, then each to its end."""
+    import threading
+
+    ready = [threading.Semaphore(0) for _ in plans]
+    idle = [threading.Semaphore(0) for _ in plans]
+    won: list[int] = []
+    lost: list[int] = []
+    ended = [False] * len(plans)
+
+    class Stepping(MemoryCloud):
+        def __init__(self, me: int) -> None:
+            super().__init__(world)
+            self.me = me
+
+        def __getattribute__(self, name: str) -> Any:
+            found = super().__getattribute__(name)
+            if name in ("stack", "bundle", "latest_execution", "put_bundle", "create_delivery", "update_delivery", "start"):
+                me = super().__getattribute__("me")
+                idle[me].release()
+                ready[me].acquire()
+            return found
+
+    def request(me: int) -> None:
+        try:
+            provision(plans[me], Stepping(me))
+            won.append(me)
+        except Conflict:
+            lost.append(me)
+        finally:
+            ended[me] = True
+            idle[me].release()
+
+    threads = [threading.Thread(target=request, args=(me,)) for me in range(len(plans))]
+    for me, thread in enumerate(threads):
+        thread.start()
+        idle[me].acquire()
+    for me in [*turns, *[0] * 20, *[1] * 20]:
+        if not ended[me]:
+            ready[me].release()
+            idle[me].acquire()
+    for thread in threads:
+        thread.join(5)
+    return won, lost
+
+
+def test_fifty_identical_requests_make_one_pipeline(make: Make) -> None:
+    world = World()
+    won, lost = race(world, [make() for _ in range(2)], [0, 1] * 3)
+    for _ in range(48):
+        provision(make(), MemoryCloud(world))
+    assert not lost
+    assert len(won) == 2
+    world.settle()
+    assert world.picture() == running_after(make())
+
+
+NEVER = ["CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"]
+
+
+@pytest.mark.parametrize("status", NEVER)
+@pytest.mark.parametrize("which", ["delivery", "deployed"])
+def test_a_stack_that_never_completed_is_deleted_and_made_anew(make: Make, status: str, which: str) -> None:
+    world = running(make())
+    name = make().name if which == "deployed" else make().delivery_stack
+    world.stacks[name] = replace(world.stacks[name], status=status)
+    if which == "deployed":
+        (executions,) = world.executions.values()
+        executions[-1] = replace(executions[-1], status="Failed")
+    with pytest.raises(Conflict) as busy:
+        provision(make(), MemoryCloud(world))
+    assert busy.value.retry_after
+    assert world.stacks[name].status == "DELETE_IN_PROGRESS"
+    with pytest.raises(Conflict) as busy:
+        provision(make(), MemoryCloud(world))
+    assert busy.value.retry_after
+    world.settle()
+    assert until_done(make(), world).changed
+    assert world.stacks[name].status == "CREATE_COMPLETE"
+
+
+def test_a_stack_whose_rollback_failed_is_continued_and_never_deleted(make: Make) -> None:
+    world = running(make())
+    world.stacks[make().name] = replace(world.stacks[make().name], status="UPDATE_ROLLBACK_FAILED")
+    with pytest.raises(Conflict) as busy:
+        provision(changed(make), MemoryCloud(world))
+    assert busy.value.retry_after
+    assert world.writes == ["continue_rollback"]
+    world.settle()
+    until_done(changed(make), world)
+    assert world.stacks[make().name].status == "UPDATE_COMPLETE"
+
+
+def test_somebody_elses_stack_is_left_alone(make: Make) -> None:
+    for name in (make().name, make().delivery_stack):
+        world = World(stacks={name: Stack("id", name, "CREATE_COMPLETE", tags={"stack_name": name})})
+        before = dict(world.stacks)
+        with pytest.raises(Conflict) as refused:
+            provision(make(), MemoryCloud(world))
+        assert refused.value.retry_after is None
+        assert "not made by this orchestrator" in refused.value.message
+        assert world.stacks == before
+
+
+def test_a_changed_endpoint_name_is_refused(make: Make) -> None:
+    if "EndpointName" not in make().parameters:
+        pytest.skip("has no endpoint")
+    world = running(make(endpoint_name="one"))
+    with pytest.raises(Conflict) as refused:
+        provision(make(endpoint_name="two"), MemoryCloud(world))
+    assert "EndpointName" in refused.value.message
+    assert world.writes == []
+
+
+def test_a_delivery_template_that_changed_is_updated_and_runs_by_itself(make: Make) -> None:
+    world = running(make())
+    newer = replace(changed(make), delivery_parameters={**make().delivery_parameters, "DeliveryDigest": "newer"})
+    assert provision(newer, MemoryCloud(world)).changed
+    assert world.writes == ["put_bundle", "update_delivery"]
+    world.settle()
+    (executions,) = world.executions.values()
+    assert executions[-1].status == "Succeeded"
+
+
+def test_a_newer_delivery_template_alone_changes_nothing(make: Make) -> None:
+    world = running(make())
+    newer = replace(make(), delivery_parameters={**make().delivery_parameters, "DeliveryDigest": "newer"})
+    assert not provision(newer, MemoryCloud(world)).changed
