@@ -110,6 +110,10 @@ def _announcing(application: Application, started: asyncio.Event) -> Application
                 started.set()
             await send(message)
 
+        if scope["type"] == "http":
+            # What never leaves this machine counts as TLS, or bucket policies that ask for aws:SecureTransport
+            # would refuse everybody.
+            scope = {**scope, "scheme": "https"}
         await application(scope, receive, watched if scope["type"] == "lifespan" else send)
 
     return announcing
