@@ -65,8 +65,9 @@ class Refused(Failure):
         return problems
 
     def tell(self) -> None:
-        request = self.answer.get("request_id")
-        show.failure(self.message, self.problems, self.hint, f"request id {request}" if request else "")
+        detail, request = self.answer.get("detail"), self.answer.get("request_id")
+        problems = [*self.problems, {"problem": detail}] if detail else self.problems
+        show.failure(self.message, problems, self.hint, f"request id {request}" if request else "")
 
 
 class PipelineFailed(Failure):
