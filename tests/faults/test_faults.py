@@ -174,18 +174,31 @@ def test_a_changed_request_survives_any_pair_of_faults(make: Make, first: Fault,
 
 
 def test_of_two_requests_for_one_name_one_wins_and_the_other_is_told(make: Make) -> None:
-    """Every interleaving of two different first requests, call by call."""
-    for turns in itertools.product((0, 1), repeat=6):
+    """One request stops after any of its calls, the other overtakes it for any number of calls."""
+    for ahead, overtaking in itertools.product(range(5), range(10)):
         world = World()
-        won, lost = race(world, [make(), changed(make)], list(turns))
-        assert won, turns
+        won, lost = race(world, [make(), changed(make)], [0] * ahead + [1] * overtaking)
+        assert (len(won), len(lost)) == (1, 1), (ahead, overtaking)
         world.settle()
-        ((_, digest),) = world.picture()[1].items()
-        (ran,) = world.picture()[3].values()
-        assert digest == ran, turns
-        assert len(won) + len(lost) == 2
-        if len(won) == 2:                 # both were taken: then one after the other, the later one's bundle running
-            assert digest in (make().digest, changed(make).digest)
+        _, bundles, _, ran = world.picture()
+        winner = [make(), changed(make)][won[0]]
+        assert set(bundles.values()) == set(ran.values()) == {winner.digest}, (ahead, overtaking)
+
+
+def test_a_changed_request_while_the_first_is_on_its_way_is_told_to_wait(make: Make) -> None:
+    world = World()
+    provision(make(), MemoryCloud(world))
+    with pytest.raises(Conflict) as busy:
+        provision(changed(make), MemoryCloud(world))
+    assert busy.value.retry_after
+    assert world.writes == ["put_bundle", "create_delivery"]
+
+
+def test_an_upload_whose_create_was_lost_is_taken_up_at_once(make: Make) -> None:
+    world = World()
+    attempt(make(), world, {2: Fault.KILLED_BEFORE})
+    assert provision(make(), MemoryCloud(world)).changed
+    assert world.writes == ["put_bundle", "create_delivery"]
 
 
 def race(world: World, plans: list[Plan], turns: list[int]) -> tuple[list[int], list[int]]:
