@@ -5,23 +5,52 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pins clean
+.PHONY: help setup demo test test-deep lint bench templates docs image-uris pins clean
 
 help: ## List these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY) ## Make the environment in .venv
 
-$(READY): requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	@touch $@
+demo: setup ## Train, serve and ask a real model in an AWS account on this laptop
+	$(BIN)/python -m mlops.demo
 
-pins: ## Write requirements.txt from requirements.in
-	$(BIN)/python -m pip install --quiet uv && $(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url -q requirements.in -o requirements.txt
+test: setup lint ## Run the checks and the tests
+	$(BIN)/python -m pytest
+
+test-deep: setup ## Run the long tests: every pair of faults, long fuzzing
+	$(BIN)/python -m pytest -m slow
+
+lint: setup ## Check style, types, templates and what the documentation repeats
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m mlops.templates --out dist/catalog > dist/catalog.txt
+	$(BIN)/cfn-lint dist/catalog/*.yaml dist/catalog/delivery/*.yaml
+
+bench: setup ## Measure against the references and write docs/performance.md
+	$(BIN)/python -m mlops.bench
+
+templates: setup ## Write the plain CloudFormation of every blueprint to dist/catalog
+	$(BIN)/python -m mlops.templates --out dist/catalog
+
+docs: setup ## Renew what the documentation repeats from the code
+	$(BIN)/python -m mlops.templates.readme
+
+image-uris: setup ## Renew the table of container images from the SageMaker SDK's data
+	$(BIN)/python -m mlops.image_uris
+
+pins: setup ## Renew requirements.txt from requirements.in, pinned and hashed
+	$(BIN)/python -m pip install --quiet uv
+	for folder in . orchestrator; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --no-header --no-emit-index-url $$folder/requirements.in --output-file $$folder/requirements.txt; done
 
 clean: ## Remove what was built
 	rm -rf dist build deployment/global-s3-assets deployment/regional-s3-assets .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@mkdir -p dist && touch $@
