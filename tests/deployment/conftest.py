@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One build, and one account on the laptop to install it in."""
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from mlops.deploy.build import Distribution, build
+
+DISTRIBUTION = Distribution("a-distribution-bucket", "mlops-orchestrator", "v0")
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("built")
+    build(DISTRIBUTION, out)
+    return out
+
+
+@dataclass(frozen=True)
+class Account:
+    """What installs: anything with a region and clients."""
+
+    endpoint: str
+    session: boto3.Session
+
+    @property
+    def region_name(self) -> str:
+        return str(self.session.region_name)
+
+    def client(self, service: str) -> Any:
+        return self.session.client(service, endpoint_url=self.endpoint)
+
+    def post(self, api_id: str, path: str, body: Any, signed: bool = True) -> tuple[int, Any]:
+        """Ask an API of this account."""
+        url = f"{self.endpoint}/restapis/{api_id}/prod/_user_request_/{path}"
+        request = AWSRequest("POST", url, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+        if signed:
+            SigV4Auth(self.session.get_credentials(), "execute-api", self.region_name).add_auth(request)
+        wire = urllib.request.Request(url, request.data, dict(request.headers), method="POST")
+        try:
+            with urllib.request.urlopen(wire, timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, json.load(refusal)
+
+
+@pytest.fixture(scope="session")
+def account() -> Iterator[Account]:
+    command = [sys.executable, "-m", "mlops.local", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        session = boto3.Session(ready["access_key_id"], ready["secret_access_key"], region_name=ready["region"])
+        yield Account(ready["aws_endpoint_url"], session)
+        process.send_signal(signal.SIGTERM)
+        process.wait(15)

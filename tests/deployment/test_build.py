@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a build writes: the same bytes each time, pure Python, plain CloudFormation."""
+
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlops.deploy import archive
+from mlops.deploy.build import MAIN_TEMPLATE, ROOT, Distribution, Sources, build
+from mlops.deploy.errors import BuildError, NativeCode, UnsafePermission
+
+CONTRACT_PARAMETERS = {
+    "AllowDetailedErrorMessage",
+    "ConfigS3Bucket",
+    "CreateModelRegistry",
+    "ExistingECRRepo",
+    "ExistingS3Bucket",
+    "NotificationEmail",
+    "UseModelRegistry",
+}
+CONTRACT_OUTPUTS = {
+    "AssetsBucket",
+    "BlueprintsBucket",
+    "ECRRepoArn",
+    "ECRRepoName",
+    "MLOpsNotificationsTopicArn",
+    "ModelRegistryArn",
+}
+
+
+def main_template(out: Path) -> dict[str, Any]:
+    template: dict[str, Any] = json.loads((out / "global-s3-assets" / MAIN_TEMPLATE).read_text())
+    return template
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_the_script_builds_the_same_bytes_from_anywhere(built: Path, tmp_path: Path) -> None:
+    script = ROOT / "deployment" / "build-s3-dist.sh"
+    arguments = ["a-distribution-bucket", "mlops-orchestrator", "v0", "--out", str(tmp_path / "again")]
+    subprocess.run([str(script), *arguments], cwd=tmp_path, check=True)
+    assert contents(tmp_path / "again") == contents(built)
+
+
+def test_what_it_writes(built: Path) -> None:
+    written = {name for name in contents(built) if "/blueprints/" not in name}
+    functions = {path.stem for path in (ROOT / "source" / "functions").glob("*.py")}
+    assert written == {
+        f"global-s3-assets/{MAIN_TEMPLATE}",
+        "regional-s3-assets/orchestrator.zip",
+        *(f"regional-s3-assets/{name}.zip" for name in functions),
+    }
+    assert (built / "regional-s3-assets" / "blueprints" / "delivery" / "single.yaml").is_file()
+
+
+def test_zips_hold_pure_python_and_are_small(built: Path) -> None:
+    for path in (built / "regional-s3-assets").glob("*.zip"):
+        assert path.stat().st_size <= 1_000_000, path.name
+        with zipfile.ZipFile(path) as archived:
+            for entry in archived.infolist():
+                assert not entry.filename.endswith((".so", ".pyd", ".dylib", ".dll")), f"{path.name}: {entry.filename}"
+                assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+
+
+def test_the_orchestrator_brings_what_it_needs(built: Path, tmp_path: Path) -> None:
+    """It starts in an isolated Python that has boto3, as Lambda's has, and nothing else of this environment."""
+    with zipfile.ZipFile(built / "regional-s3-assets" / "orchestrator.zip") as archived:
+        archived.extractall(tmp_path)
+    for package in ("boto3", "botocore", "jmespath", "s3transfer", "urllib3", "dateutil"):
+        (tmp_path / package).symlink_to(Path(importlib.import_module(package).__file__ or "").parent)
+    (tmp_path / "six.py").symlink_to(importlib.import_module("six").__file__ or "")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import app, jsonschema"
+    program += "; print(app.__file__, jsonschema.__file__)"
+    started = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert started.returncode == 0, started.stderr
+    assert all(name.startswith(str(tmp_path)) for name in started.stdout.split())
+
+
+def test_nothing_says_where_or_when_it_was_built(built: Path) -> None:
+    for name, data in contents(built).items():
+        whole = b"".join(archive.read_zip(data).values()) if name.endswith(".zip") else data
+        assert str(ROOT).encode() not in whole, name
+        assert str(Path(sys.prefix)).encode() not in whole, name
+
+
+def test_the_main_template_is_plain(built: Path) -> None:
+    text = (built / "global-s3-assets" / MAIN_TEMPLATE).read_text()
+    template = json.loads(text)
+    assert len(text.encode()) < 1_000_000
+    assert "Transform" not in template
+    assert not any(resource["Type"].startswith("AWS::Serverless") for resource in template["Resources"].values())
+    assert '"Generated"' not in text
+    assert '"Fn::Transform"' not in text
+
+
+def test_the_main_template_keeps_the_contract(built: Path) -> None:
+    template = main_template(built)
+    assert set(template["Parameters"]) == CONTRACT_PARAMETERS
+    assert set(template["Outputs"]) >= CONTRACT_OUTPUTS
+    assert any(name.startswith("PipelineOrchestrationLambdaRestApiEndpoint") for name in template["Outputs"])
+    without_default = {name for name, parameter in template["Parameters"].items() if "Default" not in parameter}
+    assert without_default == {"NotificationEmail"}
+    assert template["Mappings"]["Distribution"]["Source"] == {
+        "Bucket": "a-distribution-bucket",
+        "Prefix": "mlops-orchestrator/v0",
+    }
+
+
+@pytest.mark.parametrize("bucket", ["", "Upper", "with.dots", "x" * 48, "s3://bucket"])
+def test_a_bucket_that_cannot_be_one_is_refused(bucket: str) -> None:
+    with pytest.raises(BuildError, match="is not a bucket"):
+        Distribution(bucket, "mlops-orchestrator", "v0")
+
+
+def test_compiled_code_is_refused() -> None:
+    with pytest.raises(NativeCode, match=r"fast\.so"):
+        archive.write_zip({"fast.so": b""})
+
+
+BAD_ROLE_CHANGES = {
+    "a wildcard": ({"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::b"}, "list the actions"),
+    "identities": ({"Effect": "Allow", "Action": "iam:CreateUser", "Resource": "*"}, "may not manage identities"),
+    "any service": ({"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}, "iam:PassedToService"),
+    "all but": ({"Effect": "Allow", "NotAction": "s3:GetObject", "Resource": "*"}, "NotAction"),
+}
+
+
+@pytest.mark.parametrize(("statement", "reason"), BAD_ROLE_CHANGES.values(), ids=list(BAD_ROLE_CHANGES))
+def test_a_blueprint_that_asks_for_too_much_is_not_built(statement: Any, reason: str, tmp_path: Path) -> None:
+    blueprints = with_part(tmp_path, {"Greedy": policy_of_the_state_machine(statement)})
+    with pytest.raises(UnsafePermission, match=reason):
+        build(Distribution("bucket", "solution", "v0"), tmp_path / "out", Sources(blueprints=blueprints))
+
+
+def test_a_resource_type_nobody_gave_cloudformation_is_not_built(tmp_path: Path) -> None:
+    blueprints = with_part(tmp_path, {"Queue": {"Type": "AWS::SQS::Queue"}})
+    with pytest.raises(UnsafePermission, match=r"AWS::SQS::Queue: say in permissions/sqs\.yaml"):
+        build(Distribution("bucket", "solution", "v0"), tmp_path / "out", Sources(blueprints=blueprints))
+
+
+def policy_of_the_state_machine(statement: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Type": "AWS::IAM::Policy",
+        "Properties": {
+            "PolicyName": "greedy",
+            "Roles": [{"Ref": "StateMachineRole"}],
+            "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        },
+    }
+
+
+def with_part(folder: Path, resources: dict[str, Any]) -> Path:
+    """The blueprints, with more resources in what their state machines share."""
+    blueprints = folder / "blueprints"
+    shutil.copytree(ROOT / "blueprints", blueprints)
+    part = blueprints / "_parts" / "state_machine_role.yaml"
+    more = "".join(f"  {name}: {json.dumps(resource)}\n" for name, resource in resources.items())
+    part.write_text(part.read_text().replace("Resources:\n", f"Resources:\n{more}", 1))
+    return blueprints

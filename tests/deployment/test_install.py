@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Installs the build in an account on the laptop, from outside, as `mlops install` does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from mlops.deploy.install import InstallError, ResourceEvent, install, uninstall, upload
+
+EMAIL = {"NotificationEmail": "people@example.com"}
+
+
+@pytest.fixture(scope="session")
+def url(built: Path, account: Any) -> str:
+    return upload(account, built, "a-distribution-bucket", "mlops-orchestrator", "v0", create=True)
+
+
+@pytest.fixture(scope="session")
+def outputs(url: str, account: Any) -> dict[str, str]:
+    return install(account, "mlops-orchestrator", url, EMAIL)
+
+
+@pytest.fixture
+def stack_name(account: Any) -> Iterator[str]:
+    name = f"another-{uuid4().hex[:8]}"
+    yield name
+    uninstall(account, name)
+
+
+def bucket(account: Any, versioned: bool) -> str:
+    s3 = account.client("s3")
+    name = f"bucket-{uuid4().hex}"
+    s3.create_bucket(Bucket=name)
+    if versioned:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+def test_the_distribution_buckets_are_private(url: str, account: Any) -> None:
+    s3 = account.client("s3")
+    for name in ("a-distribution-bucket", "a-distribution-bucket-us-east-1"):
+        blocked = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
+        assert set(blocked.values()) == {True}
+        assert s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+        assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=name)["Policy"]
+
+
+def test_what_is_there_already_is_not_sent_again(url: str, built: Path, account: Any) -> None:
+    key = {"Bucket": "a-distribution-bucket-us-east-1", "Key": "mlops-orchestrator/v0/orchestrator.zip"}
+    before = account.client("s3").head_object(**key)["LastModified"]
+    assert upload(account, built, "a-distribution-bucket", "mlops-orchestrator", "v0") == url
+    assert account.client("s3").head_object(**key)["LastModified"] == before
+
+
+def test_a_folder_without_a_build_says_so(tmp_path: Path, account: Any) -> None:
+    with pytest.raises(InstallError, match="run deployment"):
+        upload(account, tmp_path, "a-distribution-bucket", "mlops-orchestrator", "v0")
+
+
+def test_the_api_answers_who_signs(outputs: dict[str, str], account: Any) -> None:
+    for path in ("provisionpipeline", "pipelinestatus"):
+        assert account.post(outputs["ApiId"], path, {}, signed=False)[0] == 403
+        status, answer = account.post(outputs["ApiId"], path, {})
+        assert status == 400
+        assert answer["errors"]
+
+
+def test_a_role_may_use_the_api_only_if_it_is_told_so(outputs: dict[str, str], account: Any) -> None:
+    assert outputs["ApiUrl"].endswith("/prod")
+    assert outputs["PipelineOrchestrationLambdaRestApiEndpoint1DE9DCB2"] == outputs["ApiUrl"] + "/"
+
+
+def test_outputs_name_what_exists(outputs: dict[str, str], account: Any) -> None:
+    account.client("s3").head_bucket(Bucket=outputs["AssetsBucketName"])
+    account.client("s3").head_bucket(Bucket=outputs["BlueprintsBucketName"])
+    (repository,) = account.client("ecr").describe_repositories(repositoryNames=[outputs["ECRRepoName"]])[
+        "repositories"
+    ]
+    assert repository["repositoryArn"] == outputs["ECRRepoArn"]
+    topic = outputs["MLOpsNotificationsTopicArn"]
+    (subscription,) = account.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "people@example.com")
+
+
+def test_nothing_to_update_is_a_success(outputs: dict[str, str], url: str, account: Any) -> None:
+    events: list[ResourceEvent] = []
+    assert install(account, "mlops-orchestrator", url, {}, events.append) == outputs
+    assert events == []
+
+
+def test_an_update_keeps_the_parameters_it_is_not_given(stack_name: str, url: str, account: Any) -> None:
+    install(account, stack_name, url, EMAIL)
+    events: list[ResourceEvent] = []
+    install(account, stack_name, url, {"AllowDetailedErrorMessage": "No"}, events.append)
+    assert events[-1].status == "UPDATE_COMPLETE"
+    (stack,) = account.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
+    parameters = {item["ParameterKey"]: item["ParameterValue"] for item in stack["Parameters"]}
+    assert parameters["NotificationEmail"] == "people@example.com"
+    assert parameters["AllowDetailedErrorMessage"] == "No"
+
+
+def test_a_versioned_bucket_is_used(stack_name: str, url: str, account: Any) -> None:
+    existing = bucket(account, versioned=True)
+    outputs = install(account, stack_name, url, {**EMAIL, "ExistingS3Bucket": existing})
+    assert outputs["AssetsBucketName"] == existing
+    uninstall(account, stack_name)
+    account.client("s3").head_bucket(Bucket=existing)
+
+
+def test_an_existing_repository_is_used(stack_name: str, url: str, account: Any) -> None:
+    account.client("ecr").create_repository(repositoryName="mine/images")
+    outputs = install(account, stack_name, url, {**EMAIL, "ExistingECRRepo": "mine/images"})
+    assert outputs["ECRRepoName"] == "mine/images"
+    assert outputs["ECRRepoArn"].endswith(":repository/mine/images")
+
+
+def test_a_model_package_group_is_made_on_request(stack_name: str, url: str, account: Any) -> None:
+    outputs = install(account, stack_name, url, {**EMAIL, "CreateModelRegistry": "Yes"})
+    name = outputs["ModelRegistryArn"].rsplit("/", 1)[1]
+    group = account.client("sagemaker").describe_model_package_group(ModelPackageGroupName=name)
+    assert group["ModelPackageGroupArn"] == outputs["ModelRegistryArn"]
+
+
+def test_an_unversioned_bucket_fails_the_installation_and_leaves_nothing(
+    stack_name: str, url: str, account: Any
+) -> None:
+    existing = bucket(account, versioned=False)
+    before = {item["Name"] for item in account.client("s3").list_buckets()["Buckets"]}
+    with pytest.raises(InstallError, match=f"the bucket {existing} is not versioned. Enable versioning"):
+        install(account, stack_name, url, {**EMAIL, "ExistingS3Bucket": existing})
+    assert {item["Name"] for item in account.client("s3").list_buckets()["Buckets"]} == before
+
+
+def test_an_installation_that_failed_is_made_anew(stack_name: str, url: str, account: Any) -> None:
+    existing = bucket(account, versioned=False)
+    with pytest.raises(InstallError):
+        install(account, stack_name, url, {**EMAIL, "ExistingS3Bucket": existing})
+    account.client("s3").put_bucket_versioning(Bucket=existing, VersioningConfiguration={"Status": "Enabled"})
+    outputs = install(account, stack_name, url, {**EMAIL, "ExistingS3Bucket": existing})
+    assert outputs["AssetsBucketName"] == existing
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"ExistingS3Bucket": "there-is-no-such-bucket"}, "there is no bucket there-is-no-such-bucket"),
+        ({"ExistingECRRepo": "none/such"}, "there is no repository none/such"),
+        ({"NotificationEmail": "nobody"}, "must be one e-mail address"),
+        ({"UseModelRegistry": "Perhaps"}, "UseModelRegistry"),
+    ],
+)
+def test_what_cannot_be_used_is_named(
+    parameters: dict[str, str], reason: str, stack_name: str, url: str, account: Any
+) -> None:
+    with pytest.raises(InstallError, match=reason):
+        install(account, stack_name, url, {**EMAIL, **parameters})
+
+
+def test_pipelines_names_are_theirs(url: str, account: Any) -> None:
+    with pytest.raises(InstallError, match="belong to pipelines"):
+        install(account, "mlops-pipeline-orchestrator", url, EMAIL)
+    uninstall(account, "mlops-pipeline-orchestrator")
+
+
+def test_uninstalling_keeps_what_holds_data(stack_name: str, url: str, account: Any) -> None:
+    outputs = install(account, stack_name, url, EMAIL)
+    uninstall(account, stack_name)
+    account.client("s3").head_bucket(Bucket=outputs["AssetsBucketName"])
+    account.client("ecr").describe_repositories(repositoryNames=[outputs["ECRRepoName"]])
+    uninstall(account, stack_name)  # again: there is nothing left to do
