@@ -136,6 +136,8 @@ def open_session(session_arn: str) -> dict[str, str]:
 def serve(signing_name: str, handler: Handler) -> None:
     """Answer the requests signed for `signing_name` with `handler`."""
     _app.SERVICE_HANDLERS[signing_name] = handler
+    # a name the router doesn't know makes it read every service model botocore has, for four seconds
+    _router.SERVICE_PATTERNS.setdefault(signing_name, {})
 
 
 def wrap_service(signing_name: str, wrapper: Callable[[Handler], Handler]) -> None:
