@@ -1,49 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An account on this laptop, started once for all tests of this folder, and used from outside."""
+"""The account on this laptop, started once for all tests of this folder."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
-
-@dataclass(frozen=True)
-class Account:
-    endpoint: str
-    session: boto3.Session
-    process: subprocess.Popen[str]
-
-    def client(self, service: str, session: boto3.Session | None = None) -> Any:
-        return (session or self.session).client(service, endpoint_url=self.endpoint)
-
-    def assume(self, role_arn: str) -> boto3.Session:
-        """A session with what a role of this account may do."""
-        answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
-        return boto3.Session(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"],
-                             region_name="us-east-1")
-
-
-def start_account(*arguments: str) -> Account:
-    process = subprocess.Popen([sys.executable, "-m", "mlops.local", "--port", "0", *arguments],
-                               stdout=subprocess.PIPE, text=True, env=_clean_environment())
-    assert process.stdout is not None
-    ready = json.loads(process.stdout.readline())
-    session = boto3.Session(ready["access_key_id"], ready["secret_access_key"], region_name=ready["region"])
-    return Account(ready["aws_endpoint_url"], session, process)
-
-
-def stop_account(account: Account) -> int:
-    account.process.send_signal(signal.SIGTERM)
-    return account.process.wait(15)
+from tests.local.laptop import Account, start_account, stop_account
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +15,8 @@ def account() -> Iterator[Account]:
     assert stop_account(started) == 0
 
 
-@pytest.fixture()
-def start(tmp_path: Path) -> Iterator[Callable[..., Account]]:
+@pytest.fixture
+def start() -> Iterator[Callable[..., Account]]:
     """Starts accounts of a test's own; what still runs at the end is killed."""
     running: list[Account] = []
 
@@ -66,17 +28,3 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Account]]:
     for one in running:
         one.process.kill()
         one.process.wait(15)
-
-
-def _clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-
-
-def wait_for(question: Callable[[], Any], seconds: float = 20) -> Any:
-    """The first true answer to `question`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := question():
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"{question} was not true within {seconds} s")

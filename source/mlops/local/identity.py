@@ -79,6 +79,13 @@ def root_session(caller: Caller) -> boto3.Session:
                     aws_secret_access_key=SECRET_ACCESS_KEY)
 
 
+def session_of(credentials: Mapping[str, str], caller: Caller) -> boto3.Session:
+    """A session with what AssumeRole has given out."""
+    return _session(caller.region, aws_access_key_id=credentials["AccessKeyId"],
+                    aws_secret_access_key=credentials["SecretAccessKey"],
+                    aws_session_token=credentials["SessionToken"])
+
+
 def _session(region: str, **credentials: str) -> boto3.Session:
     session = botocore.session.Session()
     session.register_component("data_loader", _LOADER)  # models are read once, not per session

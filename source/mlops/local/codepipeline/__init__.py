@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AWS CodePipeline: pipelines that really run."""
-from mlops.local.api import Api
+"""AWS CodePipeline: pipelines that really run.
 
-api = Api("codepipeline")
+`structure` judges a declaration, `records` keeps pipelines and executions, `operations` and `history` answer
+the API, `engine` moves executions through their stages, and `actions` holds one module an action provider.
+"""
+
+import mlops.local.codepipeline.history
+import mlops.local.codepipeline.operations
+import mlops.local.codepipeline.resource  # noqa: F401  imported so that they register
