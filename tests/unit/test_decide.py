@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`decide` is total: every status that AWS knows has a meaning, and every combination exactly one step."""
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from chalicelib import decide as deciding
+from chalicelib import door, plan
+from chalicelib.catalog import Catalog
+from chalicelib.decide import (
+    ENDED_BADLY,
+    RUNNING,
+    STACK_PHASES,
+    SUCCEEDED,
+    Bundle,
+    Execution,
+    Found,
+    Nothing,
+    Phase,
+    Recreate,
+    Stack,
+    Step,
+    decide,
+)
+from chalicelib.settings import Settings
+
+
+def enum(service: str, shape: str) -> set[str]:
+    return set(botocore.session.get_session().get_service_model(service).shape_for(shape).enum)
+
+
+@pytest.fixture
+def planned(catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]) -> plan.Plan:
+    body = json.dumps(example("byom_realtime_builtin")).encode()
+    return plan.make(door.check(body, catalog, settings), settings, catalog)
+
+
+def test_every_stack_status_of_aws_has_a_meaning() -> None:
+    assert set(STACK_PHASES) == enum("cloudformation", "StackStatus")
+
+
+def test_every_execution_status_of_aws_has_a_meaning() -> None:
+    assert RUNNING | ENDED_BADLY | {SUCCEEDED} == enum("codepipeline", "PipelineExecutionStatus")
+
+
+def stacks(name: str, planned: plan.Plan) -> list[Stack | None]:
+    delivery = name == planned.delivery_stack
+    return [None] + [
+        Stack(
+            "id", name, status,
+            parameters=planned.delivery_parameters if delivery else planned.parameters,
+            outputs={"PipelineName": "p"} if delivery else {},
+            tags=planned.tags if delivery else {},
+        )
+        for status in STACK_PHASES
+    ]
+
+
+def everything(planned: plan.Plan) -> list[Found]:
+    bundles = [None, Bundle(planned.digest, "e", "v1", True), Bundle("other", "e", "v1", False), Bundle("other", "e", "v1", True)]
+    executions = [None] + [
+        Execution("x", status, revision) for status in sorted(RUNNING | ENDED_BADLY | {SUCCEEDED}) for revision in ("", "v0", "v1")
+    ]
+    return [
+        Found(*found)
+        for found in itertools.product(
+            stacks(planned.delivery_stack, planned), stacks(planned.name, planned), bundles, executions
+        )
+    ]
+
+
+def test_every_combination_leads_to_exactly_one_step(planned: plan.Plan) -> None:
+    steps = {type(decide(planned, found)) for found in everything(planned)}
+    assert steps == set(Step.__args__)                          # type: ignore[attr-defined]
+
+
+def test_no_stack_that_ever_completed_is_deleted(planned: plan.Plan) -> None:
+    for found in everything(planned):
+        step = decide(planned, found)
+        if isinstance(step, Recreate):
+            assert step.stack.phase is Phase.NEVER_COMPLETED
+
+
+def test_nothing_is_answered_only_for_the_same_request(planned: plan.Plan) -> None:
+    for found in everything(planned):
+        if isinstance(decide(planned, found), Nothing):
+            assert found.bundle is not None
+            assert found.bundle.digest == planned.digest
+
+
+def test_the_documented_table_is_the_code(planned: plan.Plan) -> None:
+    architecture = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text("utf-8")
+    for name in Step.__args__:                                  # type: ignore[attr-defined]
+        assert f"`{name.__name__}`" in architecture
+    for status in STACK_PHASES:
+        assert f"`{status}`" in architecture
+    assert deciding.RETRY_SOON < deciding.RETRY_LATER
