@@ -10,13 +10,32 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mlops.cli import endpoints, installing, laptop, pipelines
 from mlops.cli.connection import STACK_NAME, Connection
-from mlops.cli.failures import Failure, explained
+from mlops.cli.failures import Failure, of_aws
 from mlops.deploy.errors import DeployError
 from mlops.templates import BlueprintError
 
 
-class Commands(click.Group):
-    """A group whose commands end in a sentence, whatever happens. --debug shows the traceback instead."""
+class Guarded(click.Command):
+    """A command that ends in a sentence, whatever happens. --debug shows the traceback instead."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            failure.as_json = ctx.params.get("as_json", False)
+            raise
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            explained = failure_of(error)
+            explained.as_json = ctx.params.get("as_json", False)
+            raise explained from error
+
+
+class Commands(Guarded, click.Group):
+    """The group, whose options may stand anywhere."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, self.globals_first(args))
@@ -43,21 +62,11 @@ class Commands(click.Group):
                 ours += [argument, *(value for value in [next(waiting, None)] if value is not None)]
         return ours + rest
 
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            if ctx.params["debug"]:
-                raise
-            raise failure_of(error) from error
-
 
 def failure_of(error: Exception) -> Failure:
     match error:
         case BotoCoreError() | ClientError():
-            return explained(error)
+            return of_aws(error)
         case DeployError() | BlueprintError() | OSError():
             return Failure(str(error))
         case _:

@@ -36,8 +36,10 @@ class Session(boto3.Session):  # type: ignore[misc]
         self.endpoint_url = endpoint_url
 
     def client(self, service_name: str, **options: Any) -> Any:
-        # A bucket as a part of the host's name works on AWS only.
-        config = Config(s3={"addressing_style": "path"}) if self.endpoint_url else None
+        config = Config(
+            retries={"mode": "standard"},  # three tries: somebody is waiting
+            s3={"addressing_style": "path"} if self.endpoint_url else None,  # other hosts don't know bucket.host
+        )
         return super().client(service_name, **{"endpoint_url": self.endpoint_url, "config": config, **options})
 
 

@@ -30,6 +30,8 @@ Document = dict[str, Any]
 class Failure(click.ClickException):
     """Ends the command with exit code 1."""
 
+    as_json = False
+
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
@@ -38,7 +40,7 @@ class Failure(click.ClickException):
         return {"message": self.message, **({"hint": self.hint} if self.hint else {})}
 
     def show(self, file: IO[Any] | None = None) -> None:
-        if show.wants_json():
+        if self.as_json:
             show.as_json(self.document())
         else:
             self.tell()
@@ -87,7 +89,7 @@ class PipelineFailed(Failure):
         show.failure(self.message, [{"problem": pipeline.get("reason") or "no reason was given"}], hint)
 
 
-def explained(error: BotoCoreError | ClientError) -> Failure:
+def of_aws(error: BotoCoreError | ClientError) -> Failure:
     """An error of boto3 as something a person can act on."""
     match error:
         case NoCredentialsError() | PartialCredentialsError():

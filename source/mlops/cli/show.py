@@ -108,8 +108,10 @@ def progress(begin: str) -> Iterator[Callable[[str], None]]:
 
 def table(facts: Mapping[str, Any]) -> Table:
     grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
     for name, value in facts.items():
-        grid.add_row(f"  [dim]{escape(name)}[/]", Text(str(value), overflow="fold"))
+        grid.add_row(f"  {escape(name)}", Text(str(value)))
     return grid
 
 

@@ -9,11 +9,12 @@ import time
 import click
 
 from mlops.cli import account, laptop, show
+from mlops.cli.app import Guarded
 from mlops.cli.failures import Failure
 from mlops.demo import story
 
 
-@click.command()
+@click.command(cls=Guarded)
 @click.option("--keep", is_flag=True, help="Leave the account up until Ctrl-C, to look around.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of the account; 0 takes a free one.")
 def demo(keep: bool, port: int) -> None:

@@ -127,20 +127,15 @@ def note(text: str) -> None:
 
 
 def epilogue(laptop: Laptop, training: Document, serving: Document, job: str) -> None:
-    show.out().print("\n[bold green]✓[/] [bold]Done.[/] Two requests made, in an AWS account on this laptop:")
-    show.out().print(
-        show.table(
-            {
-                training["pipeline"]["name"]: f"a delivery pipeline, its stack, and the training job {job}",
-                serving["pipeline"][
-                    "name"
-                ]: f"a delivery pipeline, its stack with the endpoint {ENDPOINT} and an inference API",
-                laptop.assets_bucket: "a bucket with the data, the model and every captured prediction",
-            }
-        )
-    )
-    show.out().print("\nThe requests are source/mlops/demo/requests/*.json. To look around yourself:")
-    show.out().print(
-        "   make demo KEEP=1      the same, and the account stays up\n"
-        "   mlops local up        an account of your own; then mlops provision, status, run, invoke"
-    )
+    console = show.out()
+    console.print("\n[bold green]✓[/] [bold]Done.[/] In an AWS account on this laptop, two requests made:")
+    made = {
+        training["pipeline"]["name"]: f"a delivery pipeline, its stack, and the training job {job}",
+        serving["pipeline"]["name"]: f"a delivery pipeline, the endpoint {ENDPOINT} and its inference API",
+        laptop.assets_bucket: "the bucket with the data, the model and every captured prediction",
+    }
+    for name, what in made.items():
+        console.print(f"   [cyan]{escape(name)}[/]\n      {escape(what)}")
+    console.print("\nThe requests are source/mlops/demo/requests/*.json. To look around yourself:")
+    console.print("   [cyan]make demo KEEP=1[/]   the same, and the account stays up")
+    console.print("   [cyan]mlops local up[/]     an account of your own: mlops provision, status, run, invoke")
