@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from mlops.deploy import archive
-from mlops.deploy.build import MAIN_TEMPLATE, ROOT, Distribution, Sources, build
+from mlops.deploy.build import ROOT, Distribution, Sources, build
 from mlops.deploy.errors import BuildError, NativeCode, UnsafePermission
+from mlops.deploy.upload import MAIN_TEMPLATE
 
 CONTRACT_PARAMETERS = {
     "AllowDetailedErrorMessage",

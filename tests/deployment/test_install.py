@@ -67,7 +67,7 @@ def test_the_api_answers_who_signs(outputs: dict[str, str], account: Any) -> Non
         assert answer["errors"]
 
 
-def test_a_role_may_use_the_api_only_if_it_is_told_so(outputs: dict[str, str], account: Any) -> None:
+def test_outputs_give_the_apis_url(outputs: dict[str, str]) -> None:
     assert outputs["ApiUrl"].endswith("/prod")
     assert outputs["PipelineOrchestrationLambdaRestApiEndpoint1DE9DCB2"] == outputs["ApiUrl"] + "/"
 

@@ -4,12 +4,15 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from mlops.deploy.template import load
 
+ROOT = Path(__file__).parents[2]
 REVIEWED = yaml.safe_load((Path(__file__).parent / "reviewed.yaml").read_text())
 CHANGES_ROLES = {
     "iam:AttachRolePolicy",
@@ -234,6 +237,19 @@ def test_the_boundary_admits_what_blueprints_use_and_no_more(templates: dict[str
     assert len(json.dumps(bounds, separators=(",", ":"))) <= 6_144
 
 
+def test_cloudformation_may_read_whatever_it_makes() -> None:
+    """The registry says what CloudFormation calls to read a resource of a type."""
+    schemas = resources.files("cfnlint").joinpath("data", "schemas")
+    names = json.loads(schemas.joinpath("providers", "us-east-1.json").read_text())
+    for path in (ROOT / "deployment" / "permissions").glob("*.yaml"):
+        for resource_type, permissions in load(path).items():
+            schema = json.loads(schemas.joinpath("resources", f"{names[resource_type]}.json").read_text())
+            read = schema.get("handlers", {}).get("read", {}).get("permissions", [])
+            granted = {action for one in permissions["Statement"] for action in listed(one["Action"])}
+            # A function's environment has no key of ours.
+            assert set(read) - {"kms:Decrypt"} <= granted, resource_type
+
+
 def test_inline_policies_fit(templates: dict[str, Any]) -> None:
     for logical_id, resource in templates["main"]["Resources"].items():
         if resource["Type"] == "AWS::IAM::Policy":
@@ -244,7 +260,7 @@ def test_inline_policies_fit(templates: dict[str, Any]) -> None:
 
 def test_the_orchestrator_may_do_what_it_does_and_no_more(templates: dict[str, Any]) -> None:
     """Each action is that of a call in cloud.py, or is needed beside one."""
-    calls = (Path(__file__).parents[2] / "orchestrator" / "chalicelib" / "cloud.py").read_text()
+    calls = (ROOT / "orchestrator" / "chalicelib" / "cloud.py").read_text()
     beside = {
         "cloudformation:TagResource",
         "iam:PassRole",
