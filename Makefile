@@ -12,8 +12,8 @@ help: ## List these targets
 
 setup: $(READY) ## Make the environment in .venv
 
-demo: setup ## Train, serve and ask a real model in an AWS account on this laptop
-	$(BIN)/python -m mlops.demo
+demo: setup ## Train, serve and ask a real model in an AWS account on this laptop (KEEP=1 leaves it up)
+	$(BIN)/python -m mlops.demo $(if $(KEEP),--keep)
 
 test: setup lint ## Run the checks and the tests
 	$(BIN)/python -m pytest
