@@ -38,7 +38,7 @@ def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool)
         status = watching.follow(connection, answer["pipeline_id"], answer.get("execution_id"))
         answer = {**answer, "status": status}
         if not as_json:
-            show.out().print(show.table(status["pipeline"].get("outputs") or {}))
+            show.facts(status["pipeline"].get("outputs") or {})
     elif not as_json:
         show.err().print(f"  follow it: mlops status {name} --watch")
     if as_json:
@@ -67,8 +67,10 @@ def status(connection: Connection, name_or_id: str, watch: bool) -> None:
     document = watching.follow(connection, name_or_id) if watch else watching.status_of(connection, name_or_id)
     if show.wants_json():
         show.as_json(document)
-    elif not watch:
-        show.out().print(show.pipeline(document))
+    else:
+        if not watch:
+            show.out().print(show.pipeline(document))
+        show.facts(document["pipeline"].get("outputs") or {})
 
 
 @click.command(epilog="Example:  mlops run mlops-pipeline-churn-modeltraining --watch")

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -65,11 +66,16 @@ def failure(message: str, problems: Sequence[Mapping[str, Any]], hint: str = "",
             console.print(Text(f"  {extra}", style=style))
 
 
-def success(message: str, facts: Mapping[str, str] | None = None) -> None:
-    console = out()
-    console.print(f"[bold green]✓[/] {escape(message)}")
-    if facts:
-        console.print(table(facts))
+def success(message: str, found: Mapping[str, Any] | None = None) -> None:
+    out().print(f"[bold green]✓[/] {escape(message)}")
+    facts(found or {})
+
+
+def facts(found: Mapping[str, Any]) -> None:
+    """Names and values, a line each, never cut or folded: values are there to be copied."""
+    width = max(map(len, found), default=0)
+    for name, value in found.items():
+        out().print(Text.assemble((f"  {name:<{width}}  ", "dim"), str(value)))
 
 
 def warnings(found: Sequence[Mapping[str, Any]]) -> None:
@@ -106,54 +112,34 @@ def progress(begin: str) -> Iterator[Callable[[str], None]]:
         yield tell
 
 
-def table(facts: Mapping[str, Any]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
-    for name, value in facts.items():
-        grid.add_row(f"  {escape(name)}", Text(str(value)))
-    return grid
-
-
 def pipeline(document: Mapping[str, Any], *, live: bool = False) -> RenderableType:
-    """A pipeline's status: its stages and actions, what runs, why it failed, what it made."""
+    """A pipeline's status: its stages and actions, what runs, and why it failed."""
     found = document["pipeline"]
     glyph, style = STYLES.get(found["status"], WAITING)
-    rows: list[RenderableType] = [
-        Text.assemble((f"{glyph} ", style), (found["name"], "bold"), "  ", (spaced(found["status"]), style))
-    ]
-    grid = Table.grid(padding=(0, 2))
+    title = Text.assemble((f"{glyph} ", style), (found["name"], "bold"), "  ", (spaced(found["status"]), style))
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=1)
     for stage in found.get("stages", []):
-        grid.add_row(
-            mark(stage.get("status"), live), Text(stage["name"], style="bold"), status(stage.get("status")), ""
-        )
+        state = stage.get("status")
+        grid.add_row(mark(state, live), Text(stage["name"], style="bold"), status(state), "")
         for action in stage.get("actions", []):
-            detail = action.get("message") or ""
-            grid.add_row(
-                "",
-                f"  {escape(action['name'])}",
-                status(action.get("status")),
-                Text(f"{elapsed(action)}{detail}", style="dim", overflow="fold"),
-            )
-    rows.append(grid)
-    job = found.get("job")
-    if job:
+            grid.add_row("", Text(f"  {action['name']}"), status(shown(action)), Text(detail(action), style="dim"))
+    rows: list[RenderableType] = [title, Padding(grid, (0, 0, 0, 2))]
+    if job := found.get("job"):
         rows.append(Text(f"  {job['kind']} {job['name']}: {job['status']} {job.get('progress') or ''}".rstrip()))
     if found.get("reason"):
         rows.append(Text.assemble(("  why: ", "red"), str(found["reason"])))
-    if found.get("outputs") and not live:
-        rows.append(table(found["outputs"]))
     return Group(*rows)
 
 
 def lines(document: Mapping[str, Any]) -> Iterator[str]:
     """The same, one fact a line: for logs, where only what changed is printed."""
     found = document["pipeline"]
-    yield f"{found['name']}: {found['status']}"
+    yield f"{found['name']}: {spaced(found['status'])}"
     for stage in found.get("stages", []):
         for action in stage.get("actions", []):
-            if action.get("status"):
-                yield f"  {stage['name']} / {action['name']}: {action['status']}"
+            if state := shown(action):
+                yield f"  {stage['name']} / {action['name']}: {spaced(state)}"
     if job := found.get("job"):
         yield f"  {job['kind']} {job['name']}: {job['status']} {job.get('progress') or ''}".rstrip()
     if found.get("reason"):
@@ -176,8 +162,16 @@ def spaced(state: str) -> str:
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in state).strip()
 
 
-def elapsed(action: Mapping[str, Any]) -> str:
-    if not action.get("started") or action.get("status") != "InProgress":
+def shown(action: Mapping[str, Any]) -> str | None:
+    """An action's status; one that waits for a person is in progress to CodePipeline."""
+    return "WaitingForApproval" if action.get("waiting") else action.get("status")
+
+
+def detail(action: Mapping[str, Any]) -> str:
+    """How long an action has been running, or what a failed one says."""
+    if action.get("status") == "Failed":
+        return str(action.get("message") or "")
+    if action.get("status") != "InProgress" or not action.get("changed"):
         return ""
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(str(action["started"]))).total_seconds()
-    return f"{max(0, seconds):.0f} s  "
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(str(action["changed"]))).total_seconds()
+    return f"{max(0, seconds):.0f} s"

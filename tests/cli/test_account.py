@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`mlops` against an account, as people use it: from another terminal, by its exit codes and its words."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from mlops.demo import dataset, story
+
+from .conftest import Up
+
+KEYS = {
+    "aws_endpoint_url",
+    "api_url",
+    "region",
+    "account_id",
+    "access_key_id",
+    "secret_access_key",
+    "assets_bucket",
+    "blueprint_bucket",
+    "stack_name",
+}
+TRAINING = json.loads(story.request("training"))
+NAME = "mlops-pipeline-breast-cancer-modeltraining"
+
+
+def client(up: Up, service: str) -> Any:
+    session = boto3.Session(up.ready["access_key_id"], up.ready["secret_access_key"], region_name=up.ready["region"])
+    return session.client(service, endpoint_url=up.ready["aws_endpoint_url"])
+
+
+@pytest.fixture(scope="session")
+def trained(up: Up) -> dict[str, Any]:
+    """The demo's training, provisioned by the command and watched to its end."""
+    rows = dataset.load()
+    s3 = client(up, "s3")
+    for key, part in (("demo/train.csv", rows.train), ("demo/validation.csv", rows.validation)):
+        s3.put_object(Bucket=up.ready["assets_bucket"], Key=key, Body=dataset.labelled(part))
+    done = up.mlops("provision", "-", "--watch", "--json", given=json.dumps(TRAINING))
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_the_line_has_what_a_caller_needs(up: Up) -> None:
+    assert set(up.ready) == KEYS
+    assert urllib.request.Request(up.ready["api_url"]).host == up.ready["aws_endpoint_url"].removeprefix("http://")
+
+
+def test_the_api_refuses_unsigned_calls(up: Up) -> None:
+    request = urllib.request.Request(f"{up.ready['api_url']}/provisionpipeline", data=b"{}", method="POST")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 403
+
+
+def test_provision_and_watch(trained: dict[str, Any]) -> None:
+    assert trained["name"] == NAME
+    assert trained["status"]["pipeline"]["status"] == "Succeeded"
+
+
+def test_the_same_request_again_says_so(up: Up, trained: dict[str, Any]) -> None:
+    again = up.mlops("provision", "-", "--watch", given=json.dumps(TRAINING))
+    assert again.returncode == 0
+    assert "No updates are to be performed" in again.stdout
+
+
+def test_status_by_name_and_by_id(up: Up, trained: dict[str, Any]) -> None:
+    for name in (NAME, trained["pipeline_id"]):
+        done = up.mlops("status", name)
+        assert done.returncode == 0
+        assert "succeeded" in done.stdout
+        assert "run_jobs" in done.stdout
+    assert json.loads(up.mlops("status", NAME, "--json").stdout)["pipeline"]["status"] == "Succeeded"
+
+
+def test_run_again_and_watch_that_run(up: Up, trained: dict[str, Any]) -> None:
+    done = up.mlops("run", NAME, "--watch", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    executions = {stage["latestExecution"]["pipelineExecutionId"] for stage in answer["status"]["stageStates"]}
+    assert executions == {answer["execution_id"]}
+    jobs = client(up, "sagemaker").list_training_jobs(NameContains="breast-cancer")["TrainingJobSummaries"]
+    assert len(jobs) == 2
+
+
+def test_a_training_that_fails_says_why_and_is_exit_code_1(up: Up) -> None:
+    wrong = TRAINING | {"model_name": "no-data", "training_data": "nowhere/train.csv"}
+    done = up.mlops("provision", "-", "--watch", given=json.dumps(wrong))
+    assert done.returncode == 1
+    assert "nowhere/train.csv" in done.stderr
+    assert "mlops run mlops-pipeline-no-data-modeltraining" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_refused_request_is_told_as_validate_tells_it(up: Up) -> None:
+    wrong = json.dumps(TRAINING | {"instance_count": "many", "trainig_data": "x"})
+    here, there = up.mlops("validate", "-", "--json", given=wrong), up.mlops("provision", "-", "--json", given=wrong)
+    assert here.returncode == there.returncode == 1
+    assert json.loads(here.stdout)["errors"] == json.loads(there.stdout)["errors"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["status", "nothing"], "no pipeline 'nothing'"),
+        (["run", "nothing"], "no pipeline 'nothing'"),
+        (["invoke", "nothing", "--data", "-"], "nothing"),
+        (["provision", "-", "--stack-name", "other"], "There is no stack other"),
+    ],
+)
+def test_what_is_not_there(up: Up, arguments: list[str], told: str) -> None:
+    done = up.mlops(*arguments, given="{}")
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_a_sentence(up: Up) -> None:
+    port = up.ready["aws_endpoint_url"].rsplit(":", 1)[1]
+    done = up.mlops("local", "up", "--port", port)
+    assert done.returncode == 1
+    assert f"port {port}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_kept_account_is_found_again(start_up: Callable[..., Up], data: Path) -> None:
+    first = start_up("--port", "0", "--data", str(data))
+    stack = client(first, "cloudformation").describe_stacks(StackName="mlops-orchestrator")["Stacks"][0]["StackId"]
+    client(first, "s3").put_object(Bucket=first.ready["assets_bucket"], Key="kept", Body=b"yes")
+    first.process.send_signal(signal.SIGTERM)
+    assert first.process.wait(20) == 0
+
+    second = start_up("--port", "0", "--data", str(data))
+    [found] = client(second, "cloudformation").describe_stacks(StackName="mlops-orchestrator")["Stacks"]
+    assert (found["StackId"], found["StackStatus"]) == (stack, "CREATE_COMPLETE")
+    kept = client(second, "s3").get_object(Bucket=second.ready["assets_bucket"], Key="kept")["Body"].read()
+    assert kept == b"yes"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_account_ends_with_the_command(start_up: Callable[..., Up], number: signal.Signals) -> None:
+    one = start_up("--port", "0")
+    port = int(one.ready["aws_endpoint_url"].rsplit(":", 1)[1])
+    os.kill(one.process.pid, number)
+    one.process.wait(20)
+    deadline = time.monotonic() + 10
+    while answers(port):
+        assert time.monotonic() < deadline, "the account still serves"
+        time.sleep(0.1)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
