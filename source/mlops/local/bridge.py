@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import parse_qs
 
 import ministack.app as _app
 from ministack.core import concurrency as _concurrency
@@ -25,6 +26,7 @@ from ministack.core import router as _router
 from ministack.services import cloudformation as _cloudformation
 from ministack.services import eventbridge as _eventbridge
 from ministack.services import iam as _iam
+from ministack.services import s3 as _s3
 from ministack.services import stepfunctions as _stepfunctions
 from ministack.services import sts as _sts
 from ministack.services.cloudformation import changesets as _changesets
@@ -118,6 +120,34 @@ def decide(principal_arn: str, action: str, resource: str, keys: dict[str, Any])
     return str(_iam_evaluator.evaluate(context, policies, *limits).decision)
 
 
+def decide_document(document: dict[str, Any], action: str, resource: str, keys: dict[str, Any]) -> str:
+    """What one policy document alone says."""
+    context = _iam_evaluator.EvalContext(
+        principal_arn="", principal_type="", principal_account="", action=action, resource_arn=resource,
+        region="", service_context={key.lower(): value for key, value in keys.items()},
+    )
+    return str(_iam_evaluator.evaluate(context, [_iam_evaluator.parse_policy_document(document)]).decision)
+
+
+def verify_root_signatures() -> None:
+    """Check the signature of the root key too; ministack takes it from anyone who names it."""
+    is_root, pin = _iam_evaluator._is_root_key, _app.pin_signed_request
+    pinning = False
+
+    def nobody_while_pinning(access_key_id: str) -> bool:
+        return bool(is_root(access_key_id)) and not pinning
+
+    def pin_everybody(*args: Any, **options: Any) -> None:
+        nonlocal pinning
+        pinning = True
+        try:
+            pin(*args, **options)
+        finally:
+            pinning = False
+
+    _iam_evaluator._is_root_key, _app.pin_signed_request = nobody_while_pinning, pin_everybody
+
+
 def open_session(session_arn: str) -> dict[str, str]:
     """Temporary credentials for an assumed role, in the words of boto3's Session."""
     role_name, session_name = session_arn.split("/")[1:3]
@@ -202,6 +232,32 @@ def check_properties(check: Callable[[str, str, dict[str, Any]], None]) -> None:
     _stacks._provision_resource, _stacks._update_resource = checked_provision, checked_update
 
 
+def check_updates(check: Callable[[dict[str, Any], str, str, bool], None]) -> None:
+    """Call `check(stack, logical id, type, whether it is replaced)` before a resource is updated; it may raise."""
+    update = _stacks._update_resource
+
+    def checked(type_name: str, physical_id: str, old: dict[str, Any], new: dict[str, Any],
+                stack_name: str, logical_id: str, *rest: Any) -> Any:
+        record = stack(stack_name)
+        if old != new and record is not None:
+            check(record, logical_id, type_name, _provisioners._replacing_change(type_name, old, new))
+        return update(type_name, physical_id, old, new, stack_name, logical_id, *rest)
+
+    _stacks._update_resource = checked
+
+
+def check_deletions(type_name: str, check: Callable[[str], None]) -> None:
+    """Call `check(physical id)` before a stack deletes a resource of a type of ministack's; it may raise."""
+    handlers = _provisioners._RESOURCE_HANDLERS[type_name]
+    delete = handlers["delete"]
+
+    def checked(physical_id: str, *rest: Any) -> None:
+        check(physical_id)
+        delete(physical_id, *rest)
+
+    handlers["delete"] = checked
+
+
 def check_templates(check: Callable[[dict[str, Any]], None]) -> None:
     """Call `check(template)` when a template arrives; a ValueError refuses it as a ValidationError."""
     before = _stack_operations.validate_template_support
@@ -221,6 +277,11 @@ def template_references(value: Any) -> set[str]:
 def stack(name_or_id: str) -> dict[str, Any] | None:
     found: dict[str, Any] | None = _stack_operations._resolve_stack(name_or_id)
     return found
+
+
+def form(body: bytes, query: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters of a request in the query protocol."""
+    return {name: values[0] for name, values in {**query, **parse_qs(body.decode())}.items()}
 
 
 def stack_error(code: str, message: str, status: int) -> Response:
@@ -252,6 +313,17 @@ def task_error(error: str, cause: str) -> Exception:
     """The exception that fails a Task state."""
     failure: Exception = _stepfunctions._ExecutionError(error, cause)
     return failure
+
+
+def check_tasks(check: Callable[[str, dict[str, Any]], None]) -> None:
+    """Call `check(resource, arguments)` before a Task state runs; it may raise a `task_error`."""
+    invoke = _stepfunctions._invoke_resource
+
+    def checked(resource: str, arguments: Any) -> Any:
+        check(resource, arguments if isinstance(arguments, dict) else {})
+        return invoke(resource, arguments)
+
+    _stepfunctions._invoke_resource = checked
 
 
 def run_executions_as(session: Callable[[str, str], str]) -> None:
@@ -296,6 +368,23 @@ def isolate_functions(interpreter: str, kept: Callable[[Mapping[str, str]], dict
 
     _lambda_runtime._detect_runtime_binary = detect_isolated
     _lambda_runtime.subprocess = _FunctionProcesses(kept)
+
+
+# --- S3 ----------------------------------------------------------------------------------------------------
+
+
+def has_object(bucket: str, key: str, version: str | None) -> bool:
+    if version:
+        versions = _s3._object_versions.get((bucket, key), [])
+        return any(one["version_id"] == version for one in versions)
+    held = _s3._buckets.get(bucket)
+    return held is not None and key in held["objects"]
+
+
+def has_objects(bucket: str) -> bool:
+    """Whether a bucket holds an object, a version or a delete marker."""
+    held = _s3._buckets.get(bucket)
+    return held is not None and bool(held["objects"] or _s3._bucket_has_versions(bucket))
 
 
 # --- state -------------------------------------------------------------------------------------------------

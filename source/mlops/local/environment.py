@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mlops.local.settings import ACCOUNT_ID, REGION
+from mlops.local.settings import ACCOUNT_ID, REGION, SECRET_ACCESS_KEY
 
 
 def prepare(port: int, state: Path, persist: bool) -> None:
@@ -25,6 +25,7 @@ def prepare(port: int, state: Path, persist: bool) -> None:
         MINISTACK_ACCOUNT_ID=ACCOUNT_ID,
         MINISTACK_REGION=REGION,
         AWS_DEFAULT_REGION=REGION,
+        AWS_SECRET_ACCESS_KEY=SECRET_ACCESS_KEY,  # of the root key
         AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
         AWS_EC2_METADATA_DISABLED="true",
         LAMBDA_EXECUTOR="local",

@@ -8,7 +8,6 @@ every operation on the stack works as that role, as on AWS. Our own resource typ
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qs
 
 from mlops.local import bridge, identity
 from mlops.local.errors import ApiError
@@ -26,7 +25,7 @@ def install() -> None:
 def _as_stack_role(handler: bridge.Handler) -> bridge.Handler:
     async def handle(method: str, path: str, headers: dict[str, str], body: bytes,
                      query: dict[str, Any]) -> bridge.Response:
-        form = {name: values[0] for name, values in {**query, **parse_qs(body.decode())}.items()}
+        form = bridge.form(body, query)
         if form.get("Action") not in _STACK_OPERATIONS:
             return await handler(method, path, headers, body, query)
         role_arn = form.get("RoleARN") or _recorded_role(form)
