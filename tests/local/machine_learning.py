@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tests of SageMaker need around it: a bucket, a role, data, and waiting."""
+
+import io
+import json
+import tarfile
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost
+
+from tests.local.laptop import Account, wait_for
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+UNKNOWN_IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-own-algorithm:v1"
+INSTANCE = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10}
+ALLOW_S3_AND_LOGS = [{"Effect": "Allow", "Action": ["s3:*", "logs:*"], "Resource": "*"}]
+
+
+class Lab:
+    """One account's bucket and role, and shortcuts for jobs, models and endpoints."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.s3, self.sagemaker = account.client("s3"), account.client("sagemaker")
+        self.runtime = account.client("sagemaker-runtime")
+        self.bucket = unique("lab")
+        self.s3.create_bucket(Bucket=self.bucket)
+        self.role = self.make_role(ALLOW_S3_AND_LOGS)
+
+    def make_role(self, statements: list[dict[str, Any]], service: str = "sagemaker.amazonaws.com") -> str:
+        iam, name = self.account.client("iam"), unique("role")
+        trust = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": statements}))
+        return str(role["Arn"])
+
+    def put(self, key: str, body: str | bytes) -> str:
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        return f"s3://{self.bucket}/{key}"
+
+    def training_request(self, train: str, validation: str | None = None, **changes: Any) -> dict[str, Any]:
+        """A CreateTrainingJob request for binary classification on CSV."""
+        channels = [("train", train), *([("validation", validation)] if validation else [])]
+        request: dict[str, Any] = {
+            "TrainingJobName": unique("job"), "RoleArn": self.role,
+            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            "HyperParameters": {"objective": "binary:logistic", "num_round": "10", "eval_metric": "auc"},
+            "InputDataConfig": [channel(name, uri) for name, uri in channels],
+            "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/output"},
+            "ResourceConfig": INSTANCE, "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+        }
+        return {**request, **changes}
+
+    def train(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Run a training job to its end."""
+        self.sagemaker.create_training_job(**request)
+        return self.finished(request["TrainingJobName"])
+
+    def finished(self, name: str) -> dict[str, Any]:
+        def job() -> dict[str, Any] | None:
+            found: dict[str, Any] = self.sagemaker.describe_training_job(TrainingJobName=name)
+            return found if found["TrainingJobStatus"] in ("Completed", "Failed", "Stopped") else None
+
+        answer: dict[str, Any] = wait_for(job)
+        return answer
+
+    def booster(self, artifact: str) -> xgboost.Booster:
+        """The model in an artifact, loaded by xgboost itself."""
+        key = artifact.removeprefix(f"s3://{self.bucket}/")
+        body = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+            file = archive.extractfile("xgboost-model")
+            assert file is not None
+            return xgboost.Booster(model_file=bytearray(file.read()))
+
+    def model(self, artifact: str, image: str = IMAGE, **changes: Any) -> str:
+        name = unique("model")
+        self.sagemaker.create_model(**{
+            "ModelName": name, "ExecutionRoleArn": self.role,
+            "PrimaryContainer": {"Image": image, "ModelDataUrl": artifact}, **changes})
+        return name
+
+    def config(self, *models: str, **changes: Any) -> str:
+        name = unique("config")
+        self.sagemaker.create_endpoint_config(**{
+            "EndpointConfigName": name,
+            "ProductionVariants": [
+                {"VariantName": f"Variant{number}" if len(models) > 1 else "AllTraffic", "ModelName": model,
+                 "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+                for number, model in enumerate(models, 1)],
+            **changes})
+        return name
+
+    def endpoint(self, config: str) -> str:
+        name = unique("endpoint")
+        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+        return name
+
+    def settled(self, endpoint: str) -> dict[str, Any]:
+        def state() -> dict[str, Any] | None:
+            found: dict[str, Any] = self.sagemaker.describe_endpoint(EndpointName=endpoint)
+            return found if found["EndpointStatus"] in ("InService", "Failed") else None
+
+        answer: dict[str, Any] = wait_for(state)
+        return answer
+
+    def invoke(self, endpoint: str, body: str, content_type: str = "text/csv", **more: Any) -> str:
+        answer = self.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, ContentType=content_type, **more)
+        text: str = answer["Body"].read().decode()
+        return text
+
+
+def unique(prefix: str) -> str:
+    return f"{prefix}-{uuid.uuid4().hex[:10]}"
+
+
+def channel(name: str, uri: str, content_type: str = "text/csv", **more: Any) -> dict[str, Any]:
+    return {"ChannelName": name, "ContentType": content_type, **more,
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}}
+
+
+def rows(count: int = 200, width: int = 6, seed: int = 7) -> Any:
+    """Features; the label is whether the first two sum to more than zero."""
+    return np.random.default_rng(seed).normal(size=(count, width)).astype(np.float32)
+
+
+def labels(features: Any) -> Any:
+    return (features[:, 0] + features[:, 1] > 0).astype(int)
+
+
+def csv(features: Any, label: Any = None) -> str:
+    columns = features.tolist() if label is None else [[given, *row] for given, row in
+                                                       zip(label.tolist(), features.tolist(), strict=True)]
+    return "".join(",".join(map(repr, row)) + "\n" for row in columns)
+
+
+def libsvm(features: Any, label: Any = None, first: int = 0) -> str:
+    lines = []
+    for number, row in enumerate(features.tolist()):
+        items = [f"{index}:{value!r}" for index, value in enumerate(row, first)]
+        lines.append(" ".join(items if label is None else [str(label[number]), *items]))
+    return "\n".join(lines) + "\n"
+
+
+def artifact(folder: Path, files: dict[str, bytes]) -> bytes:
+    """A model.tar.gz."""
+    folder.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+            archive.add(folder / name, name)
+    return buffer.getvalue()
+
+
+def soon(question: Any, seconds: float = 5) -> Any:
+    """`wait_for`, with what went wrong if it never came."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return question()
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models and endpoints, from outside: predictions, updates and rollbacks, data capture, refusals."""
+
+import base64
+import json
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost
+from botocore.exceptions import ClientError
+
+from tests.local.laptop import Account, wait_for
+from tests.local.machine_learning import UNKNOWN_IMAGE, Lab, artifact, csv, labels, libsvm, rows, soon, unique
+
+FEATURES = rows()
+UNSEEN = rows(count=4, seed=9)
+
+
+def _booster(rounds: int = 5, **parameters: Any) -> xgboost.Booster:
+    label = parameters.pop("label", labels(FEATURES))
+    return xgboost.train({"objective": "binary:logistic", **parameters},
+                         xgboost.DMatrix(FEATURES, label=label), rounds)
+
+
+@pytest.fixture(scope="module")
+def lab(account: Account) -> Lab:
+    return Lab(account)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("artifacts")
+
+
+def _upload(lab: Lab, folder: Path, booster: xgboost.Booster, kind: str = "ubj") -> str:
+    name = unique("model")
+    return lab.put(f"{name}/model.tar.gz", artifact(folder / name, {"xgboost-model": bytes(booster.save_raw(kind))}))
+
+
+@pytest.fixture(scope="module")
+def uploaded(lab: Lab, folder: Path) -> str:
+    return _upload(lab, folder, _booster())
+
+
+@pytest.fixture(scope="module")
+def endpoint(lab: Lab, uploaded: str) -> str:
+    name = lab.endpoint(lab.config(lab.model(uploaded)))
+    assert lab.settled(name)["EndpointStatus"] == "InService"
+    return name
+
+
+def _names(lab: Lab) -> list[str]:
+    return [endpoint["EndpointName"] for endpoint in lab.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
+
+
+def _scores(text: str) -> list[float]:
+    return [float(score) for score in text.split(",")]
+
+
+def test_predictions_are_xgboosts_own(lab: Lab, endpoint: str) -> None:
+    expected = _booster().predict(xgboost.DMatrix(UNSEEN)).tolist()
+    assert _scores(lab.invoke(endpoint, csv(UNSEEN))) == expected
+    assert _scores(lab.invoke(endpoint, csv(UNSEEN), "text/csv; charset=utf-8")) == expected
+    assert _scores(lab.invoke(endpoint, libsvm(UNSEEN), "text/libsvm")) == expected
+    assert _scores(lab.invoke(endpoint, libsvm(UNSEEN, labels(UNSEEN)), "text/x-libsvm")) == expected
+    assert _scores(lab.invoke(endpoint, json.dumps(UNSEEN.tolist()), "application/json")) == expected
+    instances = json.dumps({"instances": [{"features": row} for row in UNSEEN.tolist()]})
+    answer = json.loads(lab.invoke(endpoint, instances, "application/json", Accept="application/json"))
+    assert answer == {"predictions": [{"score": score} for score in expected]}
+
+
+def test_empty_cells_are_missing_values(lab: Lab, endpoint: str) -> None:
+    row = UNSEEN[:1].copy()
+    row[0, 2] = np.nan
+    expected = _booster().predict(xgboost.DMatrix(row)).tolist()
+    assert _scores(lab.invoke(endpoint, csv(row).replace("nan", ""))) == expected
+
+
+@pytest.mark.parametrize(("kind", "parameters"), [
+    ("deprecated", {}), ("json", {}),
+    ("ubj", {"objective": "reg:squarederror", "label": FEATURES[:, 3]}),
+    ("ubj", {"booster": "dart", "rate_drop": 0.5, "seed": 3}), ("ubj", {"booster": "gblinear"}),
+])
+def test_every_format_and_booster_serves(lab: Lab, folder: Path, kind: str, parameters: dict[str, Any]) -> None:
+    booster = _booster(**parameters)
+    name = lab.endpoint(lab.config(lab.model(_upload(lab, folder, booster, kind))))
+    assert lab.settled(name)["EndpointStatus"] == "InService"
+    assert _scores(lab.invoke(name, csv(UNSEEN))) == booster.predict(xgboost.DMatrix(UNSEEN)).tolist()
+
+
+def test_multiclass_answers_a_list_for_each_row(lab: Lab, folder: Path) -> None:
+    booster = _booster(objective="multi:softprob", num_class=3, label=np.arange(len(FEATURES)) % 3)
+    name = lab.endpoint(lab.config(lab.model(_upload(lab, folder, booster))))
+    lab.settled(name)
+    expected = booster.predict(xgboost.DMatrix(UNSEEN)).tolist()
+    assert json.loads(f"[{lab.invoke(name, csv(UNSEEN))}]") == expected
+    answer = json.loads(lab.invoke(name, csv(UNSEEN), Accept="application/json"))
+    assert [prediction["score"] for prediction in answer["predictions"]] == expected
+
+
+@pytest.mark.parametrize(("body", "content_type", "status", "words"), [
+    ("1,2,3", "text/csv", 400, "data 3 is not consistent with feature size of trained model 6"),
+    ("1,2,3,4,5,6,7", "text/csv", 400, "data 7 is not consistent"),
+    ("1,2,3,4,5,6\n1,2", "text/csv", 400, "line 2 has 2 columns"),
+    ("1,2,3,4,5,x", "text/csv", 400, "'x' is not a number"),
+    ("6:1", "text/libsvm", 400, "data 7 is not consistent"),
+    ("0:1 nonsense", "text/libsvm", 400, "nonsense"),
+    ('{"rows": []}', "application/json", 400, "instances"),
+    ("[[1, 2], [1]]", "application/json", 400, "row 2 has 1 values"),
+    ("{", "application/json", 400, "not JSON"),
+    ("...", "image/png", 415, "image/png"),
+])
+def test_what_the_model_refuses(lab: Lab, endpoint: str, body: str, content_type: str, status: int, words: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        lab.invoke(endpoint, body, content_type)
+    answer = caught.value.response
+    assert answer["Error"]["Code"] == "ModelError"
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert answer["OriginalStatusCode"] == status
+    assert words in answer["OriginalMessage"]
+    assert answer["LogStreamArn"].endswith(f"/aws/sagemaker/Endpoints/{endpoint}")
+
+
+def test_an_unknown_image_fails_the_invocation_and_names_the_images_known(lab: Lab, uploaded: str) -> None:
+    name = lab.endpoint(lab.config(lab.model(uploaded, image=UNKNOWN_IMAGE)))
+    assert lab.settled(name)["EndpointStatus"] == "InService"
+    with pytest.raises(ClientError, match="sagemaker-xgboost:<version>") as caught:
+        lab.invoke(name, "1,2")
+    assert UNKNOWN_IMAGE in caught.value.response["OriginalMessage"]
+
+
+def test_an_invocation_takes_milliseconds(lab: Lab, endpoint: str) -> None:
+    times = []
+    for _ in range(50):
+        start = time.perf_counter()
+        lab.invoke(endpoint, csv(UNSEEN))
+        times.append(time.perf_counter() - start)
+    assert statistics.median(times) < 0.05
+
+
+# --- states ------------------------------------------------------------------------------------------------
+
+
+def test_an_endpoint_shows_creating_and_deleting(lab: Lab, uploaded: str) -> None:
+    name = lab.endpoint(lab.config(lab.model(uploaded)))
+    created = lab.sagemaker.describe_endpoint(EndpointName=name)
+    assert created["EndpointStatus"] == "Creating"
+    with pytest.raises(ClientError, match="not found"):
+        lab.invoke(name, "1")
+    served = lab.settled(name)
+    variant = served["ProductionVariants"][0]
+    assert (variant["VariantName"], variant["CurrentInstanceCount"], variant["DesiredWeight"]) == ("AllTraffic", 1, 1)
+    lab.sagemaker.delete_endpoint(EndpointName=name)
+    assert lab.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Deleting"
+
+    wait_for(lambda: name not in _names(lab))
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        lab.sagemaker.describe_endpoint(EndpointName=name)
+
+
+@pytest.mark.parametrize(("files", "words"), [
+    ({"readme.txt": b"no model"}, "not a model that xgboost"),
+    ({"a.txt": b"1", "b.txt": b"2"}, "no file 'xgboost-model'"),
+    ({"xgboost-model": b"\x80\x04\x95."}, "pickle"),
+])
+def test_a_model_that_cannot_be_loaded_fails_the_endpoint(lab: Lab, folder: Path, files: dict[str, bytes],
+                                                          words: str) -> None:
+    name = unique("model")
+    uri = lab.put(f"{name}/model.tar.gz", artifact(folder / name, files))
+    failed = lab.settled(lab.endpoint(lab.config(lab.model(uri))))
+    assert failed["EndpointStatus"] == "Failed"
+    assert words in failed["FailureReason"]
+
+
+def test_an_artifact_that_went_away_fails_the_endpoint(lab: Lab, uploaded: str, folder: Path) -> None:
+    uri = _upload(lab, folder, _booster())
+    gone, broken = lab.model(uri), lab.model(lab.put("broken/model.tar.gz", b"not an archive"))
+    lab.s3.delete_object(Bucket=lab.bucket, Key=uri.removeprefix(f"s3://{lab.bucket}/"))
+    reason = lab.settled(lab.endpoint(lab.config(gone)))["FailureReason"]
+    assert "Failed to download model data" in reason
+    assert uri in reason
+    assert "Failed to extract" in lab.settled(lab.endpoint(lab.config(broken)))["FailureReason"]
+
+
+def test_an_update_swaps_models_without_a_gap(lab: Lab, uploaded: str, folder: Path) -> None:
+    name = lab.endpoint(lab.config(lab.model(uploaded)))
+    lab.settled(name)
+    better = _booster(rounds=20)
+    config = lab.config(lab.model(_upload(lab, folder, better)))
+    lab.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
+    assert lab.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Updating"
+    assert _scores(lab.invoke(name, csv(UNSEEN))) == _booster().predict(xgboost.DMatrix(UNSEEN)).tolist()
+    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+        lab.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
+    updated = lab.settled(name)
+    assert updated["EndpointConfigName"] == config
+    assert _scores(lab.invoke(name, csv(UNSEEN))) == better.predict(xgboost.DMatrix(UNSEEN)).tolist()
+
+
+def test_a_failed_update_is_rolled_back(lab: Lab, uploaded: str, folder: Path) -> None:
+    first = lab.config(lab.model(uploaded))
+    name = lab.endpoint(first)
+    lab.settled(name)
+    bad = lab.put("bad/model.tar.gz", artifact(folder / "bad", {"xgboost-model": b"nonsense"}))
+    lab.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=lab.config(lab.model(bad)))
+
+    def rolling_back() -> None:
+        assert lab.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "RollingBack"
+
+    soon(rolling_back)
+    after = lab.settled(name)
+    assert after["EndpointStatus"] == "InService"
+    assert after["EndpointConfigName"] == first
+    assert "not a model that xgboost" in after["FailureReason"]
+    assert _scores(lab.invoke(name, csv(UNSEEN))) == _booster().predict(xgboost.DMatrix(UNSEEN)).tolist()
+    lab.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=first)
+    assert "FailureReason" not in lab.settled(name)
+
+
+def test_variants_share_the_traffic_by_weight(lab: Lab, uploaded: str) -> None:
+    model = lab.model(uploaded)
+    variants = [{"VariantName": variant, "ModelName": model, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1,
+                 "InitialVariantWeight": weight} for variant, weight in (("A", 1.0), ("B", 0.0))]
+    name = lab.endpoint(lab.config(ProductionVariants=variants))
+    lab.settled(name)
+    ask = {"EndpointName": name, "Body": csv(UNSEEN), "ContentType": "text/csv"}
+    assert {lab.runtime.invoke_endpoint(**ask)["InvokedProductionVariant"] for _ in range(5)} == {"A"}
+    assert lab.runtime.invoke_endpoint(**ask, TargetVariant="B")["InvokedProductionVariant"] == "B"
+    with pytest.raises(ClientError, match="Variant C"):
+        lab.runtime.invoke_endpoint(**ask, TargetVariant="C")
+
+
+# --- refusals ----------------------------------------------------------------------------------------------
+
+
+def test_a_model_needs_its_artifact_and_a_role_that_reads_it(lab: Lab, uploaded: str) -> None:
+    nobody = lab.make_role([{"Effect": "Allow", "Action": "logs:*", "Resource": "*"}])
+    for changes, message in (
+        ({"PrimaryContainer": {"Image": UNKNOWN_IMAGE, "ModelDataUrl": f"s3://{lab.bucket}/no/model.tar.gz"}},
+         "Could not find model data at"),
+        ({"ExecutionRoleArn": nobody}, "Could not access model data at"),
+        ({"ExecutionRoleArn": "arn:aws:iam::123456789012:role/nobody"}, "Could not assume role"),
+        ({"PrimaryContainer": {"ModelDataUrl": uploaded}}, "needs either an Image or a ModelPackageName"),
+    ):
+        with pytest.raises(ClientError, match=message):
+            lab.model(uploaded, **changes)
+
+
+def test_names_that_are_taken_or_unknown(lab: Lab, uploaded: str) -> None:
+    model = lab.model(uploaded)
+    config = lab.config(model)
+    for message, call in (
+        ("Cannot create already existing model", lambda: lab.model(uploaded, ModelName=model)),
+        ("Could not find model", lambda: lab.config("no-such-model")),
+        ("Cannot create already existing endpoint configuration",
+         lambda: lab.config(model, EndpointConfigName=config)),
+        ("Could not find endpoint configuration", lambda: lab.endpoint("no-such-config")),
+        ("Could not find endpoint", lambda: lab.sagemaker.delete_endpoint(EndpointName="no-such-endpoint")),
+        ("Endpoint no-such-endpoint of account 123456789012 not found", lambda: lab.invoke("no-such-endpoint", "1")),
+    ):
+        with pytest.raises(ClientError, match=message):
+            call()
+
+
+def test_a_key_for_volumes_of_instances_with_local_storage_is_refused(lab: Lab, uploaded: str) -> None:
+    variant = {"VariantName": "A", "ModelName": lab.model(uploaded), "InitialInstanceCount": 1}
+    lab.config(KmsKeyId="alias/key", ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}])
+    for instance_type in ("ml.m5d.large", "ml.g4dn.xlarge", "ml.g5.xlarge", "ml.r6gd.large"):
+        with pytest.raises(ClientError, match=instance_type):
+            lab.config(KmsKeyId="alias/key", ProductionVariants=[{**variant, "InstanceType": instance_type}])
+
+
+# --- data capture ------------------------------------------------------------------------------------------
+
+
+def _captured(lab: Lab, prefix: str) -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for item in lab.s3.list_objects_v2(Bucket=lab.bucket, Prefix=prefix).get("Contents", []):
+        body = lab.s3.get_object(Bucket=lab.bucket, Key=item["Key"])["Body"].read().decode()
+        found += [(item["Key"], json.loads(line)) for line in body.splitlines()]
+    return found
+
+
+def _capturing(lab: Lab, uploaded: str, prefix: str, **changes: Any) -> str:
+    capture = {"InitialSamplingPercentage": 100, "DestinationS3Uri": f"s3://{lab.bucket}/{prefix}",
+               "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+               "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]}}
+    name = lab.endpoint(lab.config(lab.model(uploaded), DataCaptureConfig={**capture, **changes}))
+    assert lab.settled(name)["EndpointStatus"] == "InService"
+    return name
+
+
+def test_captured_data_have_sagemakers_form_and_place(lab: Lab, uploaded: str) -> None:
+    name = _capturing(lab, uploaded, "captured/")
+    answer = lab.invoke(name, csv(UNSEEN), InferenceId="row-1", CustomAttributes="trace=1")
+    lab.invoke(name, libsvm(UNSEEN), "text/libsvm", Accept="application/json")
+
+    def written() -> list[tuple[str, dict[str, Any]]]:
+        found = _captured(lab, "captured/")
+        assert len(found) == 2
+        return found
+
+    records = soon(written)
+    key, record = next((key, record) for key, record in records if "inferenceId" in record["eventMetadata"])
+    when = time.strftime("%Y/%m/%d/%H", time.gmtime())
+    assert key.startswith(f"captured/{name}/AllTraffic/{when}/")
+    assert record == {
+        "captureData": {
+            "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": csv(UNSEEN),
+                              "encoding": "CSV"},
+            "endpointOutput": {"observedContentType": "text/csv; charset=utf-8", "mode": "OUTPUT", "data": answer,
+                               "encoding": "CSV"},
+        },
+        "eventMetadata": {"eventId": record["eventMetadata"]["eventId"], "customAttributes": ["trace=1"],
+                          "inferenceId": "row-1", "inferenceTime": record["eventMetadata"]["inferenceTime"]},
+        "eventVersion": "0",
+    }
+    other = next(record for _, record in records if "inferenceId" not in record["eventMetadata"])["captureData"]
+    assert other["endpointInput"]["encoding"] == "BASE64"
+    assert base64.b64decode(other["endpointInput"]["data"]).decode() == libsvm(UNSEEN)
+    assert other["endpointOutput"]["encoding"] == "JSON"
+
+
+def test_capture_obeys_mode_and_sampling(lab: Lab, uploaded: str) -> None:
+    none = _capturing(lab, uploaded, "none", InitialSamplingPercentage=0)
+    off = _capturing(lab, uploaded, "off", EnableCapture=False)
+    inputs = _capturing(lab, uploaded, "inputs", CaptureOptions=[{"CaptureMode": "Input"}])
+    for name in (none, off, inputs):
+        lab.invoke(name, csv(UNSEEN))
+
+    def written() -> list[tuple[str, dict[str, Any]]]:
+        found = _captured(lab, "inputs/")
+        assert found
+        return found
+
+    assert soon(written)[0][1]["captureData"].keys() == {"endpointInput"}
+    assert not _captured(lab, "none/")
+    assert not _captured(lab, "off/")
