@@ -40,13 +40,16 @@ def client(up: Up, service: str) -> Any:
     return session.client(service, endpoint_url=up.ready["aws_endpoint_url"])
 
 
+def jobs(up: Up) -> list[str]:
+    """The demo's training jobs, the latest first."""
+    found = client(up, "sagemaker").list_training_jobs(NameContains="breast-cancer", SortBy="CreationTime")
+    return [job["TrainingJobName"] for job in found["TrainingJobSummaries"]]
+
+
 @pytest.fixture(scope="session")
 def trained(up: Up) -> dict[str, Any]:
     """The demo's training, provisioned by the command and watched to its end."""
-    rows = dataset.load()
-    s3 = client(up, "s3")
-    for key, part in (("demo/train.csv", rows.train), ("demo/validation.csv", rows.validation)):
-        s3.put_object(Bucket=up.ready["assets_bucket"], Key=key, Body=dataset.labelled(part))
+    dataset.upload(client(up, "s3"), up.ready["assets_bucket"])
     done = up.mlops("provision", "-", "--watch", "--json", given=json.dumps(TRAINING))
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -91,8 +94,7 @@ def test_run_again_and_watch_that_run(up: Up, trained: dict[str, Any]) -> None:
     answer = json.loads(done.stdout)
     executions = {stage["latestExecution"]["pipelineExecutionId"] for stage in answer["status"]["stageStates"]}
     assert executions == {answer["execution_id"]}
-    jobs = client(up, "sagemaker").list_training_jobs(NameContains="breast-cancer")["TrainingJobSummaries"]
-    assert len(jobs) == 2
+    assert len(jobs(up)) == 2
 
 
 def test_a_training_that_fails_says_why_and_is_exit_code_1(up: Up) -> None:
@@ -125,6 +127,32 @@ def test_what_is_not_there(up: Up, arguments: list[str], told: str) -> None:
     assert done.returncode == 1
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_endpoint_is_asked(up: Up, trained: dict[str, Any], tmp_path: Path) -> None:
+    job = client(up, "sagemaker").describe_training_job(TrainingJobName=jobs(up)[-1])
+    bucket = up.ready["assets_bucket"]
+    artifact = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{bucket}/")
+    body = story.request("realtime", MODEL_ARTIFACT=artifact, ASSETS_BUCKET=bucket).decode()
+    assert up.mlops("provision", "-", "--watch", given=body).returncode == 0
+
+    rows = tmp_path / "rows.csv"
+    rows.write_bytes(dataset.unlabelled(dataset.load().unseen[:3]))
+    done = up.mlops("invoke", "breast-cancer", "--data", str(rows))
+    assert done.returncode == 0
+    assert len(story.numbers(done.stdout)) == 3
+    narrow = up.mlops("invoke", "breast-cancer", "--data", "-", given="1,2,3\n")
+    assert narrow.returncode == 1
+    assert "Traceback" not in narrow.stderr
+
+
+def test_install_into_any_account_and_install_again(up: Up) -> None:
+    options = ("install", "--bucket", "elsewhere", "--stack-name", "second", "--email", "a@b.example", "--json")
+    first, again = up.mlops(*options), up.mlops(*options)
+    assert first.returncode == again.returncode == 0, first.stderr + again.stderr
+    assert json.loads(first.stdout) == json.loads(again.stdout)
+    answer = up.mlops("status", "nothing", "--stack-name", "second", "--json")
+    assert json.loads(answer.stdout)["request_id"]
 
 
 def test_a_taken_port_is_a_sentence(up: Up) -> None:

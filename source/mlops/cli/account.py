@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -11,18 +10,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
+from mlops.cli.building import Build, build
 from mlops.cli.connection import STACK_NAME, Connection
 from mlops.cli.failures import Failure
+from mlops.deploy.build import ROOT
 from mlops.deploy.install import ResourceEvent, install
-from mlops.deploy.upload import upload
 
-ROOT = Path(__file__).parents[3]
-BUILD = ROOT / "build" / "laptop"
-SOURCES = ("orchestrator", "blueprints", "source/functions", "source/mlops/deploy", "deployment")
-BUCKET, SOLUTION = "mlops-distribution", "mlops-orchestrator"
+FOLDER = ROOT / "build" / "laptop"
+BUCKET = "mlops-distribution"
 PARAMETERS = {"NotificationEmail": "you@laptop.example"}
 
 Tell = Callable[[str], None]
@@ -61,10 +58,11 @@ class Laptop:
 def running(port: int, data: Path | None, tell: Tell) -> Iterator[tuple[Laptop, subprocess.Popen[str]]]:
     """An account that serves as long as this context lasts."""
     forget_other_accounts()
-    tell("starting the account")
+    tell("starting the account and building the orchestrator")
     process = start(port, data)
     try:
-        yield installed(ready(process), tell), process
+        built = build(FOLDER, BUCKET)  # while the account starts
+        yield installed(ready(process), built, tell), process
     finally:
         stop(process)
 
@@ -99,8 +97,8 @@ def stop(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def installed(account: dict[str, str], tell: Tell) -> Laptop:
-    """The orchestrator, built and installed in a running account. What is there already stays."""
+def installed(account: dict[str, str], built: Build, tell: Tell) -> Laptop:
+    """The orchestrator, installed in a running account. What is there already stays."""
     os.environ.update(
         AWS_ENDPOINT_URL=account["aws_endpoint_url"],
         AWS_REGION=account["region"],
@@ -109,11 +107,8 @@ def installed(account: dict[str, str], tell: Tell) -> Laptop:
         AWS_SECRET_ACCESS_KEY=account["secret_access_key"],
     )
     connection = Connection()
-    tell("building the orchestrator")
-    release = f"v{version('mlops-orchestrator')}-{sources_digest()}"
-    build(release)
     tell("uploading the build")
-    template = upload(connection.session, BUILD, BUCKET, SOLUTION, release, create=True)
+    template = built.upload(connection)
     tell("installing the stack")
 
     def heard(event: ResourceEvent) -> None:
@@ -128,26 +123,6 @@ def installed(account: dict[str, str], tell: Tell) -> Laptop:
         blueprint_bucket=outputs["BlueprintsBucketName"],
         stack_name=STACK_NAME,
     )
-
-
-def build(release: str) -> None:
-    """With the script that builds for AWS."""
-    script = ROOT / "deployment" / "build-s3-dist.sh"
-    done = subprocess.run(
-        [str(script), BUCKET, SOLUTION, release, "--out", str(BUILD)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise Failure("The orchestrator could not be built", (done.stderr or done.stdout).strip())
-
-
-def sources_digest() -> str:
-    """Changed sources are a new version, so that an account kept in --data takes them up."""
-    digest = hashlib.sha256()
-    for folder in SOURCES:
-        for path in sorted((ROOT / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts and "-s3-assets" not in str(path):
-                digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:8]
 
 
 def forget_other_accounts() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mlops.cli import endpoints, installing, laptop, pipelines
+from mlops.cli import completing, endpoints, installing, laptop, pipelines
 from mlops.cli.connection import STACK_NAME, Connection
 from mlops.cli.failures import Failure, of_aws
 from mlops.deploy.errors import DeployError
@@ -121,7 +121,8 @@ for command in (
     pipelines.provision,
     pipelines.status,
     pipelines.run,
-    endpoints.invoke,
     pipelines.validate,
+    endpoints.invoke,
+    completing.completion,
 ):
     main.add_command(command)

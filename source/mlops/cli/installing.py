@@ -3,21 +3,16 @@
 
 from __future__ import annotations
 
-import subprocess
-from importlib.metadata import version
+import tempfile
 from pathlib import Path
 
 import click
 
 from mlops.cli import show
-from mlops.cli.account import ROOT, SOLUTION
+from mlops.cli.building import Build, build, existing
 from mlops.cli.connection import Connection
-from mlops.cli.failures import Failure
 from mlops.deploy.install import ResourceEvent
 from mlops.deploy.install import install as install_stack
-from mlops.deploy.upload import upload
-
-ASSETS = ROOT / "deployment"
 
 
 def parameter(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -27,8 +22,14 @@ def parameter(context: click.Context, option: click.Parameter, given: tuple[str,
     return dict(text.split("=", 1) for text in given)
 
 
-@click.command(epilog="Example:  mlops install --bucket my-mlops --email team@example.com")
-@click.option("--bucket", required=True, help="Serves the build: BUCKET and BUCKET-<region>, made if missing.")
+@click.command(epilog="Example:  mlops install --bucket my-distribution --email team@example.com")
+@click.option("--bucket", help="Build this source tree, to be served from BUCKET and BUCKET-<region>.")
+@click.option(
+    "--assets",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Take the build in DIR instead: deployment, after deployment/build-s3-dist.sh.",
+)
 @click.option("--email", help="Gets a message when a pipeline ends. Needed the first time.")
 @click.option(
     "--parameter",
@@ -38,50 +39,38 @@ def parameter(context: click.Context, option: click.Parameter, given: tuple[str,
     metavar="NAME=VALUE",
     help="Another parameter of the main template; may be repeated.",
 )
-@click.option("--release", default=f"v{version('mlops-orchestrator')}", show_default=True, help="The build's version.")
-@click.option("--solution", default=SOLUTION, show_default=True, help="The build's prefix in the buckets.")
-@click.option(
-    "--assets",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=None,
-    help="A build that exists, instead of building this source tree.",
-)
 @click.pass_obj
 def install(
-    connection: Connection,
-    bucket: str,
-    email: str | None,
-    parameters: dict[str, str],
-    release: str,
-    solution: str,
-    assets: Path | None,
+    connection: Connection, bucket: str | None, assets: Path | None, email: str | None, parameters: dict[str, str]
 ) -> None:
-    """Build the orchestrator, upload it, and create or update its stack.
+    """Upload the orchestrator and create or update its stack, with whatever credentials are set.
 
-    Takes whatever credentials are set. Installing the same again changes nothing.
+    Buckets that are missing are made. Installing the same again changes nothing, and parameters that aren't given
+    keep their values.
     """
+    if (bucket is None) == (assets is None):
+        raise click.UsageError("Give --bucket to build this source tree, or --assets to take a build.")
     if email:
         parameters["NotificationEmail"] = email
-    with show.progress("building") as tell:
-        if assets is None:
-            build(bucket, solution, release)
-        tell(f"uploading to {bucket}")
-        template = upload(connection.session, assets or ASSETS, bucket, solution, release, create=True)
+    with show.progress("building") as tell, tempfile.TemporaryDirectory() as folder:
+        built: Build = existing(assets) if assets else build(Path(folder), str(bucket))
+        tell(f"uploading {built.version} to {built.bucket}")
+        template = built.upload(connection)
         tell("installing the stack")
 
         def heard(event: ResourceEvent) -> None:
-            tell(f"{event.logical_id} {event.status.lower().replace('_', ' ')}")
+            tell(f"installing the stack: {event.logical_id} {event.status.lower().replace('_', ' ')}")
 
         outputs = install_stack(connection.session, connection.stack_name, template, parameters, heard)
     connection.outputs = outputs
     if show.wants_json():
-        show.as_json({"stack_name": connection.stack_name, "api_url": connection.api_url, "outputs": outputs})
+        show.as_json(
+            {
+                "stack_name": connection.stack_name,
+                "version": built.version,
+                "api_url": connection.api_url,
+                "outputs": outputs,
+            }
+        )
     else:
-        show.success(f"{connection.stack_name} is installed", {"API": connection.api_url, **outputs})
-
-
-def build(bucket: str, solution: str, release: str) -> None:
-    script = ROOT / "deployment" / "build-s3-dist.sh"
-    done = subprocess.run([str(script), bucket, solution, release], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Failure("The orchestrator could not be built", (done.stderr or done.stdout).strip())
+        show.success(f"{connection.stack_name} {built.version} is installed", {"API": connection.api_url, **outputs})

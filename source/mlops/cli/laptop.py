@@ -14,7 +14,11 @@ import click
 
 from mlops.cli import account, show
 from mlops.cli.account import Laptop
+from mlops.cli.connection import Connection
 from mlops.cli.failures import Failure
+from mlops.demo import dataset
+
+EXAMPLE = "source/mlops/demo/requests/training.json"
 
 
 @click.command(epilog="Example:  mlops local up --data ~/.mlops")
@@ -24,17 +28,23 @@ from mlops.cli.failures import Failure
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep the account's state in this directory; without it nothing is kept.",
 )
-def up(port: int, data: Path | None) -> None:
+@click.option("--sample", is_flag=True, help="Put the demo's data set into the assets bucket, for its requests to use.")
+def up(port: int, data: Path | None, sample: bool) -> None:
     """Start an AWS account on 127.0.0.1 with the orchestrator installed, and serve until Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGINT, interrupted)
     try:
         with show.progress("starting the account") as tell, account.running(port, data, tell) as (laptop, process):
             tell("")
+            if sample:
+                dataset.upload(Connection().client("s3"), laptop.assets_bucket)
             if show.wants_json():
                 click.echo(json.dumps(laptop.document()))
             else:
                 introduce(laptop, data)
+                click.echo(
+                    f"\nThen, for example:  mlops provision {EXAMPLE if sample else 'FILE'} --watch\nCtrl-C ends it."
+                )
             serve(process)
     except Interrupted:
         show.err().print("stopped" if data is None else f"stopped; its state is in {data}")
@@ -45,7 +55,8 @@ class Interrupted(BaseException):
 
 
 def interrupted(number: int, frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # once is enough: ending takes a moment
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, signal.SIG_IGN)  # once is enough: ending takes a moment
     raise Interrupted
 
 
@@ -67,4 +78,3 @@ def introduce(laptop: Laptop, data: Path | None) -> None:
     click.echo("\nFor boto3, the AWS CLI and mlops in another terminal:\n")
     for name, value in laptop.environment.items():
         click.echo(f"export {name}={shlex.quote(value)}")
-    click.echo("\nThen, for example:  mlops provision request.json --watch\nCtrl-C ends it.")

@@ -30,6 +30,7 @@ def demo(keep: bool, port: int) -> None:
             show.out().print(f"\n[dim]{time.monotonic() - began:.0f} seconds.[/]")
             if keep:
                 laptop.introduce(running, None)
+                click.echo("\nCtrl-C ends it.")
                 laptop.serve(process)
     except laptop.Interrupted:
         raise Failure("Interrupted") from None

@@ -26,13 +26,11 @@ ENDPOINT = "breast-cancer"
 
 def tell(laptop: Laptop) -> None:
     connection = Connection()
-    data = dataset.load()
 
     step(
         1, "Upload a real data set", "Breast Cancer Wisconsin (Diagnostic), UCI Machine Learning Repository, CC BY 4.0"
     )
-    upload(connection, laptop, "demo/train.csv", data.train)
-    upload(connection, laptop, "demo/validation.csv", data.validation)
+    data = dataset.upload(connection.client("s3"), laptop.assets_bucket)
     note(f"{len(data.train)} rows to train, {len(data.validation)} to validate, {len(data.unseen)} kept unseen")
 
     step(2, "Ask for a training", f"POST {laptop.api_url}/provisionpipeline, signed with SigV4")
@@ -69,10 +67,6 @@ def request(name: str, **values: str) -> bytes:
     for word, value in values.items():
         text = text.replace(word, value)
     return text.encode()
-
-
-def upload(connection: Connection, laptop: Laptop, key: str, rows: list[Row]) -> None:
-    connection.client("s3").put_object(Bucket=laptop.assets_bucket, Key=key, Body=dataset.labelled(rows))
 
 
 def provision(connection: Connection, body: bytes) -> Document:

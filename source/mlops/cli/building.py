@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds this source tree with the script that builds for AWS, and puts what was built where it is installed from."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops.cli.connection import Connection
+from mlops.cli.failures import Failure
+from mlops.deploy import template
+from mlops.deploy.build import ROOT, Sources
+from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE
+from mlops.deploy.upload import upload as upload_build
+
+SOLUTION = "mlops-orchestrator"
+SCRIPT = ROOT / "deployment" / "build-s3-dist.sh"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What was built, where it lies, and which buckets will serve it."""
+
+    folder: Path
+    bucket: str
+    solution: str
+    version: str
+
+    def upload(self, connection: Connection) -> str:
+        """To its buckets, which are made if missing. Answers the main template's URL."""
+        return upload_build(connection.session, self.folder, self.bucket, self.solution, self.version, create=True)
+
+
+def build(folder: Path, bucket: str, version: str | None = None) -> Build:
+    """Build this source tree. Without a version it gets one of its own for every state of the sources."""
+    built = Build(folder, bucket, SOLUTION, version or f"v{Sources().version()}")
+    command = [str(SCRIPT), built.bucket, built.solution, built.version, "--out", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failure("The orchestrator could not be built", (done.stderr or done.stdout).strip())
+    return built
+
+
+def existing(folder: Path) -> Build:
+    """A build that somebody else made: its main template says for which buckets."""
+    path = folder / GLOBAL_ASSETS / MAIN_TEMPLATE
+    if not path.is_file():
+        raise Failure(f"There is no build in {folder}", "make one: deployment/build-s3-dist.sh BUCKET SOLUTION VERSION")
+    source = template.load(path)["Mappings"]["Distribution"]["Source"]
+    solution, version = source["Prefix"].split("/")
+    return Build(folder, source["Bucket"], solution, version)
