@@ -137,8 +137,10 @@ def main_template(
     generated = {
         "ResourcePolicy": permissions.resource_policy(blueprints, sources.permissions),
         "PermissionsBoundary": permissions.boundary(blueprints),
+        "StateMachines": permissions.state_machines(blueprints, "stateMachine"),
+        "Executions": permissions.state_machines(blueprints, "execution"),
     }
-    whole = template.replace(whole, "Generated", generated.__getitem__)
+    whole = template.replace(whole, "Generated", generated)
     whole["Description"] = f"{whole['Description']} {distribution.version}"
     return {section: whole[section] for section in SECTIONS if section in whole}
 

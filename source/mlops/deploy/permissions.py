@@ -29,15 +29,25 @@ def resource_policy(templates: Mapping[str, Template], permissions: Path) -> Tem
     """What CloudFormation needs to create, update and delete the resources of these templates."""
     known: Template = template.merge((path.name, template.load(path)) for path in sorted(permissions.glob("*.yaml")))
     statements: list[Template] = []
-    for resource_type, name in sorted(_resource_types(templates).items()):
+    for resource_type, logical_ids in sorted(_resources(templates).items()):
         if resource_type not in known:
             service = resource_type.split("::")[1].lower()
             raise UnsafePermission(
-                f"{name} has an {resource_type}: say in {permissions.name}/{service}.yaml what CloudFormation "
-                "needs to create, update and delete one"
+                f"{min(logical_ids.values())} has an {resource_type}: say in {permissions.name}/{service}.yaml what "
+                "CloudFormation needs to create, update and delete one"
             )
-        statements += known[resource_type]["Statement"]
+        statements += [_for_each(statement, sorted(logical_ids)) for statement in known[resource_type]["Statement"]]
     return _policy(_join(statements))
+
+
+def state_machines(templates: Mapping[str, Template], kind: str) -> list[Template]:
+    """The ARNs that deployed state machines, or their executions, can have.
+
+    CloudFormation names a state machine after its logical id; one that is given a name has its stack's.
+    """
+    prefix = f"arn:${{AWS::Partition}}:states:${{AWS::Region}}:${{AWS::AccountId}}:{kind}:"
+    logical_ids = _resources(templates).get("AWS::StepFunctions::StateMachine", {})
+    return [{"Fn::Sub": f"{prefix}{name}-*"} for name in ["mlops-pipeline", *sorted(logical_ids)]]
 
 
 def boundary(templates: Mapping[str, Template]) -> Template:
@@ -86,13 +96,23 @@ def _policy(statements: list[Template]) -> Template:
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def _resource_types(templates: Mapping[str, Template]) -> dict[str, str]:
-    """Each resource type, and one template that has it."""
-    return {
-        resource["Type"]: name
-        for name, content in reversed(list(templates.items()))
-        for resource in content.get("Resources", {}).values()
-    }
+def _resources(templates: Mapping[str, Template]) -> dict[str, dict[str, str]]:
+    """For each resource type the logical ids it has, and a template of each."""
+    found: dict[str, dict[str, str]] = {}
+    for name, content in templates.items():
+        for logical_id, resource in content.get("Resources", {}).items():
+            found.setdefault(resource["Type"], {})[logical_id] = name
+    return found
+
+
+def _for_each(statement: Template, logical_ids: list[str]) -> Template:
+    """The statement with a resource that speaks of a logical id put once for each."""
+    resources: list[Any] = []
+    for resource in _listed(statement["Resource"]):
+        text = json.dumps(resource)
+        for name in logical_ids if "${LogicalId}" in text or "${logicalid}" in text else [""]:
+            resources.append(json.loads(text.replace("${LogicalId}", name).replace("${logicalid}", name.lower())))
+    return {**statement, "Resource": resources if len(resources) > 1 else resources[0]}
 
 
 def _statements(content: Template) -> Iterable[tuple[str, Template]]:
@@ -125,8 +145,8 @@ def _branches(node: Any) -> Iterable[Template]:
         yield node
 
 
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _passed_to(statement: Template, where: str) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +45,14 @@ def merge(pieces: Iterable[tuple[str, Template]]) -> Template:
     return whole
 
 
-def replace(node: Any, key: str, value: Callable[[str], Any]) -> Any:
-    """The same tree with every `{key: name}` replaced by what `value(name)` gives."""
+def replace(node: Any, key: str, values: Mapping[str, Any]) -> Any:
+    """The same tree with every `{key: name}` replaced by the value of that name, in which names are replaced too."""
     if isinstance(node, dict):
         if set(node) == {key}:
-            return value(node[key])
-        return {name: replace(child, key, value) for name, child in node.items()}
+            return replace(values[node[key]], key, values)
+        return {name: replace(child, key, values) for name, child in node.items()}
     if isinstance(node, list):
-        return [replace(child, key, value) for child in node]
+        return [replace(child, key, values) for child in node]
     return node
 
 
