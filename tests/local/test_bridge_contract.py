@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ministack's private names that the bridge uses: each exists, takes what we give it, and is still looked up
+where we replace it. An upgrade of ministack begins by making these tests pass again."""
+
+import ast
+import importlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlops.local.bridge as bridge
+import pytest
+
+SOURCE = Path(inspect.getfile(bridge))
+PACKAGE = SOURCE.parent
+
+# what each function we call or replace must take, by position
+PARAMETERS = {
+    "_app._build_persistence_save_dict": "",
+    "_app.pin_signed_request": "method raw_path query_params raw_headers",
+    "_app.app": "scope receive send",
+    "_changesets.validate_template_support": "template conditions params",
+    "_concurrency.run_reentrant": "fn *args",
+    "_engine._intrinsic_references": "value",
+    "_eventbridge._put_events": "data allow_aws_source",
+    "_iam_evaluator._gather_role_policies": "role_name account_id",
+    "_iam_evaluator._gather_user_policies": "user_name account_id",
+    "_iam_evaluator._is_root_key": "access_key_id",
+    "_iam_evaluator._permissions_boundary": "store name account_id",
+    "_iam_evaluator.caller_arn": "",
+    "_iam_evaluator.evaluate": "ctx policies *limits",
+    "_iam_evaluator.evaluate_resource_policy": "doc ctx service",
+    "_iam_evaluator.parse_policy_document": "doc",
+    "_lambda_runtime._detect_runtime_binary": "runtime",
+    "_persistence.save_all": "services",
+    "_provisioners._replacing_change": "resource_type old_props new_props",
+    "_responses.get_account_id": "",
+    "_responses.get_region": "",
+    "_responses.request_scope": "account_id region",
+    "_router.extract_access_key_id": "headers query_params",
+    "_s3._bucket_has_versions": "name",
+    "_stack_helpers._error": "code message",
+    "_stack_operations._resolve_stack": "stack_name",
+    "_stack_operations.validate_template_support": "template conditions params",
+    "_stacks._delete_resource": "resource_type physical_id props stack_name logical_id",
+    "_stacks._provision_resource": "resource_type logical_id props stack_name",
+    "_stacks._runs_on_worker_thread": "resource_type",
+    "_stacks._update_resource": "resource_type physical_id old_props new_props stack_name logical_id old_attrs",
+    "_stepfunctions._invoke_resource": "resource input_data",
+    "_stepfunctions._run_execution": "exec_arn",
+    "_sts.register_session": "access_key session",
+}
+
+# names that work by being replaced: the function that must look each up in its module when it runs
+LOOKED_UP = {
+    "_stacks._provision_resource": "_stacks._provision_keeping_seed",
+    "_stacks._update_resource": "_stacks._update_keeping_seed",
+    "_stacks._runs_on_worker_thread": "_stacks._deploy_stack_async",
+    "_stack_operations.validate_template_support": "_stack_operations._create_stack",
+    "_changesets.validate_template_support": "_changesets._create_change_set",
+    "_stepfunctions._run_execution": "_stepfunctions._start_execution",
+    "_stepfunctions._invoke_resource": "_stepfunctions._invoke_resource_with_timeout",
+    "_stepfunctions._SERVICE_DISPATCH": "_stepfunctions._invoke_resource",
+    "_lambda_runtime._detect_runtime_binary": "_lambda_runtime.Worker._spawn",
+    "_lambda_runtime.subprocess": "_lambda_runtime.Worker._spawn",
+    "_provisioners._RESOURCE_HANDLERS": "_provisioners._provision_resource",
+    "_provisioners._REPLACING_PROPERTIES": "_provisioners._property_recreation",
+    "_provisioners._STACK_TAG_PROPERTY": "_provisioners._with_stack_tags",
+    "_app.SERVICE_HANDLERS": "_app._dispatch_service_request",
+    "_app.pin_signed_request": "_app.app",
+    "_iam_evaluator._is_root_key": "_iam_evaluator.pin_signed_request",
+    "_iam_evaluator._request_caller_arn": "_iam_evaluator.caller_arn",
+}
+
+
+def _modules() -> dict[str, str]:
+    """The bridge's own names of ministack's modules."""
+    tree = ast.parse(SOURCE.read_text())
+    found: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            found.update({alias.asname: alias.name for alias in node.names if alias.asname})
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ministack"):
+            found.update({alias.asname: f"{node.module}.{alias.name}" for alias in node.names if alias.asname})
+    return found
+
+
+def _used() -> Iterator[str]:
+    """Every `_module.name` the bridge mentions."""
+    modules = _modules()
+    for node in ast.walk(ast.parse(SOURCE.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            yield f"{node.value.id}.{node.attr}"
+
+
+def _find(name: str) -> Any:
+    alias, _, path = name.partition(".")
+    found: Any = importlib.import_module(_modules()[alias])
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(set(_used())))
+def test_every_name_exists(name: str) -> None:
+    assert _find(name) is not None
+
+
+@pytest.mark.parametrize("name", sorted(PARAMETERS))
+def test_functions_take_what_we_give(name: str) -> None:
+    given = [str(one).split(":")[0].split("=")[0] for one in inspect.signature(_find(name)).parameters.values()]
+    wanted = PARAMETERS[name].split()
+    assert given[:len(wanted)] == wanted
+
+
+def test_every_function_is_held_to_its_parameters() -> None:
+    functions = {name for name in _used() if inspect.isfunction(_find(name))}
+    assert functions - PARAMETERS.keys() == set()
+
+
+@pytest.mark.parametrize(("name", "reader"), LOOKED_UP.items())
+def test_what_we_replace_is_looked_up_when_it_is_used(name: str, reader: str) -> None:
+    function, attribute = _find(reader), name.split(".")[1]
+    assert inspect.getmodule(function) is importlib.import_module(_modules()[name.split(".")[0]])
+    assert attribute in _names(function.__code__)
+
+
+def _names(code: Any) -> set[str]:
+    """The globals a function and the functions inside it read."""
+    inner = (_names(constant) for constant in code.co_consts if inspect.iscode(constant))
+    return set(code.co_names).union(*inner)
+
+
+def test_handlers_of_services_take_five_arguments() -> None:
+    handler = _find("_app.SERVICE_HANDLERS")["s3"]
+    assert list(inspect.signature(handler).parameters) == ["method", "path", "headers", "body", "query_params"]
+
+
+def test_only_the_bridge_imports_ministack() -> None:
+    others = [str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py")
+              if file != SOURCE and ("import ministack" in file.read_text() or "from ministack" in file.read_text())]
+    assert others == []

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CloudFormation in the laptop account refuses what AWS refuses."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.local.laptop import Account, wait_for
+from tests.local.pipelines import approval, declaration, source, trusted_role, unique, versioned_bucket, zipped
+
+HANDLER = "import os, sys\n" \
+          "def handler(event, context):\n" \
+          "    found = []\n" \
+          "    for name in event['modules']:\n" \
+          "        try:\n" \
+          "            __import__(name)\n" \
+          "            found.append(name)\n" \
+          "        except ImportError:\n" \
+          "            pass\n" \
+          "    return {'found': found, 'environment': dict(os.environ)}\n"
+
+
+def deployed(account: Account, template: dict[str, Any], **more: Any) -> tuple[str, str, str]:
+    """(stack name, status, reasons of what failed) once it is settled."""
+    name = unique("stack")
+    account.client("cloudformation").create_stack(
+        StackName=name, TemplateBody=json.dumps(template), **{"Capabilities": ["CAPABILITY_IAM"], **more})
+    return name, *settled(account, name)
+
+
+def settled(account: Account, name: str) -> tuple[str, str]:
+    cloudformation = account.client("cloudformation")
+
+    def status() -> str | None:
+        now: str = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+        return None if now.endswith("IN_PROGRESS") else now
+
+    ended = wait_for(status)
+    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    return ended, "\n".join(event.get("ResourceStatusReason", "") for event in events
+                            if event["ResourceStatus"].endswith("FAILED"))
+
+
+def outputs(account: Account, name: str) -> dict[str, str]:
+    stack = account.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
+
+
+def a_function(role: str, bucket: str, key: str, **properties: Any) -> dict[str, Any]:
+    return {"Resources": {"F": {"Type": "AWS::Lambda::Function", "Properties": {
+        "Runtime": "python3.13", "Handler": "code.handler", "Role": role, "Timeout": "20",
+        "Code": {"S3Bucket": bucket, "S3Key": key}, **properties}}}, "Outputs": {"F": {"Value": {"Ref": "F"}}}}
+
+
+@pytest.fixture(scope="module")
+def bucket(account: Account) -> str:
+    name = versioned_bucket(account)
+    account.client("s3").put_object(Bucket=name, Key="code.zip", Body=zipped(code__py=HANDLER))
+    return name
+
+
+@pytest.fixture(scope="module")
+def lambda_role(account: Account) -> str:
+    return trusted_role(account, "lambda.amazonaws.com")
+
+
+def test_a_property_nobody_knows_fails_its_resource(account: Account) -> None:
+    _, status, reasons = deployed(account, {"Resources": {"T": {
+        "Type": "AWS::SNS::Topic", "Properties": {"Nonsense": 1}}}})
+    assert status == "ROLLBACK_COMPLETE"
+    assert "extraneous key [Nonsense] is not permitted" in reasons
+
+
+def test_a_reference_to_nothing_is_refused_before_anything_is_made(account: Account) -> None:
+    with pytest.raises(ClientError, match=r"Unresolved resource dependencies \[Nobody\]"):
+        deployed(account, {"Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {
+            "DisplayName": {"Fn::Sub": "${Nobody}-x"}}}}})
+
+
+def test_a_type_nobody_knows_is_refused(account: Account) -> None:
+    with pytest.raises(ClientError, match="Unrecognized resource types"):
+        deployed(account, {"Resources": {"T": {"Type": "AWS::SageMaker::TrainingJob"}}})
+
+
+def test_iam_resources_need_their_capability(account: Account) -> None:
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
+    with pytest.raises(ClientError, match="InsufficientCapabilities"):
+        deployed(account, {"Resources": {"R": role}}, Capabilities=[])
+
+
+def test_a_functions_code_must_exist(account: Account, bucket: str, lambda_role: str) -> None:
+    _, status, reasons = deployed(account, a_function(lambda_role, bucket, "other.zip"))
+    assert status == "ROLLBACK_COMPLETE"
+    assert "The specified key does not exist" in reasons
+
+
+def test_a_function_sees_boto3_and_its_own_environment_and_no_more(account: Account, bucket: str,
+                                                                   lambda_role: str) -> None:
+    name, status, reasons = deployed(account, a_function(
+        lambda_role, bucket, "code.zip", Environment={"Variables": {"COLOUR": "blue"}}))
+    assert status == "CREATE_COMPLETE", reasons
+    answer = account.client("lambda").invoke(FunctionName=outputs(account, name)["F"], Payload=json.dumps(
+        {"modules": ["boto3", "six", "numpy", "jsonschema", "chalice", "mlops", "ministack", "requests", "yaml"]}))
+    seen = json.loads(answer["Payload"].read())
+    assert seen["found"] == ["boto3", "six"]
+    environment = seen["environment"]
+    assert environment["COLOUR"] == "blue"
+    assert environment["AWS_ACCESS_KEY_ID"].startswith("ASIA")
+    assert not {"HOME", "AUTH", "GATEWAY_PORT", "STATE_DIR", "VIRTUAL_ENV"} & environment.keys()
+
+
+def test_a_full_bucket_stays_when_its_stack_is_deleted(account: Account) -> None:
+    name, *_ = deployed(account, {"Resources": {"B": {"Type": "AWS::S3::Bucket"}}, "Outputs": {"B": {"Value": {
+        "Ref": "B"}}}})
+    account.client("s3").put_object(Bucket=outputs(account, name)["B"], Key="k", Body=b"x")
+    account.client("cloudformation").delete_stack(StackName=name)
+    status, reasons = settled(account, name)
+    assert status == "DELETE_FAILED"
+    assert "not empty" in reasons
+
+
+def test_a_rolled_back_stack_keeps_its_name(account: Account) -> None:
+    broken = {"Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {"Nonsense": 1}}}}
+    name, status, _ = deployed(account, broken)
+    assert status == "ROLLBACK_COMPLETE"
+    with pytest.raises(ClientError, match="AlreadyExists"):
+        account.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(broken))
+
+
+def test_a_stack_policy_protects_a_resource(account: Account) -> None:
+    def template(text: str) -> str:
+        return json.dumps({"Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": text}}}})
+
+    policy = {"Statement": [
+        {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "Update:*", "Principal": "*", "Resource": "*",
+         "Condition": {"StringEquals": {"ResourceType": ["AWS::SNS::Topic"]}}}]}
+    cloudformation, name = account.client("cloudformation"), unique("stack")
+    cloudformation.create_stack(StackName=name, TemplateBody=template("one"), StackPolicyBody=json.dumps(policy))
+    settled(account, name)
+    cloudformation.update_stack(StackName=name, TemplateBody=template("two"))
+    status, reasons = settled(account, name)
+    assert status == "UPDATE_ROLLBACK_COMPLETE"
+    assert "Action denied by stack policy" in reasons
+
+
+def test_a_stack_works_as_its_role(account: Account, bucket: str) -> None:
+    """Our own types are authorized against the stack's role, and its caller must be allowed to pass it."""
+    pipeline_role = trusted_role(account, "codepipeline.amazonaws.com")
+    body = declaration("x", pipeline_role, bucket, source(bucket), approval())
+    template = {"Resources": {"P": {"Type": "AWS::CodePipeline::Pipeline", "Properties": {
+        "RoleArn": pipeline_role, "PipelineType": "V2", "ArtifactStore": {"Type": "S3", "Location": bucket},
+        "Stages": _pascal(body["stages"])}}}}
+    may_nothing = trusted_role(account, "cloudformation.amazonaws.com", {"Action": "s3:GetObject", "Resource": "*"})
+    _, status, reasons = deployed(account, template, RoleARN=may_nothing)
+    assert status == "ROLLBACK_COMPLETE"
+    assert "is not authorized to perform: codepipeline:CreatePipeline" in reasons
+    no_pass = trusted_role(account, "cloudformation.amazonaws.com", {"Action": "codepipeline:*", "Resource": "*"})
+    _, status, reasons = deployed(account, template, RoleARN=no_pass)
+    assert "is not authorized to perform: iam:PassRole" in reasons
+    enough = trusted_role(account, "cloudformation.amazonaws.com", {"Action": "codepipeline:*", "Resource": "*"}, {
+        "Action": "iam:PassRole", "Resource": pipeline_role,
+        "Condition": {"StringEquals": {"iam:PassedToService": "codepipeline.amazonaws.com"}}})
+    _, status, reasons = deployed(account, template, RoleARN=enough)
+    assert status == "CREATE_COMPLETE", reasons
+
+
+def test_a_stack_role_must_trust_cloudformation(account: Account, lambda_role: str) -> None:
+    with pytest.raises(ClientError, match="cannot be assumed"):
+        deployed(account, {"Resources": {"T": {"Type": "AWS::SNS::Topic"}}}, RoleARN=lambda_role)
+
+
+def test_a_published_version_is_a_resource(account: Account) -> None:
+    role = trusted_role(account, "states.amazonaws.com")
+    name, status, reasons = deployed(account, {"Resources": {
+        "M": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {
+            "RoleArn": role, "Definition": {"StartAt": "D", "States": {"D": {"Type": "Succeed"}}}}},
+        "V": {"Type": "AWS::StepFunctions::StateMachineVersion", "Properties": {
+            "StateMachineArn": {"Ref": "M"},
+            "StateMachineRevisionId": {"Fn::GetAtt": ["M", "StateMachineRevisionId"]}}},
+    }, "Outputs": {"V": {"Value": {"Ref": "V"}}}})
+    assert status == "CREATE_COMPLETE", reasons
+    arn = outputs(account, name)["V"]
+    assert arn.endswith(":1")
+    assert account.client("stepfunctions").start_execution(stateMachineArn=arn)["executionArn"]
+
+
+def _pascal(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_pascal(item) for item in value]
+    if isinstance(value, dict):
+        return {key[0].upper() + key[1:]: item if key == "configuration" else _pascal(item)
+                for key, item in value.items()}
+    return value
