@@ -64,7 +64,7 @@ def create_model_package(request: dict[str, Any], caller: Caller) -> dict[str, A
             version = _versions.get(group_name, {"Last": 0})["Last"] + 1
             package_arn = f"{arn(caller, 'model-package', group_name)}/{version}"
             kept |= {"ModelPackageGroupName": group_name, "ModelPackageVersion": version,
-                     "ModelPackageName": f"{group_name}/{version}",
+                     "ModelPackageName": group_name,
                      "ModelApprovalStatus": request.get("ModelApprovalStatus", "PendingManualApproval")}
         else:
             package_arn = arn(caller, "model-package", str(name))
