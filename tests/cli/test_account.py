@@ -79,6 +79,14 @@ def test_the_same_request_again_says_so(up: Up, trained: dict[str, Any]) -> None
     assert "No updates are to be performed" in again.stdout
 
 
+def test_the_same_request_again_with_rerun_runs(up: Up, trained: dict[str, Any]) -> None:
+    before = len(jobs(up))
+    again = up.mlops("provision", "-", "--rerun", "--watch", given=json.dumps(TRAINING))
+    assert again.returncode == 0, again.stderr
+    assert "runs again" in again.stdout
+    assert len(jobs(up)) == before + 1
+
+
 def test_status_by_name_and_by_id(up: Up, trained: dict[str, Any]) -> None:
     for name in (NAME, trained["pipeline_id"]):
         done = up.mlops("status", name)
@@ -89,12 +97,13 @@ def test_status_by_name_and_by_id(up: Up, trained: dict[str, Any]) -> None:
 
 
 def test_run_again_and_watch_that_run(up: Up, trained: dict[str, Any]) -> None:
+    before = len(jobs(up))
     done = up.mlops("run", NAME, "--watch", "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     executions = {stage["latestExecution"]["pipelineExecutionId"] for stage in answer["status"]["stageStates"]}
     assert executions == {answer["execution_id"]}
-    assert len(jobs(up)) == 2
+    assert len(jobs(up)) == before + 1
 
 
 def test_a_training_that_fails_says_why_and_is_exit_code_1(up: Up) -> None:

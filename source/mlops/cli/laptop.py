@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from types import FrameType
 
@@ -78,3 +80,5 @@ def introduce(laptop: Laptop, data: Path | None) -> None:
     click.echo("\nFor boto3, the AWS CLI and mlops in another terminal:\n")
     for name, value in laptop.environment.items():
         click.echo(f"export {name}={shlex.quote(value)}")
+    if shutil.which("mlops") is None:
+        click.echo(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')

@@ -46,12 +46,15 @@ def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool)
 
 
 def asking_again(body: bytes) -> bytes:
-    """The request with "rerun": true; one that can't be read is sent as it is, for the API to say why."""
+    """The request with "rerun": true. The rest stays as it is written (1.10 isn't 1.1), and what is no request is
+    sent as it is, for the API to say why."""
     try:
         request = json.loads(body)
     except ValueError:
         return body
-    return json.dumps({**request, "rerun": True}).encode() if isinstance(request, dict) else body
+    if not isinstance(request, dict) or not request or "rerun" in request:
+        return body
+    return body.replace(b"{", b'{"rerun": true, ', 1)
 
 
 @click.command(epilog="Example:  mlops status mlops-pipeline-churn-modeltraining --watch")

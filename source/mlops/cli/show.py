@@ -127,6 +127,10 @@ def pipeline(document: Mapping[str, Any], *, live: bool = False) -> RenderableTy
     rows: list[RenderableType] = [title, Padding(grid, (0, 0, 0, 2))]
     if job := found.get("job"):
         rows.append(Text(f"  {job['kind']} {job['name']}: {job['status']} {job.get('progress') or ''}".rstrip()))
+    if found["status"] == "WaitingForApproval":
+        rows.append(
+            Text("  somebody has to approve: in the console, or aws codepipeline put-approval-result", "yellow")
+        )
     if found.get("reason"):
         rows.append(Text.assemble(("  why: ", "red"), str(found["reason"])))
     return Group(*rows)
