@@ -22,8 +22,23 @@ def assemble(state: Path) -> None:
     functions.install(state / "python")
 
 
+# where a stack ends whose operation was cut off; nobody knows how far the last resource had come
+_CUT_OFF = {
+    "CREATE_IN_PROGRESS": "CREATE_FAILED", "ROLLBACK_IN_PROGRESS": "ROLLBACK_FAILED",
+    "UPDATE_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED", "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_COMPLETE", "DELETE_IN_PROGRESS": "DELETE_FAILED",
+}
+
+
 def disk(state: Path) -> Disk:
     return Disk(state / "services")
+
+
+def restore(where: Disk) -> None:
+    """After ministack has read its state: read ours, and fail what was running when the account stopped."""
+    where.load()
+    bridge.settle_stacks(_CUT_OFF, "The account on this laptop was stopped while this was running.")
 
 
 def save(where: Disk) -> None:

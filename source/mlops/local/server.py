@@ -80,12 +80,10 @@ async def _serve(listener: socket.socket, disk: Disk | None) -> None:
     config.bind = [f"fd://{listener.detach()}"]
     config.loglevel, config.errorlog, config.accesslog = "CRITICAL", None, None
     config.graceful_timeout, config.keep_alive_timeout = 0.2, 75
-    application: Any = _announcing(bridge.application, started)
+    application: Any = _prepared(bridge.application, started, disk)
     server = asyncio.create_task(hypercorn_serve(application, config, shutdown_trigger=ended.wait))
     await asyncio.wait([server, asyncio.create_task(started.wait())], return_when=asyncio.FIRST_COMPLETED)
     if started.is_set():
-        if disk:
-            disk.load()
         _announce(port)
     saver = asyncio.create_task(_save_often(disk)) if disk else None
     await server
@@ -102,11 +100,15 @@ async def _save_often(disk: Disk) -> None:
         account.save(disk)
 
 
-def _announcing(application: Application, started: asyncio.Event) -> Application:
-    """The application, which sets `started` once it is."""
-    async def announcing(scope: dict[str, Any], receive: Any, send: Any) -> None:
+def _prepared(application: Application, started: asyncio.Event, disk: Disk | None) -> Application:
+    """The application, which reads `disk` before its first request and sets `started`."""
+    from mlops.local import account
+
+    async def prepared(scope: dict[str, Any], receive: Any, send: Any) -> None:
         async def watched(message: dict[str, Any]) -> None:
             if message["type"] == "lifespan.startup.complete":
+                if disk:
+                    account.restore(disk)
                 started.set()
             await send(message)
 
@@ -116,7 +118,7 @@ def _announcing(application: Application, started: asyncio.Event) -> Application
             scope = {**scope, "scheme": "https"}
         await application(scope, receive, watched if scope["type"] == "lifespan" else send)
 
-    return announcing
+    return prepared
 
 
 def _announce(port: int) -> None:
