@@ -145,8 +145,22 @@ def test_a_blueprint_that_asks_for_too_much_is_not_built(statement: Any, reason:
 
 def test_a_resource_type_nobody_gave_cloudformation_is_not_built(tmp_path: Path) -> None:
     blueprints = with_part(tmp_path, {"Queue": {"Type": "AWS::SQS::Queue"}})
-    with pytest.raises(UnsafePermission, match=r"AWS::SQS::Queue: say in permissions/sqs\.yaml"):
+    with pytest.raises(UnsafePermission, match=r"AWS::SQS::Queue: say in the blueprint's permissions\.yaml"):
         build(Distribution("bucket", "solution", "v0"), tmp_path / "out", Sources(blueprints=blueprints))
+
+
+def test_a_blueprint_may_bring_the_permissions_of_its_resource_types(tmp_path: Path) -> None:
+    blueprints = with_part(tmp_path, {"Queue": {"Type": "AWS::SQS::Queue"}})
+    statement = {
+        "Effect": "Allow",
+        "Action": ["sqs:CreateQueue", "sqs:DeleteQueue"],
+        "Resource": "arn:aws:sqs:*:*:mlops-*",
+    }
+    own = blueprints / "model_training" / "permissions.yaml"
+    own.write_text(json.dumps({"AWS::SQS::Queue": {"Statement": [statement]}}))
+    build(Distribution("bucket", "solution", "v0"), tmp_path / "out", Sources(blueprints=blueprints))
+    policy = main_template(tmp_path / "out")["Resources"]["CloudFormationPolicy"]["Properties"]["PolicyDocument"]
+    assert statement in policy["Statement"]
 
 
 def policy_of_the_state_machine(statement: dict[str, Any]) -> dict[str, Any]:

@@ -134,8 +134,9 @@ def main_template(
     whole = template.merge(
         [*pieces, ("the build", {"Mappings": {"Distribution": {"Source": place}}}), ("Chalice", api)]
     )
+    granted = [*sources.permissions.glob("*.yaml"), *sources.blueprints.glob(f"*/{permissions.OWN}")]
     generated = {
-        "ResourcePolicy": permissions.resource_policy(blueprints, sources.permissions),
+        "ResourcePolicy": permissions.resource_policy(blueprints, sorted(granted)),
         "PermissionsBoundary": permissions.boundary(blueprints),
         "StateMachines": permissions.state_machines(blueprints, "stateMachine"),
         "Executions": permissions.state_machines(blueprints, "execution"),

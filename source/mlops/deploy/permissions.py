@@ -3,8 +3,8 @@
 
 Two policies of the main template are made here, so that a new blueprint folder needs no edit of them:
 
-- CloudFormation's role may do what the resource types in the blueprints need. What a type needs is said in
-  deployment/permissions/, once and by hand.
+- CloudFormation's role may do what the resource types in the blueprints need. What a type needs is said once and by
+  hand, in deployment/permissions/ or in the folder of the blueprint that has it.
 - The permissions boundary of every role in a deployed stack admits the actions that the blueprints' own roles are
   given and no others. CloudFormation can make no role without it, so it can't be used to make an administrator.
 """
@@ -20,21 +20,21 @@ from mlops.deploy import template
 from mlops.deploy.errors import UnsafePermission
 from mlops.deploy.template import Template
 
+OWN = "permissions.yaml"  # in a blueprint's folder: the resource types that only it has
 BOUNDARY_LIMIT = 6_144  # characters of a managed policy, white space not counted
 DEPLOYED_ROLES = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/mlops-pipeline-*"}
 _INLINE_POLICIES = {"AWS::IAM::Policy", "AWS::IAM::RolePolicy"}
 
 
-def resource_policy(templates: Mapping[str, Template], permissions: Path) -> Template:
+def resource_policy(templates: Mapping[str, Template], files: Iterable[Path]) -> Template:
     """What CloudFormation needs to create, update and delete the resources of these templates."""
-    known: Template = template.merge((path.name, template.load(path)) for path in sorted(permissions.glob("*.yaml")))
+    known: Template = template.merge((str(path), template.load(path)) for path in files)
     statements: list[Template] = []
     for resource_type, logical_ids in sorted(_resources(templates).items()):
         if resource_type not in known:
-            service = resource_type.split("::")[1].lower()
             raise UnsafePermission(
-                f"{min(logical_ids.values())} has an {resource_type}: say in {permissions.name}/{service}.yaml what "
-                "CloudFormation needs to create, update and delete one"
+                f"{min(logical_ids.values())} has an {resource_type}: say in the blueprint's {OWN}, or for all "
+                "blueprints in deployment/permissions/, what CloudFormation needs to create, update and delete one"
             )
         statements += [_for_each(statement, sorted(logical_ids)) for statement in known[resource_type]["Statement"]]
     return _policy(_join(statements))
