@@ -101,7 +101,7 @@ def provision_pipeline(raw: bytes) -> dict[str, Any]:
 def pipeline_status(raw: bytes) -> dict[str, Any]:
     """POST /pipelinestatus: how the pipeline `pipeline_id` is."""
     deployment = _deployment()
-    seen = status.look_up(_pipeline_id(parse(raw)), deployment.settings.orchestrator_stack, deployment.cloud)
+    seen = status.look_up(_pipeline_id(parse(raw)), deployment.settings, deployment.cloud)
     return status.document(seen)
 
 

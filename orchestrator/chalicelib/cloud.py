@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from chalicelib.decide import Bundle, Execution, Stack
-from chalicelib.errors import OrchestratorError, Unavailable
+from chalicelib.errors import Unavailable
 from chalicelib.plan import Plan
 from chalicelib.settings import Settings
 
@@ -301,14 +301,9 @@ def _iso(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-_STACK = re.compile(
-    r"[A-Za-z][A-Za-z0-9-]{0,127}|arn:[a-z-]+:cloudformation:[a-z0-9-]+:[0-9]{12}:stack/[A-Za-z0-9-]+/[a-z0-9-]+"
-)
+_STACK = re.compile("[A-Za-z][A-Za-z0-9-]{0,127}")
 
 
 def is_stack_name(text: str) -> bool:
-    """Whether a text can be a stack's name or id."""
+    """Whether a text can be a stack's name."""
     return _STACK.fullmatch(text) is not None
-
-
-__all__ = ["AlreadyExists", "Aws", "Cloud", "Moved", "OrchestratorError", "is_stack_name"]

@@ -10,7 +10,7 @@ from chalicelib import names, parameters, validate
 from chalicelib.canonical import canonical
 from chalicelib.catalog import Blueprint, Catalog
 from chalicelib.errors import BadRequest, Problem
-from chalicelib.request import Body, parse
+from chalicelib.request import parse
 from chalicelib.settings import Settings
 
 

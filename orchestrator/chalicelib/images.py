@@ -109,9 +109,7 @@ def find(framework: str, version: str, region: str, instance_type: str, scope: S
     if scopes is None or not (scopes.keys() & {"training", "inference"}):
         raise UnknownFramework(framework, frameworks(scope))
     if scope not in scopes:
-        raise NotFor(
-            "framework", f"{framework} has no image for {scope}", f"it is for {' and '.join(scopes)} only"
-        )
+        raise NotFor("framework", f"{framework} has no image for {scope}", f"it is for {' and '.join(scopes)} only")
     family = family_of(instance_type)
     rows, where = rows_for(framework, scopes, scope, family)
     row = rows.get(version)
@@ -145,9 +143,7 @@ def not_on(framework: str, instances: str, hint: str) -> NotFor:
     return NotFor("instance_type", f"{framework} has no image for {instances}", hint)
 
 
-def tag_for(
-    framework: str, version: str, tags: dict[str, str | None], family: str, instance_type: str
-) -> str:
+def tag_for(framework: str, version: str, tags: dict[str, str | None], family: str, instance_type: str) -> str:
     if family in tags:
         kind = family
     elif family.startswith(("inf", "trn")):

@@ -52,3 +52,8 @@ class Settings:
     def partition(self) -> str:
         """The AWS partition: aws, aws-cn, aws-us-gov."""
         return self.cfn_role_arn.split(":")[1]
+
+    @property
+    def account(self) -> str:
+        """The account's id."""
+        return self.cfn_role_arn.split(":")[4]

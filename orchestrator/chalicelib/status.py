@@ -12,6 +12,7 @@ from chalicelib.decide import Phase, Stack
 from chalicelib.errors import NotFound
 from chalicelib.names import DELIVERY, delivery_stack
 from chalicelib.provision import PIPELINE_OUTPUT
+from chalicelib.settings import Settings
 
 NOT_YET = "The delivery stack has not made its pipeline yet."
 _STACK_STATUS = {
@@ -35,26 +36,34 @@ class Seen:
     reason: str
 
 
-def look_up(pipeline_id: str, orchestrator: str, cloud: Cloud) -> Seen:
+def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> Seen:
     """Look up a pipeline by the name or id of its delivery stack, or by its own name.
 
-    Raises NotFound where there is none that `orchestrator` made.
+    Raises NotFound where there is none that this orchestrator made.
     """
     delivery = None
-    if is_stack_name(pipeline_id):
-        delivery = cloud.stack(pipeline_id)
-        if (
-            not _ours(delivery, orchestrator)
-            and not pipeline_id.startswith("arn:")
-            and not pipeline_id.endswith(DELIVERY)
-        ):
-            delivery = cloud.stack(delivery_stack(pipeline_id))
-    if delivery is None or not _ours(delivery, orchestrator):
+    for name in _candidates(pipeline_id, settings):
+        delivery = cloud.stack(name)
+        if delivery is not None and _ours(delivery, settings):
+            break
+        delivery = None
+    if delivery is None:
         raise NotFound(f"There is no pipeline {pipeline_id!r} of this orchestrator.")
     deployed = cloud.stack(delivery.parameters["StackName"])
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
     state = cloud.pipeline_state(pipeline) if pipeline else None
     return Seen(delivery, deployed, state, _reason(delivery, deployed, state, cloud))
+
+
+def _candidates(pipeline_id: str, settings: Settings) -> list[str]:
+    """The stacks an id can mean. Others are not even asked for: this orchestrator may not read them."""
+    own = f"arn:{settings.partition}:cloudformation:{settings.aws_region}:{settings.account}:stack/"
+    name = pipeline_id.removeprefix(own).partition("/")[0]
+    if not is_stack_name(name) or not name.startswith(f"{settings.pipeline_stack_name}-"):
+        return []
+    if pipeline_id.startswith(own) or name.endswith(DELIVERY):
+        return [pipeline_id]
+    return [delivery_stack(name), name]
 
 
 def document(seen: Seen) -> dict[str, Any]:
@@ -76,10 +85,8 @@ def document(seen: Seen) -> dict[str, Any]:
     return state
 
 
-def _ours(stack: Stack | None, orchestrator: str) -> bool:
-    return (
-        stack is not None and stack.tags.get("mlops_orchestrator") == orchestrator and "StackName" in stack.parameters
-    )
+def _ours(stack: Stack, settings: Settings) -> bool:
+    return stack.tags.get("mlops_orchestrator") == settings.orchestrator_stack and "StackName" in stack.parameters
 
 
 def _status(seen: Seen, stages: list[dict[str, Any]]) -> tuple[str, str | None]:
