@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import regex
@@ -20,9 +21,17 @@ Schema = dict[str, Any]
 
 
 @cache
+def _directory() -> Path:
+    # found without importing cfnlint, which takes half a second
+    spec = find_spec("cfnlint")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("the account on your laptop needs cfn-lint, for the schemas it ships")
+    return Path(spec.origin).parent / "data" / "schemas"
+
+
+@cache
 def _index() -> dict[str, str]:
-    text = (files("cfnlint") / "data/schemas/providers" / f"{REGION}.json").read_text()
-    index: dict[str, str] = json.loads(text)
+    index: dict[str, str] = json.loads((_directory() / "providers" / f"{REGION}.json").read_text())
     return index
 
 
@@ -32,7 +41,7 @@ def schema(type_name: str) -> Schema | None:
     digest = _index().get(type_name)
     if digest is None:
         return None
-    found: Schema = json.loads((files("cfnlint") / "data/schemas/resources" / f"{digest}.json").read_text())
+    found: Schema = json.loads((_directory() / "resources" / f"{digest}.json").read_text())
     return found
 
 
