@@ -44,7 +44,8 @@ class Container(Protocol):
 
     def training_command(self, tree: Path) -> list[str]:
         """The process that trains on a folder tree. Its output is the job's log; it fails by leaving
-        a reason in output/failure and a status other than 0."""
+        a reason in output/failure and a status other than 0. It ends when its standard input does, so that
+        it doesn't outlive an account that was killed."""
         ...
 
     def metrics(self, log: str) -> Mapping[str, float]:

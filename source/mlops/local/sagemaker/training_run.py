@@ -6,6 +6,7 @@ The container is a process of its own; stopping the job ends it. All of S3 is re
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -199,24 +200,20 @@ def _download(s3: Any, channel: Record, folder: Path, job: Record, caller: Calle
 def _train(container: containers.Container, tree: Path, log: Path, job: Record, stop_signal: _Stop) -> str:
     """Run the training process; how it ended: Completed, Failed, Stopped or MaxRuntimeExceeded."""
     deadline = time.monotonic() + job["StoppingCondition"].get("MaxRuntimeInSeconds", 86400)
-    with log.open("wb") as output:
-        process = subprocess.Popen(container.training_command(tree), stdin=subprocess.DEVNULL, stdout=output,
-                                   stderr=subprocess.STDOUT, cwd=tree)
-        try:
-            ended = ""
-            while process.poll() is None and not ended:
-                if stop_signal.asked.wait(TIMING.poll):
-                    ended = "Stopped"
-                elif time.monotonic() > deadline:
-                    ended = "MaxRuntimeExceeded"
-            if ended:
-                process.terminate()
+    ended = ""
+    with (log.open("wb") as output,
+          subprocess.Popen(container.training_command(tree), stdin=subprocess.PIPE, stdout=output,
+                           stderr=subprocess.STDOUT, cwd=tree) as process):
+        while process.poll() is None and not ended:
+            if stop_signal.asked.wait(TIMING.poll):
+                ended = "Stopped"
+            elif time.monotonic() > deadline:
+                ended = "MaxRuntimeExceeded"
+        if ended:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
             process.kill()
-            process.wait()
     return ended or ("Completed" if process.returncode == 0 else "Failed")
 
 

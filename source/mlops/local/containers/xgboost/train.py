@@ -9,9 +9,11 @@ image read.
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +31,7 @@ _USERS_DOING = ("label must be", "label_correct", "num_class", "base_score", "`i
 
 
 def main(tree: Path) -> int:
+    threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         train(tree)
     except TrainingError as error:
@@ -37,6 +40,13 @@ def main(tree: Path) -> int:
         traceback.print_exc()
         return _fail(tree, f"AlgorithmError: {type(error).__name__}: {error}")
     return 0
+
+
+def _end_with_input() -> None:
+    """Whoever started this process holds its standard input: once that is closed, nobody wants the model."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
 
 
 def _fail(tree: Path, reason: str) -> int:
