@@ -43,6 +43,7 @@ PARAMETERS = {
     "_stack_helpers._error": "code message",
     "_stack_operations._resolve_stack": "stack_name",
     "_stack_operations.validate_template_support": "template conditions params",
+    "_stacks._add_event": "stack_id stack_name logical_id resource_type status reason physical_id",
     "_stacks._delete_resource": "resource_type physical_id props stack_name logical_id",
     "_stacks._provision_resource": "resource_type logical_id props stack_name",
     "_stacks._runs_on_worker_thread": "resource_type",
@@ -56,6 +57,7 @@ PARAMETERS = {
 LOOKED_UP = {
     "_stacks._provision_resource": "_stacks._provision_keeping_seed",
     "_stacks._update_resource": "_stacks._update_keeping_seed",
+    "_stacks._delete_resource": "_stacks._delete_stack_async",
     "_stacks._runs_on_worker_thread": "_stacks._deploy_stack_async",
     "_stack_operations.validate_template_support": "_stack_operations._create_stack",
     "_changesets.validate_template_support": "_changesets._create_change_set",

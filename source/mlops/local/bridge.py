@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -215,47 +216,45 @@ def on_worker_thread(chosen: Callable[[str], bool]) -> None:
     _stacks._runs_on_worker_thread = lambda type_name: chosen(type_name) or before(type_name)
 
 
-def check_properties(check: Callable[[str, str, dict[str, Any]], None]) -> None:
-    """Call `check(type, logical id, properties)` before a resource is made or updated; it may raise."""
-    provision, update = _stacks._provision_resource, _stacks._update_resource
+@dataclass(frozen=True)
+class Change:
+    """What CloudFormation is about to do to one resource."""
 
-    def checked_provision(type_name: str, logical_id: str, properties: dict[str, Any], *rest: Any) -> Any:
-        check(type_name, logical_id, properties)
-        return provision(type_name, logical_id, properties, *rest)
+    operation: str                  # "create", "update" or "delete"
+    type_name: str
+    logical_id: str
+    physical_id: str | None         # None before it exists
+    stack: dict[str, Any]
+    old: dict[str, Any]
+    new: dict[str, Any]
+    replaces: bool = False
+
+
+def check_changes(check: Callable[[Change], None]) -> None:
+    """Call `check` before any resource is made, updated or deleted; what it raises fails the resource."""
+    provision, update, delete = _stacks._provision_resource, _stacks._update_resource, _stacks._delete_resource
+
+    def of(stack_name: str | None) -> dict[str, Any]:
+        return stack(stack_name or "") or {"StackName": stack_name or "", "StackId": "", "StackStatus": ""}
+
+    def checked_provision(type_name: str, logical_id: str, new: dict[str, Any], stack_name: str) -> Any:
+        check(Change("create", type_name, logical_id, None, of(stack_name), {}, new))
+        return provision(type_name, logical_id, new, stack_name)
 
     def checked_update(type_name: str, physical_id: str, old: dict[str, Any], new: dict[str, Any],
                        stack_name: str, logical_id: str, *rest: Any) -> Any:
         if old != new:
-            check(type_name, logical_id, new)
+            replaces = _provisioners._replacing_change(type_name, old, new)
+            check(Change("update", type_name, logical_id, physical_id, of(stack_name), old, new, replaces))
         return update(type_name, physical_id, old, new, stack_name, logical_id, *rest)
+
+    def checked_delete(type_name: str, physical_id: str, old: dict[str, Any], stack_name: str | None = None,
+                       logical_id: str | None = None) -> None:
+        check(Change("delete", type_name, logical_id or physical_id, physical_id, of(stack_name), old, {}))
+        delete(type_name, physical_id, old, stack_name, logical_id)
 
     _stacks._provision_resource, _stacks._update_resource = checked_provision, checked_update
-
-
-def check_updates(check: Callable[[dict[str, Any], str, str, bool], None]) -> None:
-    """Call `check(stack, logical id, type, whether it is replaced)` before a resource is updated; it may raise."""
-    update = _stacks._update_resource
-
-    def checked(type_name: str, physical_id: str, old: dict[str, Any], new: dict[str, Any],
-                stack_name: str, logical_id: str, *rest: Any) -> Any:
-        record = stack(stack_name)
-        if old != new and record is not None:
-            check(record, logical_id, type_name, _provisioners._replacing_change(type_name, old, new))
-        return update(type_name, physical_id, old, new, stack_name, logical_id, *rest)
-
-    _stacks._update_resource = checked
-
-
-def check_deletions(type_name: str, check: Callable[[str], None]) -> None:
-    """Call `check(physical id)` before a stack deletes a resource of a type of ministack's; it may raise."""
-    handlers = _provisioners._RESOURCE_HANDLERS[type_name]
-    delete = handlers["delete"]
-
-    def checked(physical_id: str, *rest: Any) -> None:
-        check(physical_id)
-        delete(physical_id, *rest)
-
-    handlers["delete"] = checked
+    _stacks._delete_resource = checked_delete
 
 
 def check_templates(check: Callable[[dict[str, Any]], None]) -> None:

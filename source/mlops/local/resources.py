@@ -78,7 +78,7 @@ def install() -> None:
     for type_name, instance in _registered.items():
         _add(type_name, instance)
     bridge.on_worker_thread(lambda type_name: type_name in _registered)
-    bridge.check_properties(_check)
+    bridge.check_changes(_check)
     bridge.check_templates(_check_references)
 
 
@@ -137,18 +137,20 @@ def _handler_code(error: ApiError) -> str:
 # --- the registry's rules ----------------------------------------------------------------------------------
 
 
-def _check(type_name: str, logical_id: str, properties: Properties) -> None:
-    given = dict(properties)
-    tag_property = schemas.tag_property(type_name)
+def _check(change: bridge.Change) -> None:
+    if change.operation == "delete":
+        return
+    given = dict(change.new)
+    tag_property = schemas.tag_property(change.type_name)
     if tag_property and isinstance(given.get(tag_property), list):
         # CloudFormation's own tags are not the template's
         own = [tag for tag in given[tag_property] if not str(tag.get("Key", "")).startswith("aws:")]
         given[tag_property] = own
         if not own:
             del given[tag_property]
-    problems = schemas.problems(type_name, given)
+    problems = schemas.problems(change.type_name, given)
     if problems:
-        raise ResourceFailed(f"Properties validation failed for resource {logical_id} with message:\n"
+        raise ResourceFailed(f"Properties validation failed for resource {change.logical_id} with message:\n"
                              + "\n".join(problems))
 
 

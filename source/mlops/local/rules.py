@@ -12,9 +12,8 @@ from mlops.local.resources import ResourceFailed
 
 
 def install() -> None:
-    bridge.check_properties(_check_function_code)
-    bridge.check_updates(_check_stack_policy)
-    bridge.check_deletions("AWS::S3::Bucket", _check_bucket_is_empty)
+    for check in (_check_function_code, _check_bucket_is_empty, _check_stack_policy):
+        bridge.check_changes(check)
     bridge.wrap_service("cloudformation", _refuse_name_of_failed_stack)
     bridge.check_tasks(_check_task_role)
     bridge.verify_root_signatures()
@@ -23,9 +22,9 @@ def install() -> None:
 # --- stacks ------------------------------------------------------------------------------------------------
 
 
-def _check_function_code(type_name: str, logical_id: str, properties: dict[str, Any]) -> None:
+def _check_function_code(change: bridge.Change) -> None:
     """A function's zip must be where its template says."""
-    code = properties.get("Code", {}) if type_name == "AWS::Lambda::Function" else {}
+    code = change.new.get("Code", {}) if change.type_name == "AWS::Lambda::Function" else {}
     bucket, key = code.get("S3Bucket"), code.get("S3Key")
     if bucket and key and not bridge.has_object(bucket, key, code.get("S3ObjectVersion")):
         raise ResourceFailed("Resource handler returned message: \"Error occurred while GetObject. S3 Error Code: "
@@ -33,24 +32,24 @@ def _check_function_code(type_name: str, logical_id: str, properties: dict[str, 
                              f"({bucket}/{key})\" (HandlerErrorCode: InvalidRequest)")
 
 
-def _check_bucket_is_empty(bucket: str) -> None:
-    if bridge.has_objects(bucket):
+def _check_bucket_is_empty(change: bridge.Change) -> None:
+    deletes_bucket = change.operation == "delete" and change.type_name == "AWS::S3::Bucket"
+    if deletes_bucket and bridge.has_objects(change.physical_id or ""):
         raise ResourceFailed("Resource handler returned message: \"The bucket you tried to delete is not empty. You "
                              "must delete all versions in the bucket.\" (HandlerErrorCode: GeneralServiceException)")
 
 
-def _check_stack_policy(stack: dict[str, Any], logical_id: str, type_name: str, replaces: bool) -> None:
+def _check_stack_policy(change: bridge.Change) -> None:
     """A stack policy that is set denies every update it doesn't allow."""
-    policy = stack.get("_stack_policy")
-    if not policy or "ROLLBACK" in stack["StackStatus"]:
+    policy = change.stack.get("_stack_policy")
+    if change.operation != "update" or not policy or "ROLLBACK" in change.stack["StackStatus"]:
         return
-    action = "Update:Replace" if replaces else "Update:Modify"
-    document = json.loads(policy) if isinstance(policy, str) else policy
-    decision = bridge.decide_document(document, action, f"LogicalResourceId/{logical_id}",
-                                      {"ResourceType": type_name})
+    action = "Update:Replace" if change.replaces else "Update:Modify"
+    decision = bridge.decide_document(json.loads(policy), action, f"LogicalResourceId/{change.logical_id}",
+                                      {"ResourceType": change.type_name})
     if decision != "Allow":
         raise ResourceFailed(f"Action denied by stack policy: no statement allows [{action}] for resource "
-                             f"[{logical_id}], or one denies it")
+                             f"[{change.logical_id}], or one denies it")
 
 
 def _refuse_name_of_failed_stack(handler: bridge.Handler) -> bridge.Handler:
