@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One contract for the three clouds: in memory, AWS by moto, AWS by the account on the laptop.
+
+What tests/faults proves in memory holds in AWS as far as the clouds behave alike; here they are held together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+from chalicelib import door, plan
+from chalicelib.catalog import Catalog
+from chalicelib.cloud import AlreadyExists, Aws, Cloud, Moved
+from chalicelib.plan import Plan
+from chalicelib.settings import Settings
+from moto import mock_aws
+
+from tests.faults.memory import MemoryCloud, World
+from tests.local.laptop import start_account, stop_account
+
+Make = Callable[..., Plan]
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{
+        "Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"Service": ["codepipeline.amazonaws.com", "cloudformation.amazonaws.com"]},
+    }],
+}
+
+
+@pytest.fixture
+def make(catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]) -> Make:
+    def of(**changes: Any) -> Plan:
+        body = json.dumps({**example("model_training_builtin"), **changes}).encode()
+        return plan.make(door.check(body, catalog, settings), settings, catalog)
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def laptop() -> Iterator[Any]:
+    account = start_account()
+    yield account
+    assert stop_account(account) == 0
+
+
+@pytest.fixture(params=["memory", "moto", "laptop"])
+def cloud(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """A cloud in which nothing exists but what the main stack would have made."""
+    if request.param == "memory":
+        yield MemoryCloud(World())
+        return
+    for name, value in {"ACCESS_KEY_ID": "123456789012", "SECRET_ACCESS_KEY": "laptop", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    settings = replace(settings, assets_bucket=f"assets-{request.param}", artifact_bucket=f"artifacts-{request.param}")
+    if request.param == "moto":
+        with mock_aws():
+            prepare(settings)
+            yield Aws(settings)
+        return
+    monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("laptop").endpoint)
+    prepare(settings)
+    yield Aws(settings)
+    for stack in boto3.client("cloudformation").describe_stacks()["Stacks"]:
+        boto3.client("cloudformation").delete_stack(StackName=stack["StackName"])
+    boto3.client("s3").delete_object(Bucket=settings.assets_bucket, Key="x")
+
+
+def prepare(settings: Settings) -> None:
+    s3, iam = boto3.client("s3"), boto3.client("iam")
+    for bucket in (settings.assets_bucket, settings.artifact_bucket):
+        s3.create_bucket(Bucket=bucket)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        for one in s3.list_object_versions(Bucket=bucket).get("Versions", []):
+            s3.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
+    for arn in (settings.cfn_role_arn, settings.pipeline_role_arn):
+        name = arn.rpartition("/")[2]
+        if name in {role["RoleName"] for role in iam.list_roles()["Roles"]}:
+            continue
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+        everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(everything))
+
+
+def test_nothing_is_found_where_nothing_is(cloud: Cloud, make: Make) -> None:
+    assert cloud.stack(make().name) is None
+    assert cloud.bundle(make().bundle_key) is None
+    assert cloud.latest_execution("nobodys-pipeline") is None
+
+
+def test_a_bundle_is_written_once(cloud: Cloud, make: Make) -> None:
+    version = cloud.put_bundle(make(), None)
+    found = cloud.bundle(make().bundle_key)
+    assert found is not None
+    assert (found.digest, found.version, found.settled) == (make().digest, version, False)
+    with pytest.raises(Moved):
+        cloud.put_bundle(make(), None)
+    assert cloud.bundle(make().bundle_key) == found
+
+
+def test_a_bundle_is_written_over_what_was_read_and_nothing_else(cloud: Cloud, make: Make) -> None:
+    first = cloud.put_bundle(make(), None)
+    read = cloud.bundle(make().bundle_key)
+    assert read is not None
+    second = cloud.put_bundle(make(instance_count=2), read.etag)
+    assert second != first
+    with pytest.raises(Moved):
+        cloud.put_bundle(make(instance_count=3), read.etag)
+    found = cloud.bundle(make().bundle_key)
+    assert found is not None
+    assert (found.digest, found.version) == (make(instance_count=2).digest, second)
+
+
+def test_a_bundle_is_not_written_over_one_that_is_gone(cloud: Cloud, make: Make) -> None:
+    with pytest.raises(Moved):
+        cloud.put_bundle(make(), '"0123456789abcdef0123456789abcdef"')
+    assert cloud.bundle(make().bundle_key) is None
+
+
+def test_a_delivery_stack_is_created_as_planned_and_once(cloud: Cloud, make: Make) -> None:
+    cloud.put_bundle(make(), None)
+    stack_id = cloud.create_delivery(make())
+    found = cloud.stack(make().delivery_stack)
+    assert found is not None
+    assert (found.id, found.name) == (stack_id, make().delivery_stack)
+    assert cloud.stack(stack_id) is not None or isinstance(cloud, MemoryCloud)
+    assert dict(found.parameters) == dict(make().delivery_parameters)
+    assert {key: found.tags[key] for key in make().tags} == dict(make().tags)
+    with pytest.raises(AlreadyExists):
+        cloud.create_delivery(make(instance_count=2))
