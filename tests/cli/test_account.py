@@ -165,8 +165,8 @@ def test_install_into_any_account_and_install_again(up: Up) -> None:
 
 
 def test_a_taken_port_is_a_sentence(up: Up) -> None:
-    port = up.ready["aws_endpoint_url"].rsplit(":", 1)[1]
-    done = up.mlops("local", "up", "--port", port)
+    port = port_of(up)
+    done = up.mlops("local", "up", "--port", str(port))
     assert done.returncode == 1
     assert f"port {port}" in done.stderr
     assert "Traceback" not in done.stderr
@@ -178,6 +178,7 @@ def test_a_kept_account_is_found_again(start_up: Callable[..., Up], data: Path) 
     client(first, "s3").put_object(Bucket=first.ready["assets_bucket"], Key="kept", Body=b"yes")
     first.process.send_signal(signal.SIGTERM)
     assert first.process.wait(20) == 0
+    assert not answers(port_of(first))
 
     second = start_up("--port", "0", "--data", str(data))
     [found] = client(second, "cloudformation").describe_stacks(StackName="mlops-orchestrator")["Stacks"]
@@ -186,16 +187,20 @@ def test_a_kept_account_is_found_again(start_up: Callable[..., Up], data: Path) 
     assert kept == b"yes"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_the_account_ends_with_the_command(start_up: Callable[..., Up], number: signal.Signals) -> None:
     one = start_up("--port", "0")
-    port = int(one.ready["aws_endpoint_url"].rsplit(":", 1)[1])
+    port = port_of(one)
     os.kill(one.process.pid, number)
     one.process.wait(20)
     deadline = time.monotonic() + 10
     while answers(port):
         assert time.monotonic() < deadline, "the account still serves"
         time.sleep(0.1)
+
+
+def port_of(up: Up) -> int:
+    return int(up.ready["aws_endpoint_url"].rsplit(":", 1)[1])
 
 
 def answers(port: int) -> bool:

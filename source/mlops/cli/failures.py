@@ -73,20 +73,16 @@ class Refused(Failure):
 
 
 class PipelineFailed(Failure):
-    """Watched to its end, and the end wasn't good."""
+    """Watched to its end, and the end wasn't good. Why has been shown by then, as a part of its status."""
 
     def __init__(self, document: Document) -> None:
-        pipeline = document["pipeline"]
-        super().__init__(f"{pipeline['name']}: {pipeline['status']}")
+        name, status = document["pipeline"]["name"], document["pipeline"]["status"]
+        again = f"correct the request and provision it again, or run the same once more: mlops run {name}"
+        super().__init__(f"{name} {'was stopped' if status == 'Stopped' else 'has failed'}", again)
         self.status_document = document
 
     def document(self) -> Document:
         return self.status_document
-
-    def tell(self) -> None:
-        pipeline = self.status_document["pipeline"]
-        hint = f"correct the request and provision it again, or run the same once more: mlops run {pipeline['name']}"
-        show.failure(self.message, [{"problem": pipeline.get("reason") or "no reason was given"}], hint)
 
 
 def of_aws(error: BotoCoreError | ClientError) -> Failure:

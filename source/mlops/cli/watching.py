@@ -11,14 +11,27 @@ from rich.live import Live
 
 from mlops.cli import show
 from mlops.cli.connection import Connection
-from mlops.cli.failures import Document, PipelineFailed
+from mlops.cli.failures import Document, PipelineFailed, Refused
 
+BUSY = {429, 502, 503, 504}
 ENDED = {"Succeeded", "Failed", "Stopped"}
 PAUSE, PAUSE_ON_LAPTOP = 5.0, 0.4
 
 
 def status_of(connection: Connection, pipeline: str) -> Document:
     return connection.post("pipelinestatus", json.dumps({"pipeline_id": pipeline}).encode())
+
+
+def patient_status_of(connection: Connection, pipeline: str) -> Document:
+    """The same, unmoved by a few answers that say AWS is busy: a long watch meets some."""
+    for wait in (1.0, 2.0, 5.0, 10.0):
+        try:
+            return status_of(connection, pipeline)
+        except Refused as refused:
+            if refused.status not in BUSY:
+                raise
+            time.sleep(wait)
+    return status_of(connection, pipeline)
 
 
 def follow(connection: Connection, pipeline: str, execution: str | None = None) -> Document:
@@ -28,12 +41,12 @@ def follow(connection: Connection, pipeline: str, execution: str | None = None) 
     """
     console = show.err()
     pause = PAUSE_ON_LAPTOP if connection.is_elsewhere else PAUSE
-    document = status_of(connection, pipeline)
+    document = patient_status_of(connection, pipeline)
     if console.is_terminal:
         with Live(show.pipeline(document, live=True), console=console, refresh_per_second=8) as view:
             while not ended(document, execution):
                 time.sleep(pause)
-                document = status_of(connection, pipeline)
+                document = patient_status_of(connection, pipeline)
                 view.update(show.pipeline(document, live=True))
             view.update(show.pipeline(document))
     else:
@@ -46,7 +59,7 @@ def follow(connection: Connection, pipeline: str, execution: str | None = None) 
             if ended(document, execution):
                 break
             time.sleep(pause)
-            document = status_of(connection, pipeline)
+            document = patient_status_of(connection, pipeline)
     if document["pipeline"]["status"] != "Succeeded":
         raise PipelineFailed(document)
     return document
