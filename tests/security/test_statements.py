@@ -153,10 +153,12 @@ def admits_services_for_this_account(statement: Statement) -> str | None:
     principal = statement.content.get("Principal")
     if not statement.allows or not isinstance(principal, dict) or "Service" not in principal:
         return None
+    # A key is told the source by what is encrypted, where a service doesn't tell it by account.
+    sources = ["aws:SourceAccount", "aws:SourceArn"]
+    sources += ["kms:EncryptionContext:aws:logs:arn", "kms:EncryptionContext:aws:sns:topicArn"]
+    if any(statement.condition(source) for source in sources):
+        return None
     for service in listed(principal["Service"]):
-        encryption = statement.condition("kms:EncryptionContext:aws:logs:arn")
-        if statement.condition("aws:SourceAccount") or statement.condition("aws:SourceArn") or encryption:
-            continue
         if not statement.trust or service not in REVIEWED["no_source_account"]:
             return f"admits {service} for any account"
     return None

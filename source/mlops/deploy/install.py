@@ -19,7 +19,7 @@ from mlops.deploy.upload import create_bucket, upload
 __all__ = ["InstallError", "ResourceEvent", "create_bucket", "install", "uninstall", "upload"]
 
 CAPABILITIES = ["CAPABILITY_IAM"]
-NEVER_COMPLETED = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+NEVER_COMPLETED = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
 GOOD_ENDS = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 # What CloudFormation says of a resource that was stopped because another one failed.
 CONSEQUENCES = ("Resource creation cancelled", "Resource update cancelled")
@@ -51,9 +51,7 @@ def install(
     On an update, a parameter that isn't given keeps its value. A stack whose creation failed is deleted and made anew.
     """
     stack = _Stack(session, stack_name, on_event, poll_seconds)
-    found = stack.describe()
-    if found is not None and found["StackStatus"].endswith("_IN_PROGRESS"):
-        found = stack.wait()
+    found = stack.wait()
     if found is not None and found["StackStatus"] in NEVER_COMPLETED:
         uninstall(session, stack_name, on_event, poll_seconds)
         found = None
@@ -76,8 +74,7 @@ def uninstall(
     if found is None:
         return
     stack.delete()
-    ended = stack.wait()
-    if ended is not None and ended["StackStatus"] != "DELETE_COMPLETE":
+    if stack.wait() is not None:
         raise InstallError(stack.why())
 
 
@@ -92,6 +89,7 @@ class _Stack:
         # A laptop answers at once; AWS throttles who asks too often.
         local = "amazonaws" not in self._cloudformation.meta.endpoint_url
         self._pause = poll_seconds if poll_seconds is not None else 0.2 if local else 5.0
+        self._begun = False
         self._told: set[str] = set()
         self._failures: list[ResourceEvent] = []
 
@@ -143,13 +141,14 @@ class _Stack:
         self._cloudformation.delete_stack(StackName=self._id)
 
     def wait(self) -> dict[str, Any] | None:
-        """Follow the operation to its end, telling events on the way."""
+        """Follow what is going on to its end, telling events on the way; None if there is no stack then."""
         while True:
             stack = self.describe()
-            if stack is None:
+            if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
                 return None
-            self._tell()
-            if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+            if self._begun:
+                self._tell()
+            if not stack["StackStatus"].endswith("_IN_PROGRESS") or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
                 return stack
             time.sleep(self._pause)
 
@@ -164,6 +163,7 @@ class _Stack:
 
     def _begin(self) -> None:
         """What happened before this operation isn't part of it."""
+        self._begun = True
         self._failures.clear()
         if self._id:
             self._told.update(event["EventId"] for event in self._events())
