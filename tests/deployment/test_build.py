@@ -71,6 +71,13 @@ def test_zips_hold_pure_python_and_are_small(built: Path) -> None:
                 assert entry.date_time == (1980, 1, 1, 0, 0, 0)
 
 
+def test_licences_ship_with_what_they_license(built: Path) -> None:
+    names = archive.read_zip((built / "regional-s3-assets" / "orchestrator.zip").read_bytes())
+    for package in ("attrs", "chalice", "jsonschema", "pyrsistent"):
+        licensed = [name for name in names if name.startswith(f"{package}-") and "METADATA" not in name]
+        assert any("LICEN" in name.upper() or "COPYING" in name for name in licensed), package
+
+
 def test_the_orchestrator_brings_what_it_needs(built: Path, tmp_path: Path) -> None:
     """It starts in an isolated Python that has boto3, as Lambda's has, and nothing else of this environment."""
     with zipfile.ZipFile(built / "regional-s3-assets" / "orchestrator.zip") as archived:

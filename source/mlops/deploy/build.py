@@ -98,10 +98,11 @@ def build(distribution: Distribution, out: Path = ROOT / "deployment", sources: 
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         catalog = _compile_blueprints(sources.blueprints, work / "catalog")
+        packages = dependencies.shipped_packages(sources.orchestrator / "requirements.txt", sources.wheels)
         packaged = package.package(
             sources.orchestrator,
             catalog,
-            dependencies.shipped_packages(sources.orchestrator / "requirements.txt", sources.wheels),
+            {**packages, **dependencies.licences("chalice")},
             template.load(sources.templates / CHALICE_PIECE),
             work,
         )

@@ -7,6 +7,7 @@ They are downloaded once into a cache; after that a build needs no network.
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -42,6 +43,16 @@ def shipped_packages(requirements: Path, cache: Path) -> dict[str, bytes]:
     for wheel in wheels:
         files.update({name: data for name, data in read_zip(wheel).items() if _ships(name)})
     return files
+
+
+def licences(package: str) -> dict[str, bytes]:
+    """The licence files of an installed package, for one of which other files ship."""
+    files = importlib.metadata.files(package) or []
+    return {
+        file.as_posix(): file.read_binary()
+        for file in files
+        if _KEPT_RECORDS.search(file.as_posix()) and file.name != "METADATA"
+    }
 
 
 def _ships(name: str) -> bool:
