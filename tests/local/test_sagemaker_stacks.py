@@ -162,13 +162,18 @@ def test_a_registry_in_a_stack(lab: Lab, tmp_path: Path) -> None:
 # --- state machines ----------------------------------------------------------------------------------------
 
 
-def _run(lab: Lab, state: dict[str, Any], stop: bool = False, statements: list[Any] | None = None) -> dict[str, Any]:
+def _start(lab: Lab, state: dict[str, Any], statements: list[Any] | None = None) -> str:
     states = lab.account.client("stepfunctions")
     role = lab.make_role(statements or [{"Effect": "Allow", "Action": ["sagemaker:*", "iam:PassRole", "events:*"],
                                          "Resource": "*"}], "states.amazonaws.com")
     definition = {"StartAt": "Work", "States": {"Work": {"Type": "Task", "End": True, **state}}}
     machine = states.create_state_machine(name=unique("machine"), roleArn=role, definition=json.dumps(definition))
-    execution = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+    execution: str = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+    return execution
+
+
+def _run(lab: Lab, state: dict[str, Any], statements: list[Any] | None = None) -> dict[str, Any]:
+    states, execution = lab.account.client("stepfunctions"), _start(lab, state, statements)
 
     def ended() -> dict[str, Any] | None:
         found: dict[str, Any] = states.describe_execution(executionArn=execution)
@@ -200,6 +205,15 @@ def test_a_failed_jobs_description_is_the_cause(lab: Lab) -> None:
     cause = json.loads(execution["cause"])
     assert cause["TrainingJobName"] == request["TrainingJobName"]
     assert "No S3 objects found" in cause["FailureReason"]
+
+
+def test_stopping_the_execution_stops_the_job(lab: Lab, train: str) -> None:
+    request = lab.training_request(train)
+    request["HyperParameters"] |= {"num_round": "1000000"}
+    execution = _start(lab, {"Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync", "Parameters": request})
+    wait_for(lambda: lab.sagemaker.list_training_jobs(NameContains=request["TrainingJobName"])["TrainingJobSummaries"])
+    lab.account.client("stepfunctions").stop_execution(executionArn=execution)
+    assert lab.finished(request["TrainingJobName"])["TrainingJobStatus"] == "Stopped"
 
 
 def test_without_sync_the_state_machine_goes_on(lab: Lab, train: str) -> None:

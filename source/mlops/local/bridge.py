@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -42,6 +43,7 @@ Handler = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[
 Wire = Callable[..., Any]
 
 application = _app.app
+_execution: ContextVar[str] = ContextVar("execution", default="")
 
 
 # --- who is asking -----------------------------------------------------------------------------------------
@@ -85,6 +87,11 @@ def role(role_arn: str) -> dict[str, Any] | None:
     account_id, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     found: dict[str, Any] | None = _iam._roles.get_scoped(account_id, None, name)
     return found if found and found["Arn"] == role_arn else None
+
+
+def role_named(name: str) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = _iam._roles.get(name)
+    return found
 
 
 def trusts_service(role_record: dict[str, Any], service: str, keys: dict[str, str]) -> bool:
@@ -346,10 +353,20 @@ def run_executions_as(session: Callable[[str, str], str]) -> None:
         if not machine:
             run(execution_arn)
             return
-        with principal(session(machine["roleArn"], execution["name"])):
-            run(execution_arn)
+        token = _execution.set(execution_arn)
+        try:
+            with principal(session(machine["roleArn"], execution["name"])):
+                run(execution_arn)
+        finally:
+            _execution.reset(token)
 
     _stepfunctions._run_execution = as_role
+
+
+def execution_stopped() -> bool:
+    """Whether somebody stopped the execution this code works for; its thread goes on and must look."""
+    execution = _stepfunctions._executions.get(_execution.get())
+    return bool(execution) and execution["status"] == "ABORTED"
 
 
 # --- Lambda ------------------------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ def create_endpoint(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         endpoint = _endpoints[name] = {
             "EndpointName": name, "EndpointArn": endpoint_arn, "EndpointConfigName": request["EndpointConfigName"],
             "EndpointStatus": "Creating", "CreationTime": moment, "LastModifiedTime": moment,
+            **({"LastDeploymentConfig": request["DeploymentConfig"]} if "DeploymentConfig" in request else {}),
         }
     _tell(endpoint, caller)
     identity.spawn(_create, endpoint, dict(config), caller)

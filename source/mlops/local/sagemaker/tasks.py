@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import Any
 
+from mlops.local import bridge
 from mlops.local.errors import Caller
 from mlops.local.settings import TIMING
 from mlops.local.tasks import TaskFailed, sdk_call, task
@@ -21,10 +23,18 @@ def create_training_job(arguments: dict[str, Any], caller: Caller) -> dict[str, 
 
 @task("sagemaker:createTrainingJob", sync=True)
 def run_training_job(arguments: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    """Wait for the job; what becomes of it is its description, as output or as the failure's cause."""
+    """Wait for the job; what becomes of it is its description, as output or as the failure's cause.
+
+    Stopping the execution stops the job.
+    """
     create_training_job(arguments, caller)
     name = {"TrainingJobName": arguments["TrainingJobName"]}
+    stopped = False
     while True:
+        if bridge.execution_stopped() and not stopped:
+            stopped = True
+            with contextlib.suppress(TaskFailed):  # the job may have ended in this moment
+                sdk_call("sagemaker", "StopTrainingJob", name, caller, _UNMODELLED)
         job = sdk_call("sagemaker", "DescribeTrainingJob", name, caller, _UNMODELLED)
         if job["TrainingJobStatus"] == "Completed":
             return job
