@@ -48,9 +48,8 @@ class UnknownFramework(ImageError):
     def __init__(self, framework: str, known: list[str]) -> None:
         self.nearest = nearest(framework, known)
         hint = did_you_mean(self.nearest) or f"there are {listed(known)}"
-        super().__init__(
-            "framework", f"{framework!r} is not a framework or built-in algorithm of SageMaker", hint, known
-        )
+        problem = f"{framework!r} is not a framework or built-in algorithm of SageMaker"
+        super().__init__("framework", problem, hint, known)
 
 
 class UnknownVersion(ImageError):
@@ -196,7 +195,7 @@ def did_you_mean(name: str | None) -> str:
 
 
 def in_order(version: str) -> list[tuple[int, int, str]]:
-    """ "1.10" after "1.9", and words such as "latest" last."""
+    """Versions sort by number, 1.10 after 1.9; words such as latest come last."""
     parts = re.split(r"[.-]", version)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 

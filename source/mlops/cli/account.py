@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -79,11 +81,12 @@ def start(port: int, data: Path | None) -> subprocess.Popen[str]:
 
 
 def ready(process: subprocess.Popen[str]) -> dict[str, str]:
-    """The line the account prints once it answers."""
+    """The line the account prints once it answers. What it may print later isn't an answer of ours."""
     assert process.stdout
     line = process.stdout.readline()
     if not line:
         raise Failure("The account on your laptop did not start", "its own words are above")
+    threading.Thread(target=shutil.copyfileobj, args=(process.stdout, sys.stderr), daemon=True).start()
     found: dict[str, str] = json.loads(line)
     return found
 

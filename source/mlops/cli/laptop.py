@@ -78,6 +78,7 @@ def introduce(laptop: Laptop, data: Path | None) -> None:
         },
     )
     click.echo("\nFor boto3, the AWS CLI and mlops in another terminal:\n")
+    click.echo("unset AWS_PROFILE AWS_SESSION_TOKEN")
     for name, value in laptop.environment.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     if shutil.which("mlops") is None:

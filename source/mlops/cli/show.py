@@ -54,11 +54,8 @@ def failure(message: str, problems: Sequence[Mapping[str, Any]], hint: str = "",
     console = err()
     console.print(f"[bold red]✗[/] [bold]{escape(message)}[/]")
     for problem in problems:
-        console.print(
-            Text.assemble(
-                "  ", (f"{problem['path']}  ", "cyan") if problem.get("path") else "", str(problem.get("problem", ""))
-            )
-        )
+        path = f"{problem['path']}  " if problem.get("path") else ""
+        console.print(Text.assemble("  ", (path, "cyan"), str(problem.get("problem", ""))))
         if problem.get("hint"):
             console.print(Text.assemble("      ", ("→ ", "green"), str(problem["hint"])))
     for extra, style in ((hint, ""), (note, "dim")):
@@ -81,9 +78,8 @@ def facts(found: Mapping[str, Any]) -> None:
 def warnings(found: Sequence[Mapping[str, Any]]) -> None:
     for warning in found:
         hint = f" ({warning['hint']})" if warning.get("hint") else ""
-        err().print(
-            Text.assemble(("! ", "yellow"), (f"{warning.get('path', '')}  ", "cyan"), f"{warning['problem']}{hint}")
-        )
+        path = f"{warning.get('path', '')}  "
+        err().print(Text.assemble(("! ", "yellow"), (path, "cyan"), f"{warning['problem']}{hint}"))
 
 
 @contextmanager
@@ -128,9 +124,7 @@ def pipeline(document: Mapping[str, Any], *, live: bool = False) -> RenderableTy
     if job := found.get("job"):
         rows.append(Text(f"  {job['kind']} {job['name']}: {job['status']} {job.get('progress') or ''}".rstrip()))
     if found["status"] == "WaitingForApproval":
-        rows.append(
-            Text("  somebody has to approve: in the console, or aws codepipeline put-approval-result", "yellow")
-        )
+        rows.append(Text("  approve it in the console, or with aws codepipeline put-approval-result", "yellow"))
     if found.get("reason"):
         rows.append(Text.assemble(("  why: ", "red"), str(found["reason"])))
     return Group(*rows)

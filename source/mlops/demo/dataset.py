@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).parent / "data" / "breast_cancer.csv"
+SOURCE = "Breast Cancer Wisconsin (Diagnostic), UCI Machine Learning Repository, CC BY 4.0"
 TRAIN, VALIDATION = 0.6, 0.2  # the rest stays unseen
 
 

@@ -27,9 +27,7 @@ ENDPOINT = "breast-cancer"
 def tell(laptop: Laptop) -> None:
     connection = Connection()
 
-    step(
-        1, "Upload a real data set", "Breast Cancer Wisconsin (Diagnostic), UCI Machine Learning Repository, CC BY 4.0"
-    )
+    step(1, "Upload a real data set", dataset.SOURCE)
     data = dataset.upload(connection.client("s3"), laptop.assets_bucket)
     note(f"{len(data.train)} rows to train, {len(data.validation)} to validate, {len(data.unseen)} kept unseen")
 
@@ -49,14 +47,12 @@ def tell(laptop: Laptop) -> None:
     truth = [row.malignant for row in data.unseen]
     predictions = ask_endpoint(connection, data.unseen)
     same = ask_api(connection, serving, data.unseen) == predictions
-    note(f"AUC {scores.auc(truth, predictions):.4f}")
-    note(
-        f"accuracy {scores.right(truth, predictions) / len(truth):.1%} "
-        f"({scores.right(truth, predictions)} of {len(truth)} rows right)"
-    )
-    note("the inference API answers the same" if same else "the inference API answers something else")
     if not same:
         raise Failure("The endpoint and its inference API don't agree")
+    right = scores.right(truth, predictions)
+    note(f"AUC {scores.auc(truth, predictions):.4f}")
+    note(f"accuracy {right / len(truth):.1%} ({right} of {len(truth)} rows)")
+    note("the inference API answers the same")
 
     epilogue(laptop, training, serving, job["TrainingJobName"])
 
@@ -77,11 +73,9 @@ def provision(connection: Connection, body: bytes) -> Document:
 
 
 def trained(connection: Connection) -> Document:
-    """What SageMaker says of the training job that ended last."""
+    """What SageMaker says of the latest training job."""
     sagemaker = connection.client("sagemaker")
-    [latest] = sagemaker.list_training_jobs(SortBy="CreationTime", SortOrder="Descending", MaxResults=1)[
-        "TrainingJobSummaries"
-    ]
+    [latest] = sagemaker.list_training_jobs(SortBy="CreationTime", MaxResults=1)["TrainingJobSummaries"]
     found: Document = sagemaker.describe_training_job(TrainingJobName=latest["TrainingJobName"])
     return found
 
