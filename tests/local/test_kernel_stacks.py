@@ -194,3 +194,50 @@ def _pascal(value: Any) -> Any:
         return {key[0].upper() + key[1:]: item if key == "configuration" else _pascal(item)
                 for key, item in value.items()}
     return value
+
+
+def test_a_stacks_role_may_only_make_bounded_roles(account: Account) -> None:
+    """The condition that keeps a CloudFormation role from making an administrator counts."""
+    iam = account.client("iam")
+    limits = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    boundary = iam.create_policy(
+        PolicyName=unique("boundary"), PolicyDocument=json.dumps(limits))["Policy"]["Arn"]
+    maker = trusted_role(account, "cloudformation.amazonaws.com", {
+        "Action": ["iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy"],
+        "Resource": "arn:aws:iam::123456789012:role/stack-*",
+        "Condition": {"StringEquals": {"iam:PermissionsBoundary": boundary}},
+    }, {"Action": "iam:DeleteRole", "Resource": "*"})
+    trust = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    allowed = {"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}}
+
+    def template(**more: Any) -> dict[str, Any]:
+        return {"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {
+            "AssumeRolePolicyDocument": trust, "Policies": [allowed], **more}}},
+            "Outputs": {"R": {"Value": {"Ref": "R"}}}}
+
+    _, status, reasons = deployed(account, template(), RoleARN=maker)
+    assert status == "ROLLBACK_COMPLETE"
+    assert "is not authorized to perform: iam:CreateRole" in reasons
+    name, status, reasons = deployed(account, template(PermissionsBoundary=boundary), RoleARN=maker)
+    assert status == "CREATE_COMPLETE", reasons
+    made = iam.get_role(RoleName=outputs(account, name)["R"])["Role"]
+    assert made["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+
+
+def test_a_state_machine_that_waits_for_jobs_needs_its_rule(account: Account) -> None:
+    def template(role: str) -> dict[str, Any]:
+        job = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync", "End": True}
+        return {"Resources": {"M": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {
+            "RoleArn": role, "Definition": {"StartAt": "T", "States": {"T": job}}}}}}
+
+    without = trusted_role(account, "states.amazonaws.com", {"Action": "sagemaker:*", "Resource": "*"})
+    _, status, reasons = deployed(account, template(without))
+    assert status == "ROLLBACK_COMPLETE"
+    assert "is not authorized to create managed-rule" in reasons
+    enough = trusted_role(account, "states.amazonaws.com", {
+        "Action": ["events:PutRule", "events:PutTargets", "events:DescribeRule"],
+        "Resource": "arn:aws:events:us-east-1:123456789012:rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule"})
+    _, status, reasons = deployed(account, template(enough))
+    assert status == "CREATE_COMPLETE", reasons

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m mlops.local` starts the account on your laptop."""
 
+import os
 import sys
 
 from mlops.local.server import main
 
-sys.exit(main())
+code = main()
+sys.stdout.flush()
+sys.stderr.flush()
+# Everything is saved; threads that still wait for a job or a function must not keep the process.
+os._exit(code)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from mlops.local import bridge, functions, resources, roles, rules, tasks
+from mlops.local import bridge, functions, permissions, resources, roles, rules, tasks
 from mlops.local.api import Api
 from mlops.local.store import Disk
 
@@ -19,6 +19,7 @@ def assemble(state: Path) -> None:
     tasks.install()
     roles.install()
     rules.install()
+    permissions.install()
     functions.install(state / "python")
 
 

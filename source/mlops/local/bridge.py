@@ -264,6 +264,24 @@ def check_changes(check: Callable[[Change], None]) -> None:
     _stacks._delete_resource = checked_delete
 
 
+def after_changes(type_name: str, finish: Callable[[str, dict[str, Any]], None]) -> None:
+    """Call `finish(physical id, properties)` after a resource of one of ministack's types was made or updated."""
+    handlers = _provisioners._RESOURCE_HANDLERS[type_name]
+    create, update = handlers["create"], handlers["update"]
+
+    def finishing_create(logical_id: str, new: dict[str, Any], stack_name: str) -> Any:
+        made = create(logical_id, new, stack_name)
+        finish(made[0], new)
+        return made
+
+    def finishing_update(physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest: Any) -> Any:
+        made = update(physical_id, old, new, *rest)
+        finish(made[0], new)
+        return made
+
+    handlers["create"], handlers["update"] = finishing_create, finishing_update
+
+
 def check_templates(check: Callable[[dict[str, Any]], None]) -> None:
     """Call `check(template)` when a template arrives; a ValueError refuses it as a ValidationError."""
     before = _stack_operations.validate_template_support

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from mlops.local import bridge, identity
-from mlops.local.errors import ApiError
+from mlops.local.errors import ApiError, Caller
 from mlops.local.resources import ResourceFailed
 
 
 def install() -> None:
-    for check in (_check_function_code, _check_bucket_is_empty, _check_stack_policy):
+    for check in (_check_function_code, _check_bucket_is_empty, _check_stack_policy, _check_state_machine):
         bridge.check_changes(check)
+    bridge.after_changes("AWS::IAM::Role", _set_permissions_boundary)
     bridge.wrap_service("cloudformation", _refuse_name_of_failed_stack)
     bridge.check_tasks(_check_task_role)
     bridge.verify_root_signatures()
@@ -52,6 +54,13 @@ def _check_stack_policy(change: bridge.Change) -> None:
                              f"[{change.logical_id}], or one denies it")
 
 
+def _set_permissions_boundary(role_name: str, properties: dict[str, Any]) -> None:
+    """ministack's CloudFormation forgets it, and then the role may do more than on AWS."""
+    role = bridge.role_named(role_name)
+    if role is not None:
+        role["PermissionsBoundary"] = properties.get("PermissionsBoundary")
+
+
 def _refuse_name_of_failed_stack(handler: bridge.Handler) -> bridge.Handler:
     """A stack whose creation was rolled back keeps its name until it is deleted."""
     async def handle(method: str, path: str, headers: dict[str, str], body: bytes,
@@ -68,6 +77,34 @@ def _refuse_name_of_failed_stack(handler: bridge.Handler) -> bridge.Handler:
 
 
 # --- state machines ------------------------------------------------------------------------------------------
+
+
+# Step Functions waits for a job by a rule of its own, made with the state machine's role
+_EVENT_RULES = {
+    "createTrainingJob": "TrainingJobs", "createTransformJob": "TransformJobs",
+    "createProcessingJob": "ProcessingJobs", "createHyperParameterTuningJob": "TuningJobs",
+}
+
+
+def _check_state_machine(change: bridge.Change) -> None:
+    """The role must trust Step Functions, and may make the rules that `.sync` tasks wait with."""
+    if change.type_name != "AWS::StepFunctions::StateMachine" or change.operation == "delete":
+        return
+    caller, role_arn = identity.current_caller(), change.new["RoleArn"]
+    role = Caller(caller.account_id, caller.region, identity.session_arn(role_arn, "states"))
+    definition = json.dumps(change.new.get("Definition") or change.new.get("DefinitionString") or "")
+    try:
+        identity.check_role(role_arn, "states.amazonaws.com", caller)
+        for job in set(re.findall(r"states:::sagemaker:(\w+)\.sync", definition)) & _EVENT_RULES.keys():
+            rule = (f"arn:aws:events:{caller.region}:{caller.account_id}:rule/"
+                    f"StepFunctionsGetEventsForSageMaker{_EVENT_RULES[job]}Rule")
+            for action in ("events:PutRule", "events:PutTargets", "events:DescribeRule"):
+                identity.authorize(role, action, [rule])
+    except ApiError as error:
+        problem = (f"'{role_arn}' is not authorized to create managed-rule" if error.code.startswith("Access")
+                   else error.message)
+        raise ResourceFailed(f'Resource handler returned message: "{problem}." '
+                             "(HandlerErrorCode: AccessDenied)") from error
 
 
 def _check_task_role(resource: str, arguments: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import asyncio
 import importlib
 import json
 import logging
+import shutil
 import signal
 import socket
 import sys
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def serve(listener: socket.socket, state: Path, persist: bool) -> None:
     """Serve on a bound socket until a signal comes."""
-    state.mkdir(parents=True, exist_ok=True)
+    _own_temporary_files(state / "tmp")
     environment.prepare(listener.getsockname()[1], state, persist)
     # ministack reads the environment while it is imported, so it is imported only now
     from mlops.local import account
@@ -64,6 +65,13 @@ def serve(listener: socket.socket, state: Path, persist: bool) -> None:
         importlib.import_module(module)
     account.assemble(state)
     asyncio.run(_serve(listener, account.disk(state) if persist else None))
+
+
+def _own_temporary_files(directory: Path) -> None:
+    """Keep this process's temporary files in one place, where a killed one's are found and removed."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    tempfile.tempdir = str(directory)
 
 
 async def _serve(listener: socket.socket, disk: Disk | None) -> None:
