@@ -120,6 +120,7 @@ def test_the_main_template_keeps_the_contract(built: Path) -> None:
     assert without_default == {"NotificationEmail"}
     assert template["Mappings"]["Distribution"]["Source"] == {
         "Bucket": "a-distribution-bucket",
+        "Solution": "mlops-orchestrator",
         "Prefix": "mlops-orchestrator/v0",
     }
 

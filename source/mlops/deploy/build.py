@@ -130,7 +130,7 @@ def main_template(
         for path in sorted(sources.templates.glob("*.yaml"))
         if path.name != CHALICE_PIECE
     ]
-    place = {"Bucket": distribution.bucket, "Prefix": distribution.prefix}
+    place = {"Bucket": distribution.bucket, "Solution": distribution.solution, "Prefix": distribution.prefix}
     api = {"Resources": template.plain(sam, package.REGION)["Resources"]}
     whole = template.merge(
         [*pieces, ("the build", {"Mappings": {"Distribution": {"Source": place}}}), ("Chalice", api)]
