@@ -61,7 +61,9 @@ def test_a_folder_without_a_build_says_so(tmp_path: Path, account: Any) -> None:
 
 def test_the_api_answers_who_signs(outputs: dict[str, str], account: Any) -> None:
     for path in ("provisionpipeline", "pipelinestatus"):
-        assert account.post(outputs["ApiId"], path, {}, signed=False)[0] == 403
+        status, refusal = account.post(outputs["ApiId"], path, {}, signed=False)
+        assert status == 403
+        assert set(refusal) == {"message", "errors", "request_id"}
         status, answer = account.post(outputs["ApiId"], path, {})
         assert status == 400
         assert answer["errors"]

@@ -17,6 +17,7 @@ PACKAGE = SOURCE.parent
 
 # what each function we call or replace must take, by position
 PARAMETERS = {
+    "_apigateway._put_gateway_response": "api_id response_type data",
     "_app._build_persistence_save_dict": "",
     "_app.pin_signed_request": "method raw_path query_params raw_headers",
     "_app.app": "scope receive send",

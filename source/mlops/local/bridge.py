@@ -25,6 +25,7 @@ from ministack.core import lambda_runtime as _lambda_runtime
 from ministack.core import persistence as _persistence
 from ministack.core import responses as _responses
 from ministack.core import router as _router
+from ministack.services import apigateway_v1 as _apigateway
 from ministack.services import cloudformation as _cloudformation
 from ministack.services import eventbridge as _eventbridge
 from ministack.services import iam as _iam
@@ -280,6 +281,10 @@ def after_changes(type_name: str, finish: Callable[[str, dict[str, Any]], None])
         return made
 
     handlers["create"], handlers["update"] = finishing_create, finishing_update
+
+
+def put_gateway_response(api_id: str, response_type: str, response: dict[str, Any]) -> None:
+    _apigateway._put_gateway_response(api_id, response_type, response)
 
 
 def check_templates(check: Callable[[dict[str, Any]], None]) -> None:

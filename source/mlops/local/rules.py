@@ -16,6 +16,7 @@ def install() -> None:
     for check in (_check_function_code, _check_bucket_is_empty, _check_stack_policy, _check_state_machine):
         bridge.check_changes(check)
     bridge.after_changes("AWS::IAM::Role", _set_permissions_boundary)
+    bridge.after_changes("AWS::ApiGateway::RestApi", _set_gateway_responses)
     bridge.wrap_service("cloudformation", _refuse_name_of_failed_stack)
     bridge.check_tasks(_check_task_role)
     bridge.verify_root_signatures()
@@ -52,6 +53,13 @@ def _check_stack_policy(change: bridge.Change) -> None:
     if decision != "Allow":
         raise ResourceFailed(f"Action denied by stack policy: no statement allows [{action}] for resource "
                              f"[{change.logical_id}], or one denies it")
+
+
+def _set_gateway_responses(api_id: str, properties: dict[str, Any]) -> None:
+    """ministack imports an API's document without what API Gateway answers by itself."""
+    document = properties.get("Body") or {}
+    for response_type, response in document.get("x-amazon-apigateway-gateway-responses", {}).items():
+        bridge.put_gateway_response(api_id, response_type, response)
 
 
 def _set_permissions_boundary(role_name: str, properties: dict[str, Any]) -> None:
