@@ -42,7 +42,9 @@ def client(up: Up, service: str) -> Any:
 
 def jobs(up: Up) -> list[str]:
     """The demo's training jobs, the latest first."""
-    found = client(up, "sagemaker").list_training_jobs(NameContains="breast-cancer", SortBy="CreationTime")
+    found = client(up, "sagemaker").list_training_jobs(
+        NameContains="breast-cancer", SortBy="CreationTime", SortOrder="Descending"
+    )
     return [job["TrainingJobName"] for job in found["TrainingJobSummaries"]]
 
 

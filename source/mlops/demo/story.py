@@ -75,7 +75,8 @@ def provision(connection: Connection, body: bytes) -> Document:
 def trained(connection: Connection) -> Document:
     """What SageMaker says of the latest training job."""
     sagemaker = connection.client("sagemaker")
-    [latest] = sagemaker.list_training_jobs(SortBy="CreationTime", MaxResults=1)["TrainingJobSummaries"]
+    newest_first = sagemaker.list_training_jobs(SortBy="CreationTime", SortOrder="Descending")
+    latest = newest_first["TrainingJobSummaries"][0]
     found: Document = sagemaker.describe_training_job(TrainingJobName=latest["TrainingJobName"])
     return found
 
