@@ -57,6 +57,7 @@ def cloud(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytes
         return
     for name, value in {"ACCESS_KEY_ID": "123456789012", "SECRET_ACCESS_KEY": "laptop", "DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # an earlier test's, with its credentials
     settings = replace(settings, assets_bucket=f"assets-{request.param}", artifact_bucket=f"artifacts-{request.param}")
     if request.param == "moto":
         with mock_aws():
