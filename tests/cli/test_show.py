@@ -53,6 +53,13 @@ def test_a_failure_shows_its_reason_and_what_the_action_says() -> None:
     assert "why: Role: no such [role]" in text
 
 
+def test_what_is_left_of_the_run_before_is_not_shown() -> None:
+    found = document("Running", {"status": "InProgress"})
+    found["pipeline"]["stages"][0]["execution"] = found["pipeline"]["stages"][1]["execution"] = "new"
+    found["pipeline"]["stages"][2] |= {"execution": "old", "status": "Failed"}
+    assert "failed" not in drawn(found)
+
+
 def test_the_job_that_runs_is_shown() -> None:
     job = {"kind": "training job", "name": "churn-training-1a2b", "status": "InProgress", "progress": "Training"}
     found = document("Running", {"status": "Succeeded"}, job=job)

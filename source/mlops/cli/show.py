@@ -115,7 +115,7 @@ def pipeline(document: Mapping[str, Any], *, live: bool = False) -> RenderableTy
     title = Text.assemble((f"{glyph} ", style), (found["name"], "bold"), "  ", (spaced(found["status"]), style))
     grid = Table.grid(padding=(0, 1))
     grid.add_column(width=1)
-    for stage in found.get("stages", []):
+    for stage in stages_now(found):
         state = stage.get("status")
         grid.add_row(mark(state, live), Text(stage["name"], style="bold"), status(state), "")
         for action in stage.get("actions", []):
@@ -134,7 +134,7 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
     """The same, one fact a line: for logs, where only what changed is printed."""
     found = document["pipeline"]
     yield f"{found['name']}: {spaced(found['status'])}"
-    for stage in found.get("stages", []):
+    for stage in stages_now(found):
         for action in stage.get("actions", []):
             if state := shown(action):
                 yield f"  {stage['name']} / {action['name']}: {spaced(state)}"
@@ -142,6 +142,18 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {job['kind']} {job['name']}: {job['status']} {job.get('progress') or ''}".rstrip()
     if found.get("reason"):
         yield f"  why: {found['reason']}"
+
+
+def stages_now(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The stages, without what is left there of the run before: this run hasn't come to them yet."""
+    stages = found.get("stages", [])
+    latest = stages[0].get("execution") if stages else None
+    return [
+        stage
+        if stage.get("execution") in (None, latest) or stage.get("status") == "InProgress"
+        else {"name": stage["name"], "actions": [{"name": action["name"]} for action in stage["actions"]]}
+        for stage in stages
+    ]
 
 
 def mark(state: str | None, live: bool) -> RenderableType:
