@@ -232,6 +232,14 @@ def test_variants_share_the_traffic_by_weight(lab: Lab, uploaded: str) -> None:
     assert lab.runtime.invoke_endpoint(**ask, TargetVariant="B")["InvokedProductionVariant"] == "B"
     with pytest.raises(ClientError, match="Variant C"):
         lab.runtime.invoke_endpoint(**ask, TargetVariant="C")
+    lab.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=[
+        {"VariantName": "A", "DesiredWeight": 0}, {"VariantName": "B", "DesiredWeight": 2, "DesiredInstanceCount": 3}])
+    assert {lab.runtime.invoke_endpoint(**ask)["InvokedProductionVariant"] for _ in range(5)} == {"B"}
+    reset = lab.config(ProductionVariants=variants)
+    lab.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=reset, RetainAllVariantProperties=True,
+                                  ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredInstanceCount"}])
+    kept = {variant["VariantName"]: variant for variant in lab.settled(name)["ProductionVariants"]}
+    assert (kept["B"]["CurrentWeight"], kept["B"]["CurrentInstanceCount"]) == (2, 1)
 
 
 # --- refusals ----------------------------------------------------------------------------------------------

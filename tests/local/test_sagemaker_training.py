@@ -168,6 +168,18 @@ def test_data_are_read_and_written_with_the_jobs_role(lab: Lab, train: str) -> N
     assert cannot_read["FailureReason"].startswith("ClientError: Data download failed: AccessDenied (403)")
 
 
+def test_the_artifact_is_encrypted_with_the_customers_key(lab: Lab, train: str) -> None:
+    key = lab.account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    output = {"S3OutputPath": f"s3://{lab.bucket}/output", "KmsKeyId": key}
+    denied = lab.train(lab.training_request(train, OutputDataConfig=output))
+    assert "not authorized to perform: kms:GenerateDataKey" in denied["FailureReason"]
+    role = lab.make_role([*ALLOW_S3_AND_LOGS, {"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": key}])
+    job = lab.train(lab.training_request(train, OutputDataConfig=output, RoleArn=role))
+    artifact = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{lab.bucket}/")
+    head = lab.s3.head_object(Bucket=lab.bucket, Key=artifact)
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
+
+
 def test_what_aws_refuses_at_once(lab: Lab, train: str, completed: dict[str, Any]) -> None:
     refused: list[tuple[dict[str, Any], str, str]] = [
         ({"TrainingJobName": completed["TrainingJobName"]}, "ResourceInUse", "Training job names must be unique"),

@@ -125,6 +125,7 @@ def _write(destination: _Destination, lines: list[str], clients: dict[tuple[Call
     uri = f"{destination.prefix}/{destination.hour}/{name}"
     try:
         with bridge.scope(caller.account_id, caller.region):
+            storage.check_key(role_arn, destination.kms_key, caller)
             if (caller, role_arn) not in clients:
                 clients[caller, role_arn] = identity.role_session(role_arn, PRINCIPAL, caller).client("s3")
             storage.write(clients[caller, role_arn], uri, "".join(line + "\n" for line in lines).encode(),

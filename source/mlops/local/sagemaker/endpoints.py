@@ -104,6 +104,28 @@ def _retained(request: dict[str, Any], endpoint: Record, config: Record) -> Reco
     return {**config, "ProductionVariants": variants}
 
 
+@sagemaker.operation("UpdateEndpointWeightsAndCapacities")
+def update_endpoint_weights(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    with _endpoints.lock:
+        endpoint = find(request["EndpointName"], caller)
+        if endpoint["EndpointStatus"] != "InService":
+            raise invalid(f'Cannot update in-progress endpoint "{endpoint["EndpointArn"]}".')
+        wanted = {item["VariantName"]: item for item in request["DesiredWeightsAndCapacities"]}
+        unknown = sorted(wanted.keys() - {variant["VariantName"] for variant in endpoint["ProductionVariants"]})
+        if unknown:
+            raise invalid(f"The variant name(s) {', '.join(unknown)} is/are not present within endpoint.")
+        variants = []
+        for variant in endpoint["ProductionVariants"]:
+            change = wanted.get(variant["VariantName"], {})
+            weight = change.get("DesiredWeight", variant["DesiredWeight"])
+            count = change.get("DesiredInstanceCount", variant.get("DesiredInstanceCount"))
+            variants.append({**variant, "DesiredWeight": weight, "CurrentWeight": weight,
+                             **({"DesiredInstanceCount": count, "CurrentInstanceCount": count} if count else {})})
+        endpoint["ProductionVariants"] = variants
+        _set_status(endpoint, "InService")
+    return {"EndpointArn": endpoint["EndpointArn"]}
+
+
 @sagemaker.operation("DeleteEndpoint")
 def delete_endpoint(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     with _endpoints.lock:

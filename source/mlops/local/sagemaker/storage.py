@@ -13,6 +13,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from mlops.local import identity
+from mlops.local.errors import Caller
+
 
 class StorageError(Exception):
     """What S3 refused, in one sentence."""
@@ -66,6 +69,13 @@ def read(s3: Any, uri: str) -> bytes:
     bucket, key = split(uri)
     body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     return body
+
+
+def check_key(role_arn: str, kms_key: str | None, caller: Caller) -> None:
+    """Refuse what S3 would: writing with a customer's key takes the role's permission to use that key."""
+    if kms_key and kms_key.startswith("arn:"):
+        session = Caller(caller.account_id, caller.region, identity.session_arn(role_arn, "sagemaker"))
+        identity.authorize(session, "kms:GenerateDataKey", [kms_key])
 
 
 def write(s3: Any, uri: str, body: bytes, kms_key: str | None = None) -> None:

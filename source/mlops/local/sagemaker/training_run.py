@@ -229,10 +229,13 @@ def _upload(s3: Any, folder: Path, job: Record, caller: Caller, quiet: bool) -> 
         if archive is None:
             continue
         try:
+            storage.check_key(job["RoleArn"], kms_key, caller)
             storage.write(s3, uri, archive, kms_key)
         except ClientError as error:
             raise _JobFailed(f"ClientError: Artifact upload failed: {storage.explain(error)} ({uri}, role "
                              f"{job['RoleArn']})") from error
+        except ApiError as error:
+            raise _JobFailed(f"ClientError: Artifact upload failed: {error.message} ({uri})") from error
 
 
 # --- states ------------------------------------------------------------------------------------------------
