@@ -50,7 +50,9 @@ class Installed:
         """One HTTP request, signed for API Gateway."""
         request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json", **headers})
         if signed:
-            SigV4Auth(self.session.get_credentials().get_frozen_credentials(), "execute-api", "us-east-1").add_auth(request)
+            SigV4Auth(self.session.get_credentials().get_frozen_credentials(), "execute-api", "us-east-1").add_auth(
+                request
+            )
         answer = HTTP.request(method, url, body=body, headers=dict(request.headers))
         return Answer(answer.status, answer.headers, answer.data.decode())
 
@@ -102,6 +104,4 @@ def installed(endpoint: str, session: boto3.Session, assets: Path, **parameters:
         Session(), "mlops-orchestrator", template, {"NotificationEmail": "you@laptop.example", **parameters}
     )
     api_id = outputs["ApiUrl"].split("//")[1].split(".")[0]
-    return Installed(
-        endpoint, f"{endpoint}/_aws/execute-api/{api_id}/prod", session, outputs["AssetsBucketName"]
-    )
+    return Installed(endpoint, f"{endpoint}/_aws/execute-api/{api_id}/prod", session, outputs["AssetsBucketName"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Law 1: a blueprint is a folder. One dropped into a catalogue is built, installed, requested and run, by nothing else."""
+"""Law 1: a blueprint is a folder. One dropped into a catalogue is built, installed, requested and run."""
 
 from __future__ import annotations
 

@@ -82,10 +82,20 @@ def test_every_optional_key_reaches_the_training_job(api: Installed) -> None:
     key = api.client("kms").create_key()["KeyMetadata"]["Arn"]
     answer = api.provision(
         training(
-            "keys", validation_data="", job_name="my-own-name", instance_type="ml.c5.xlarge", instance_count="1",
-            instance_volume_size=33, encrypt_inner_traffic=False, max_runtime_per_job="1200",
-            use_spot_instances="True", max_wait_time_spot_instances=2400, content_type="text/csv",
-            data_distribution="ShardedByS3Key", data_input_mode="File", kms_key_arn=key,
+            "keys",
+            validation_data="",
+            job_name="my-own-name",
+            instance_type="ml.c5.xlarge",
+            instance_count="1",
+            instance_volume_size=33,
+            encrypt_inner_traffic=False,
+            max_runtime_per_job="1200",
+            use_spot_instances="True",
+            max_wait_time_spot_instances=2400,
+            content_type="text/csv",
+            data_distribution="ShardedByS3Key",
+            data_input_mode="File",
+            kms_key_arn=key,
         )
     )
     pipeline = api.ended(answer.body["pipeline_id"])
@@ -93,7 +103,10 @@ def test_every_optional_key_reaches_the_training_job(api: Installed) -> None:
     described = job(api, pipeline)
     assert described["TrainingJobName"] == "my-own-name"
     assert described["ResourceConfig"] == {
-        "InstanceType": "ml.c5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 33, "VolumeKmsKeyId": key,
+        "InstanceType": "ml.c5.xlarge",
+        "InstanceCount": 1,
+        "VolumeSizeInGB": 33,
+        "VolumeKmsKeyId": key,
     }
     assert described["OutputDataConfig"]["KmsKeyId"] == key
     assert described["StoppingCondition"] == {"MaxRuntimeInSeconds": 1200, "MaxWaitTimeInSeconds": 2400}
@@ -102,7 +115,8 @@ def test_every_optional_key_reaches_the_training_job(api: Installed) -> None:
     (channel,) = described["InputDataConfig"]
     assert channel["ContentType"] == "text/csv"
     assert channel["DataSource"]["S3DataSource"] == {
-        "S3DataType": "S3Prefix", "S3DataDistributionType": "ShardedByS3Key",
+        "S3DataType": "S3Prefix",
+        "S3DataDistributionType": "ShardedByS3Key",
         "S3Uri": f"s3://{api.assets_bucket}/keys/train.csv",
     }
 
@@ -117,7 +131,10 @@ def test_the_same_request_writes_nothing_and_rerun_trains_again(api: Installed, 
     rerun = api.provision(training("first", rerun=True))
     assert rerun.status == 200, rerun.text
     assert api.ended(rerun.body["pipeline_id"])["status"] == "Succeeded"
-    names = {one["TrainingJobName"] for one in api.client("sagemaker").list_training_jobs(NameContains="first-")["TrainingJobSummaries"]}
+    names = {
+        one["TrainingJobName"]
+        for one in api.client("sagemaker").list_training_jobs(NameContains="first-")["TrainingJobSummaries"]
+    }
     assert len(names) == len(jobs) + 1
     assert all(name.startswith(trained["outputs"]["TrainingJobName"]) for name in names)
 
@@ -196,13 +213,20 @@ def test_the_inference_api_answers_what_the_endpoint_answers(api: Installed, ser
     narrow = api.send(url, json.dumps({"payload": "1,2", "content_type": "text/csv"}))
     assert narrow.status == 400, narrow.text
     assert "6" in narrow.body["message"]
-    for wrong, path in (("[]", ""), ("{", ""), ('{"payload": "1"}', "/content_type"), ('{"content_type": "text/csv"}', "/payload")):
+    for wrong, path in (
+        ("[]", ""),
+        ("{", ""),
+        ('{"payload": "1"}', "/content_type"),
+        ('{"content_type": "text/csv"}', "/payload"),
+    ):
         refused = api.send(url, wrong)
         assert refused.status == 400
         assert refused.body["errors"][0]["path"] == path
 
 
-def test_a_changed_endpoint_name_is_refused_and_a_changed_instance_updates(api: Installed, served: dict[str, Any]) -> None:
+def test_a_changed_endpoint_name_is_refused_and_a_changed_instance_updates(
+    api: Installed, served: dict[str, Any]
+) -> None:
     artifact = f"first/output/{served['name']}"
     described = api.client("sagemaker").describe_endpoint(EndpointName="first")
     refused = api.provision(realtime(api, artifact, endpoint_name="second"))
@@ -232,8 +256,14 @@ def test_an_endpoint_whose_model_is_missing_fails_with_the_reason(api: Installed
 
 def test_an_image_nobody_knows_fails_with_its_name(api: Installed, trained: dict[str, Any]) -> None:
     artifact = job(api, trained)["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{api.assets_bucket}/")
-    body = realtime(api, artifact, pipeline_type="byom_realtime_custom", model_name="own", endpoint_name="own",
-                    custom_image_uri="123456789012.dkr.ecr.us-east-1.amazonaws.com/my-algorithm:1.0.3")
+    body = realtime(
+        api,
+        artifact,
+        pipeline_type="byom_realtime_custom",
+        model_name="own",
+        endpoint_name="own",
+        custom_image_uri="123456789012.dkr.ecr.us-east-1.amazonaws.com/my-algorithm:1.0.3",
+    )
     del body["model_framework"], body["model_framework_version"]
     answer = api.provision(body)
     assert answer.status == 200, answer.text

@@ -29,10 +29,18 @@ def test_an_unsigned_call_is_refused(api: Installed, path: str) -> None:
     error_shape(answer)
 
 
-@pytest.mark.parametrize(("method", "path"), [
-    ("GET", "provisionpipeline"), ("PUT", "pipelinestatus"), ("DELETE", "provisionpipeline"), ("POST", "nowhere"),
-    ("POST", ""), ("GET", ""), ("POST", "provisionpipeline/more"),
-])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "provisionpipeline"),
+        ("PUT", "pipelinestatus"),
+        ("DELETE", "provisionpipeline"),
+        ("POST", "nowhere"),
+        ("POST", ""),
+        ("GET", ""),
+        ("POST", "provisionpipeline/more"),
+    ],
+)
 def test_any_other_method_and_path_is_a_4xx_in_the_same_shape(api: Installed, method: str, path: str) -> None:
     answer = api.send(f"{api.api_url}/{path}", b"", method=method)
     assert 400 <= answer.status < 500
@@ -40,8 +48,20 @@ def test_any_other_method_and_path_is_a_4xx_in_the_same_shape(api: Installed, me
 
 
 BAD = [
-    b"", b"null", b"[]", b"7", b'"x"', b"{", b"\xff\xfe", b"[" * 60_000, b'{"a":1,"a":2}', b'{"a":NaN}', b"{}",
-    b'{"pipeline_type": 7}', b'{"pipeline_type": "byom_realtime_buildin"}', b'{"pipeline_type": "model_training_builtin"}',
+    b"",
+    b"null",
+    b"[]",
+    b"7",
+    b'"x"',
+    b"{",
+    b"\xff\xfe",
+    b"[" * 60_000,
+    b'{"a":1,"a":2}',
+    b'{"a":NaN}',
+    b"{}",
+    b'{"pipeline_type": 7}',
+    b'{"pipeline_type": "byom_realtime_buildin"}',
+    b'{"pipeline_type": "model_training_builtin"}',
 ]
 
 
@@ -69,18 +89,28 @@ def test_any_content_type_is_read_as_json(api: Installed) -> None:
         assert answer.body["errors"][0]["path"] == "/pipeline_type", answer.text
 
 
-@pytest.mark.parametrize("pipeline_id", [
-    "mlops-pipeline-nobody-modeltraining", "mlops-orchestrator", "x y", "ö", "-", "a" * 300,
-    "arn:aws:cloudformation:us-east-1:123456789012:stack/mlops-orchestrator/00000000-0000-0000-0000-000000000000",
-    "arn:aws:s3:::bucket",
-])
+@pytest.mark.parametrize(
+    "pipeline_id",
+    [
+        "mlops-pipeline-nobody-modeltraining",
+        "mlops-orchestrator",
+        "x y",
+        "ö",
+        "-",
+        "a" * 300,
+        "arn:aws:cloudformation:us-east-1:123456789012:stack/mlops-orchestrator/00000000-0000-0000-0000-000000000000",
+        "arn:aws:s3:::bucket",
+    ],
+)
 def test_an_unknown_or_foreign_pipeline_is_a_404(api: Installed, pipeline_id: str) -> None:
     answer = api.post("pipelinestatus", {"pipeline_id": pipeline_id})
     assert answer.status == 404, answer.text
     error_shape(answer)
 
 
-@pytest.mark.parametrize("body", [{}, {"pipeline_id": ""}, {"pipeline_id": 7}, {"pipeline_id": None}, {"pipeline": "x"}])
+@pytest.mark.parametrize(
+    "body", [{}, {"pipeline_id": ""}, {"pipeline_id": 7}, {"pipeline_id": None}, {"pipeline": "x"}]
+)
 def test_a_status_request_without_an_id_is_a_400(api: Installed, body: Any) -> None:
     answer = api.post("pipelinestatus", body)
     assert answer.status == 400

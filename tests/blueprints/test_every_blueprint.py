@@ -94,7 +94,24 @@ def test_both_validators_agree_on_every_broken_field(path: Path, catalog: Catalo
     variant, schema = blueprint.schema(body["pipeline_type"], ".registry" in path.name)
     check = catalog.validator(body["pipeline_type"], variant)
     for key in [*schema["properties"], "unheard_of"]:
-        for value in (None, 0, -1, 1.5, 10**12, True, "", "x", "a b", "../x", "s3://b/k", "é" * 2000, [], [1], {}, {"a": {}}):
+        for value in (
+            None,
+            0,
+            -1,
+            1.5,
+            10**12,
+            True,
+            "",
+            "x",
+            "a b",
+            "../x",
+            "s3://b/k",
+            "é" * 2000,
+            [],
+            [1],
+            {},
+            {"a": {}},
+        ):
             broken = {**body, key: value}
             try:
                 check(broken)
@@ -107,12 +124,16 @@ def test_both_validators_agree_on_every_broken_field(path: Path, catalog: Catalo
 
 
 @each_type
-def test_every_missing_key_is_told_at_once(folder: Path, pipeline_type: str, catalog: Catalog, settings: Settings) -> None:
+def test_every_missing_key_is_told_at_once(
+    folder: Path, pipeline_type: str, catalog: Catalog, settings: Settings
+) -> None:
     for registry in (False, True):
         _, schema = catalog.blueprint(folder.name).schema(pipeline_type, registry)
         with pytest.raises(BadRequest) as refused:
             door.check(
-                json.dumps({"pipeline_type": pipeline_type}).encode(), catalog, replace(settings, use_model_registry=registry)
+                json.dumps({"pipeline_type": pipeline_type}).encode(),
+                catalog,
+                replace(settings, use_model_registry=registry),
             )
         told = [problem.path for problem in refused.value.problems]
         assert told == sorted(f"/{key}" for key in schema["required"] if key != "pipeline_type")

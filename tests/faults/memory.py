@@ -90,10 +90,14 @@ class World:
     def picture(self) -> Any:
         """What a user would see, without the names of things that differ from run to run."""
         latest = {pipeline: (runs[-1].status if runs else None) for pipeline, runs in self.executions.items()}
-        running = {pipeline: self._plans[runs[-1].revision].digest for pipeline, runs in self.executions.items() if runs}
+        running = {
+            pipeline: self._plans[runs[-1].revision].digest for pipeline, runs in self.executions.items() if runs
+        }
         return (
-            {name: (stack.status.removeprefix("UPDATE_").removeprefix("CREATE_"), stack.parameters)
-             for name, stack in self.stacks.items()},
+            {
+                name: (stack.status.removeprefix("UPDATE_").removeprefix("CREATE_"), stack.parameters)
+                for name, stack in self.stacks.items()
+            },
             {key: bundle.digest for key, bundle in self.bundles.items()},
             latest,
             running,
@@ -164,8 +168,11 @@ class MemoryCloud:
             raise AlreadyExists
         self.world.made += 1
         stack = Stack(
-            f"id-{self.world.made}/{plan.delivery_stack}", plan.delivery_stack, "CREATE_IN_PROGRESS",
-            parameters=dict(plan.delivery_parameters), tags=dict(plan.tags),
+            f"id-{self.world.made}/{plan.delivery_stack}",
+            plan.delivery_stack,
+            "CREATE_IN_PROGRESS",
+            parameters=dict(plan.delivery_parameters),
+            tags=dict(plan.tags),
         )
         self.world.stacks[plan.delivery_stack] = stack
         self.world.tokens[plan.delivery_stack] = plan.digest

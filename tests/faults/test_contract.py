@@ -26,10 +26,13 @@ from tests.local.laptop import start_account, stop_account
 Make = Callable[..., Plan]
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [{
-        "Effect": "Allow", "Action": "sts:AssumeRole",
-        "Principal": {"Service": ["codepipeline.amazonaws.com", "cloudformation.amazonaws.com"]},
-    }],
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"Service": ["codepipeline.amazonaws.com", "cloudformation.amazonaws.com"]},
+        }
+    ],
 }
 
 
@@ -55,7 +58,11 @@ def cloud(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytes
     if request.param == "memory":
         yield MemoryCloud(World())
         return
-    for name, value in {"ACCESS_KEY_ID": "123456789012", "SECRET_ACCESS_KEY": "laptop", "DEFAULT_REGION": "us-east-1"}.items():
+    for name, value in {
+        "ACCESS_KEY_ID": "123456789012",
+        "SECRET_ACCESS_KEY": "laptop",
+        "DEFAULT_REGION": "us-east-1",
+    }.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # an earlier test's, with its credentials
     settings = replace(settings, assets_bucket=f"assets-{request.param}", artifact_bucket=f"artifacts-{request.param}")

@@ -61,14 +61,15 @@ def attempt(plan: Plan, world: World, faults: dict[int, Fault] | None = None) ->
 def until_done(plan: Plan, world: World) -> Provisioned:
     """One repeat of the request, as a caller makes it: a 409 with Retry-After is waited for."""
     for _ in range(4):
+        done, retry_after = None, None
         try:
             done = provision(plan, MemoryCloud(world))
         except Conflict as busy:
-            assert busy.retry_after, busy.message
-            world.settle()
-            continue
+            retry_after = busy.retry_after
         world.settle()
-        return done
+        if done:
+            return done
+        assert retry_after, "refused for good"
     raise AssertionError("it never got done")
 
 
@@ -218,7 +219,15 @@ def race(world: World, plans: list[Plan], turns: list[int]) -> tuple[list[int], 
 
         def __getattribute__(self, name: str) -> Any:
             found = super().__getattribute__(name)
-            if name in ("stack", "bundle", "latest_execution", "put_bundle", "create_delivery", "update_delivery", "start"):
+            if name in (
+                "stack",
+                "bundle",
+                "latest_execution",
+                "put_bundle",
+                "create_delivery",
+                "update_delivery",
+                "start",
+            ):
                 me = super().__getattribute__("me")
                 idle[me].release()
                 ready[me].acquire()

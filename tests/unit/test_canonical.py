@@ -45,7 +45,10 @@ def make(catalog: Catalog, settings: Settings) -> Make:
     ],
 )
 def test_two_ways_of_writing_a_request_are_one_request(make: Make, example: Example, one: Any, other: Any) -> None:
-    first, second = make({**example("model_training_builtin"), **one}), make({**example("model_training_builtin"), **other})
+    first, second = (
+        make({**example("model_training_builtin"), **one}),
+        make({**example("model_training_builtin"), **other}),
+    )
     assert first.digest == second.digest
     assert first.bundle == second.bundle
     assert first.parameters == second.parameters
@@ -78,7 +81,9 @@ def test_rerun_is_a_wish_and_no_part_of_the_request(make: Make, example: Example
     assert again.digest == make(body).digest
 
 
-@pytest.mark.parametrize("change", [{"instance_count": 2}, {"max_runtime_per_job": 700}, {"training_data": "other.csv"}])
+@pytest.mark.parametrize(
+    "change", [{"instance_count": 2}, {"max_runtime_per_job": 700}, {"training_data": "other.csv"}]
+)
 def test_a_different_request_has_another_digest_and_job_name(make: Make, example: Example, change: Any) -> None:
     body = example("model_training_builtin")
     first, second = make(body), make({**body, **change})
@@ -90,7 +95,7 @@ def test_a_different_request_has_another_digest_and_job_name(make: Make, example
 def test_a_version_written_as_a_number_keeps_its_digits(make: Make, example: Example) -> None:
     body = example("model_training_builtin")
     raw = json.dumps({**body, "model_framework": "tensorflow", "model_framework_version": "@"}).replace('"@"', "2.10")
-    with pytest.raises(BadRequest):                 # tensorflow 2.1 exists as well: 2.10 must not become it
+    with pytest.raises(BadRequest):  # tensorflow 2.1 exists as well: 2.10 must not become it
         make({**body, "model_framework": "tensorflow", "model_framework_version": "2.99"})
     assert ":2.10" in make(json.loads(raw, parse_float=str)).parameters["ImageUri"]
 

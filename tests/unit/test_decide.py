@@ -52,7 +52,9 @@ def stacks(name: str, planned: plan.Plan) -> list[Stack | None]:
     delivery = name == planned.delivery_stack
     return [None] + [
         Stack(
-            "id", name, status,
+            "id",
+            name,
+            status,
             parameters=planned.delivery_parameters if delivery else planned.parameters,
             outputs={"PipelineName": "p"} if delivery else {},
             tags=planned.tags if delivery else {},
@@ -62,9 +64,16 @@ def stacks(name: str, planned: plan.Plan) -> list[Stack | None]:
 
 
 def everything(planned: plan.Plan) -> list[Found]:
-    bundles = [None, Bundle(planned.digest, "e", "v1", True), Bundle("other", "e", "v1", False), Bundle("other", "e", "v1", True)]
+    bundles = [
+        None,
+        Bundle(planned.digest, "e", "v1", True),
+        Bundle("other", "e", "v1", False),
+        Bundle("other", "e", "v1", True),
+    ]
     executions = [None] + [
-        Execution("x", status, revision) for status in sorted(RUNNING | ENDED_BADLY | {SUCCEEDED}) for revision in ("", "v0", "v1")
+        Execution("x", status, revision)
+        for status in sorted(RUNNING | ENDED_BADLY | {SUCCEEDED})
+        for revision in ("", "v0", "v1")
     ]
     return [
         Found(*found)
@@ -76,7 +85,7 @@ def everything(planned: plan.Plan) -> list[Found]:
 
 def test_every_combination_leads_to_exactly_one_step(planned: plan.Plan) -> None:
     steps = {type(decide(planned, found)) for found in everything(planned)}
-    assert steps == set(Step.__args__)                          # type: ignore[attr-defined]
+    assert steps == set(Step.__args__)  # type: ignore[attr-defined]
 
 
 def test_no_stack_that_ever_completed_is_deleted(planned: plan.Plan) -> None:
@@ -95,7 +104,7 @@ def test_nothing_is_answered_only_for_the_same_request(planned: plan.Plan) -> No
 
 def test_the_documented_table_is_the_code(planned: plan.Plan) -> None:
     architecture = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text("utf-8")
-    for name in Step.__args__:                                  # type: ignore[attr-defined]
+    for name in Step.__args__:  # type: ignore[attr-defined]
         assert f"`{name.__name__}`" in architecture
     for status in STACK_PHASES:
         assert f"`{status}`" in architecture

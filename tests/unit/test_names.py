@@ -6,7 +6,7 @@ from chalicelib import names
 
 
 @pytest.mark.parametrize(
-    ("suffix", "longest"),     # the predecessor's table, single account
+    ("suffix", "longest"),  # the predecessor's table, single account
     [
         ("BYOMPipelineRealtimeBuiltIn", 72),
         ("BYOMPipelineRealtimeCustom", 73),

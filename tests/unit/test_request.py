@@ -60,4 +60,4 @@ def test_every_problem_of_the_text_is_told() -> None:
 
 
 def test_a_byte_order_mark_and_other_alphabets_are_fine() -> None:
-    assert parse("\ufeff{\"name\": \"größe 模型\"}".encode()) == {"name": "größe 模型"}
+    assert parse('\ufeff{"name": "größe 模型"}'.encode()) == {"name": "größe 模型"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CloudFormation's YAML: reads the short tags (!Ref, !Sub …) into their long form, writes plain YAML without aliases."""
+"""CloudFormation's YAML: reads the short tags (!Ref, !Sub …) into their long form, writes it without aliases."""
 
 from typing import Any
 

@@ -81,7 +81,7 @@ def _from_field(field: Schema, required: bool) -> dict[str, Any]:
 
 
 def parameter_text(value: Any) -> str:
-    """A default as CloudFormation writes it. chalicelib.parameters has the rule for requests; a test holds them together."""
+    """A default as CloudFormation writes it: the rule of chalicelib.parameters, and a test holds them together."""
     if isinstance(value, bool):
         return "True" if value else "False"
     if value in ([], {}):
