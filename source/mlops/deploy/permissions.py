@@ -62,7 +62,7 @@ def boundary(templates: Mapping[str, Template]) -> Template:
             for action in _listed(statement["Action"]):
                 if "*" in action or "?" in action:
                     raise UnsafePermission(f"{where} asks for {action}: list the actions it needs")
-                if action.startswith("iam:") and action != "iam:PassRole":
+                if action.lower().startswith("iam:") and action != "iam:PassRole":
                     raise UnsafePermission(f"{where} asks for {action}: a deployed role may not manage identities")
                 actions.add(action)
             if "iam:PassRole" in _listed(statement["Action"]):
