@@ -59,9 +59,7 @@ def check_bucket(name: str, region: str) -> None:
     """The assets bucket must be here, and versioned: a pipeline runs one version of its template bundle."""
     s3 = boto3.client("s3", region_name=region)
     try:
-        found_in = s3.head_bucket(Bucket=name)["ResponseMetadata"]["HTTPHeaders"].get(
-            "x-amz-bucket-region", region
-        )
+        found_in = s3.head_bucket(Bucket=name)["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", region)
         versioning = s3.get_bucket_versioning(Bucket=name).get("Status")
     except ClientError as error:
         raise Unusable(f"ExistingS3Bucket: {explain_bucket(name, region, error)}") from error
@@ -85,9 +83,7 @@ def explain_bucket(name: str, region: str, error: ClientError) -> str:
     if status in (301, 400):
         return f"the bucket {name} is not in {region}."
     if status == 403:
-        return (
-            f"access to the bucket {name} is denied: it belongs to another account, or its policy forbids it."
-        )
+        return f"access to the bucket {name} is denied: it belongs to another account, or its policy forbids it."
     return f"the bucket {name} cannot be used: {error}"
 
 
