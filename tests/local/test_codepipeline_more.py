@@ -176,3 +176,16 @@ def test_pipelines_are_listed_described_tagged_and_deleted(world: World) -> None
     codepipeline.delete_pipeline(name=name)
     with pytest.raises(ClientError, match="PipelineNotFound"):
         codepipeline.get_pipeline_state(name=name)
+
+
+def test_a_source_that_polls_sees_a_new_version(world: World) -> None:
+    world.upload(key="polled.zip")
+    polled = source(world.bucket, "polled.zip")
+    del polled["actions"][0]["configuration"]["PollForSourceChanges"]
+    name = world.create(polled, approval())
+    wait_for(lambda: "latestExecution" in world.actions(name)["Ask"])
+    version = world.upload(key="polled.zip")
+    newer = wait_for(lambda: len(world.executions(name)) == 2 and world.executions(name)[0]["sourceRevisions"]
+                     and world.executions(name)[0])
+    assert newer["trigger"]["triggerType"] == "PollForSourceChanges"
+    assert newer["sourceRevisions"][0]["revisionId"] == version

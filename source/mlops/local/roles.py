@@ -7,10 +7,11 @@ every operation on the stack works as that role, as on AWS. Our own resource typ
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from mlops.local import bridge, identity
-from mlops.local.errors import ApiError
+from mlops.local.errors import ApiError, Caller
 
 _SERVICE = "cloudformation.amazonaws.com"
 _ROLE_FIELD = "_mlops_role_arn"
@@ -35,7 +36,7 @@ def _as_stack_role(handler: bridge.Handler) -> bridge.Handler:
         try:
             if form.get("RoleARN"):
                 identity.authorize_pass_role(caller, role_arn, _SERVICE)
-            _check_trust(role_arn)
+            _check_trust(role_arn, form.get("StackName", ""), caller)
         except ApiError as error:
             return bridge.stack_error(error.code, error.message, error.status)
         with bridge.principal(identity.session_arn(role_arn, "AWSCloudFormation")):
@@ -53,7 +54,10 @@ def _recorded_role(form: dict[str, str]) -> str | None:
     return stack.get(_ROLE_FIELD) if stack and form["Action"] != "CreateStack" else None
 
 
-def _check_trust(role_arn: str) -> None:
-    record = bridge.role(role_arn) if role_arn.count(":") == 5 else None
-    if record is None or not bridge.trusts_service(record, _SERVICE, {}):
-        raise ApiError("ValidationError", f"Role {role_arn} is invalid or cannot be assumed")
+def _check_trust(role_arn: str, stack_name: str, caller: Caller) -> None:
+    stack = bridge.stack(stack_name)
+    arn = f"arn:aws:cloudformation:{caller.region}:{caller.account_id}:stack/{stack_name}/{uuid.uuid4()}"
+    try:
+        identity.check_role(role_arn, _SERVICE, caller, stack["StackId"] if stack else arn)
+    except ApiError as error:
+        raise ApiError("ValidationError", f"Role {role_arn} is invalid or cannot be assumed") from error

@@ -99,10 +99,12 @@ def _check_state_machine(change: bridge.Change) -> None:
     if change.type_name != "AWS::StepFunctions::StateMachine" or change.operation == "delete":
         return
     caller, role_arn = identity.current_caller(), change.new["RoleArn"]
+    name = change.new.get("StateMachineName") or f"{change.stack['StackName']}-{change.logical_id}"
+    machine = f"arn:aws:states:{caller.region}:{caller.account_id}:stateMachine:{name}"
     role = Caller(caller.account_id, caller.region, identity.session_arn(role_arn, "states"))
     definition = json.dumps(change.new.get("Definition") or change.new.get("DefinitionString") or "")
     try:
-        identity.check_role(role_arn, "states.amazonaws.com", caller)
+        identity.check_role(role_arn, "states.amazonaws.com", caller, machine)
         for job in set(re.findall(r"states:::sagemaker:(\w+)\.sync", definition)) & _EVENT_RULES.keys():
             rule = (f"arn:aws:events:{caller.region}:{caller.account_id}:rule/"
                     f"StepFunctionsGetEventsForSageMaker{_EVENT_RULES[job]}Rule")

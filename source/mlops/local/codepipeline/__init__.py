@@ -2,7 +2,8 @@
 """AWS CodePipeline: pipelines that really run.
 
 `structure` judges a declaration, `records` keeps pipelines and executions, `operations` and `history` answer
-the API, `engine` moves executions through their stages, and `actions` holds one module an action provider.
+the API, `engine` moves executions through their `stages`, `polling` looks for changed sources, and `actions`
+holds one module an action provider.
 """
 
 import mlops.local.codepipeline.history

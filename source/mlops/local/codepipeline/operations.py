@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlops.local.codepipeline import engine, structure
+from mlops.local.codepipeline import engine, polling, structure
 from mlops.local.codepipeline.records import (
     RUNNING,
     Record,
@@ -39,6 +39,7 @@ def create_pipeline(request: Request, caller: Caller) -> Record:
             "declaration": declaration, "versions": {"1": declaration}, "tags": request.get("tags", []),
             "created": now(), "updated": now(), "stageStates": {},
         }
+    polling.watch(declaration["name"], caller)
     if _has_all_variables(declaration):
         engine.start(pipeline, "CreatePipeline", caller, variables=_variables(declaration, {}))
     return {"pipeline": declaration, "tags": pipeline["tags"]}

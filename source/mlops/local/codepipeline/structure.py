@@ -8,7 +8,7 @@ from typing import Any
 
 from mlops.local import identity
 from mlops.local.codepipeline.actions import PROVIDERS, ActionType
-from mlops.local.codepipeline.records import SERVICE
+from mlops.local.codepipeline.records import SERVICE, pipeline_arn
 from mlops.local.codepipeline.variables import references
 from mlops.local.errors import ApiError, Caller
 
@@ -45,7 +45,7 @@ def check(declaration: Declaration, caller: Caller) -> None:
 
 def _check_role(declaration: Declaration, caller: Caller) -> None:
     try:
-        identity.check_role(declaration["roleArn"], SERVICE, caller)
+        identity.check_role(declaration["roleArn"], SERVICE, caller, pipeline_arn(declaration["name"], caller))
     except ApiError as error:
         raise _invalid("Structure", f"CodePipeline is not authorized to perform AssumeRole on role "
                                     f"{declaration['roleArn']}") from error
