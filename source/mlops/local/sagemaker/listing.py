@@ -23,7 +23,7 @@ def page(records: Iterable[Record], request: Mapping[str, Any], members: Iterabl
     found = [record for record in records if _matches(record, request, name, status)]
     sort = request.get("SortBy", default_sort)
     key = {"Name": name, "Status": status}.get(sort, sort)
-    found.sort(key=lambda record: (record.get(key) is not None, record.get(key), record[name]),
+    found.sort(key=lambda record: (key in record, record.get(key, ""), record[name]),
                reverse=request.get("SortOrder", default_order) == "Descending")
     start = _read_token(request.get("NextToken"))
     end = start + request.get("MaxResults", _DEFAULT_PAGE)
