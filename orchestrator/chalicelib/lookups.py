@@ -82,10 +82,10 @@ def _image(asked: Asked, find: Callable[[str, str, str, str], str], instance: st
         "region": "/model_framework",
     }
     body = asked.body
+    # Only a request whose instance type is wrong comes without one: its framework is looked at all the same.
+    instance_type = body.get(instance.removeprefix("/"), "ml.m5.large")
     try:
-        return find(
-            body["model_framework"], body["model_framework_version"], asked.region, body[instance.removeprefix("/")]
-        )
+        return find(body["model_framework"], body["model_framework_version"], asked.region, instance_type)
     except images.ImageError as error:
         raise Wrong(Problem(paths[error.about], error.problem, error.hint)) from None
 

@@ -13,7 +13,9 @@ from chalicelib.errors import BadRequest, Problem, TooLarge
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
-EXPRESSION = "{%"  # what Step Functions would evaluate
+# What Step Functions would evaluate, and what CloudFormation would look up in the account's parameters and secrets:
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+EXPRESSIONS = ("{%", "{{resolve:")
 
 Body = dict[str, Any]
 
@@ -139,10 +141,13 @@ def _text_problems(value: Any, path: str) -> list[Problem]:
         ]
     if isinstance(value, list):
         return [problem for index, item in enumerate(value) for problem in _text_problems(item, f"{path}/{index}")]
-    if not isinstance(value, str) or (value.isascii() and value.isprintable() and EXPRESSION not in value):
+    if not isinstance(value, str):
         return []
-    if EXPRESSION in value:
-        return [Problem(path, f"{EXPRESSION!r} would be read as an expression", "leave it out")]
+    for expression in EXPRESSIONS:
+        if expression in value:
+            return [Problem(path, f"{expression!r} would be read as an expression", "leave it out")]
+    if value.isascii() and value.isprintable():
+        return []
     for character in value:
         if "\ud800" <= character <= "\udfff":
             return [Problem(path, "half a surrogate pair is no character", "send text as UTF-8")]

@@ -39,8 +39,8 @@ def problems(
     found: list[Problem] = []
     try:
         check(body)
-    except Mismatch:
-        found = explain(body, schema)
+    except Mismatch as mismatch:
+        found = explain(body, schema) or [Problem("", str(mismatch))]
     wrong = {problem.path for problem in found}
     found += [problem for rule in rules if wrong.isdisjoint(_fields(rule)) for problem in _broken(rule, body)]
     return found

@@ -111,6 +111,7 @@ def test_both_validators_agree_on_every_broken_field(path: Path, catalog: Catalo
             [1],
             {},
             {"a": {}},
+            f"{body.get(key)}\n",
         ):
             broken = {**body, key: value}
             try:

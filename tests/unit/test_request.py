@@ -29,6 +29,7 @@ from chalicelib.request import MAX_BYTES, parse
         (b'{"a": "\\ud800"}', "/a", "surrogate"),
         (b'{"a": "{% $x %}"}', "/a", "expression"),
         (b'{"{%": 1}', "/{%", "expression"),
+        (b'{"a": ["x {{resolve:secretsmanager:s}}"]}', "/a/0", "expression"),
         (b'{"a": ' + b"[" * 21 + b"]" * 21 + b"}", "", "levels deep"),
         (b"[" * 60_000, "", "levels deep"),
     ],

@@ -35,7 +35,7 @@ def variants(folder: Folder, type_name: str, parts: Parts) -> dict[str, Schema]:
         unknown = [key for key in required if key not in properties]
         if unknown:
             raise BlueprintError(f"{folder.name}: {type_name} requires {unknown}, which the schema does not describe")
-        own = {key: value for key, value in properties.items() if key not in special or key in model_keys}
+        own = {key: _ended(value) for key, value in properties.items() if key not in special or key in model_keys}
         schemas[variant] = {
             "type": "object",
             "properties": {"pipeline_type": {"const": type_name}, **own, "rerun": _RERUN},
@@ -82,6 +82,12 @@ def _resolve(value: Any, parts: Parts) -> Any:
     if shape is not None:
         value["enum"] = _enum(shape)
     return {key: _resolve(item, parts) for key, item in value.items()}
+
+
+def _ended(field: Schema) -> Schema:
+    """A field whose pattern ends where the text does: Python's `$` lets a last line break pass."""
+    pattern = field.get("pattern", "")
+    return {**field, "pattern": f"{pattern[:-1]}\\Z"} if pattern.endswith("$") else field
 
 
 def _enum(shape: str) -> list[str]:
