@@ -90,6 +90,22 @@ def test_iam_resources_need_their_capability(account: Account) -> None:
         deployed(account, {"Resources": {"R": role}}, Capabilities=[])
 
 
+@pytest.mark.parametrize(("resource", "words"), [
+    ({"DependsOn": "Nobody"}, r"Unresolved resource dependencies \[Nobody\]"),
+    ({"Condition": "Never"}, "Unresolved condition dependency Never"),
+])
+def test_what_a_resource_names_must_exist(account: Account, resource: dict[str, Any], words: str) -> None:
+    with pytest.raises(ClientError, match=words):
+        deployed(account, {"Resources": {"T": {"Type": "AWS::SNS::Topic", **resource}}})
+
+
+def test_a_functions_role_must_trust_lambda(account: Account, bucket: str) -> None:
+    role = trusted_role(account, "states.amazonaws.com")
+    _, status, reasons = deployed(account, a_function(role, bucket, "code.zip"))
+    assert status == "ROLLBACK_COMPLETE"
+    assert "cannot be assumed by Lambda" in reasons
+
+
 def test_a_functions_code_must_exist(account: Account, bucket: str, lambda_role: str) -> None:
     _, status, reasons = deployed(account, a_function(lambda_role, bucket, "other.zip"))
     assert status == "ROLLBACK_COMPLETE"

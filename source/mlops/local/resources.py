@@ -160,9 +160,20 @@ _PSEUDO = {"AWS::AccountId", "AWS::NotificationARNs", "AWS::NoValue", "AWS::Part
 
 def _check_references(template: dict[str, Any]) -> None:
     """A reference to a name the template doesn't have is refused before anything is made."""
-    known = {*template.get("Parameters", {}), *template.get("Resources", {}), *_PSEUDO}
+    resources = template.get("Resources", {})
+    known = {*template.get("Parameters", {}), *resources, *_PSEUDO}
+    awaited = {name for one in resources.values() for name in _as_list(one.get("DependsOn", []))}
+    conditions = {one["Condition"] for one in resources.values() if isinstance(one.get("Condition"), str)}
+    if unknown := sorted(conditions - template.get("Conditions", {}).keys()):
+        raise ValueError(f"Template format error: Unresolved condition dependency {unknown[0]} in the Resources "
+                         "block of the template")
     for section in ("Resources", "Outputs"):
-        unknown = sorted(bridge.template_references(template.get(section, {})) - known)
+        unknown = sorted(bridge.template_references(template.get(section, {})) - known
+                         | (awaited - resources.keys() if section == "Resources" else set()))
         if unknown:
             raise ValueError("Template format error: Unresolved resource dependencies "
                              f"[{', '.join(unknown)}] in the {section} block of the template")
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -13,7 +13,8 @@ from mlops.local.resources import ResourceFailed
 
 
 def install() -> None:
-    for check in (_check_function_code, _check_bucket_is_empty, _check_stack_policy, _check_state_machine):
+    for check in (_check_function_code, _check_function_role, _check_bucket_is_empty, _check_stack_policy,
+                  _check_state_machine):
         bridge.check_changes(check)
     bridge.after_changes("AWS::IAM::Role", _set_permissions_boundary)
     bridge.after_changes("AWS::ApiGateway::RestApi", _set_gateway_responses)
@@ -33,6 +34,18 @@ def _check_function_code(change: bridge.Change) -> None:
         raise ResourceFailed("Resource handler returned message: \"Error occurred while GetObject. S3 Error Code: "
                              "NoSuchKey. S3 Error Message: The specified key does not exist. "
                              f"({bucket}/{key})\" (HandlerErrorCode: InvalidRequest)")
+
+
+def _check_function_role(change: bridge.Change) -> None:
+    """Lambda must be able to assume its role."""
+    role = change.new.get("Role")
+    if change.type_name != "AWS::Lambda::Function" or role is None or role == change.old.get("Role"):
+        return
+    try:
+        identity.check_role(role, "lambda.amazonaws.com", identity.current_caller())
+    except ApiError as error:
+        raise ResourceFailed("Resource handler returned message: \"The role defined for the function cannot be "
+                             "assumed by Lambda.\" (HandlerErrorCode: InvalidRequest)") from error
 
 
 def _check_bucket_is_empty(change: bridge.Change) -> None:

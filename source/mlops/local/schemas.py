@@ -200,6 +200,6 @@ def _words(error: ValidationError) -> str:
         case "type":
             return f"{path}: expected type: {error.validator_value}, found: {type(error.instance).__name__}"
         case "enum":
-            return f"{path}: #: {error.instance!r} is not a valid enum value, one of {error.validator_value}"
+            return f"{path}: {error.instance!r} is not a valid enum value, one of {error.validator_value}"
         case _:
             return f"{path}: {error.message}"
