@@ -11,7 +11,7 @@ import pytest
 import xgboost
 from botocore.exceptions import ClientError
 
-from tests.local.laptop import Account
+from tests.local.laptop import Account, wait_for
 from tests.local.machine_learning import (
     ALLOW_S3_AND_LOGS,
     UNKNOWN_IMAGE,
@@ -210,13 +210,15 @@ def test_unknown_jobs(lab: Lab) -> None:
             operation(TrainingJobName="nothing")
 
 
-def test_stopping_a_job(lab: Lab, train: str) -> None:
+def test_stopping_a_job(lab: Lab, train: str, completed: dict[str, Any]) -> None:
     request = lab.training_request(train)
     request["HyperParameters"] |= {"num_round": "1000000"}
     lab.sagemaker.create_training_job(**request)
     name = request["TrainingJobName"]
     while lab.sagemaker.describe_training_job(TrainingJobName=name)["SecondaryStatus"] != "Training":
         time.sleep(0.05)
+    logs, group = lab.account.client("logs"), "/aws/sagemaker/TrainingJobs"
+    wait_for(lambda: logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=name)["logStreams"])
     lab.sagemaker.stop_training_job(TrainingJobName=name)
     assert lab.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] in ("Stopping", "Stopped")
     job = lab.finished(name)

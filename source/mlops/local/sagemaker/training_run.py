@@ -21,7 +21,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mlops.local import containers, identity
 from mlops.local.errors import ApiError, Caller
-from mlops.local.sagemaker import logs, storage, tags
+from mlops.local.sagemaker import storage, tags
+from mlops.local.sagemaker.logs import LogStream
 from mlops.local.sagemaker.service import PRINCIPAL, invalid, now, put_event
 from mlops.local.settings import TIMING
 from mlops.local.store import Record
@@ -134,9 +135,11 @@ def _train_in(folder: Path, job: Record, caller: Caller, stop_signal: _Stop) -> 
     stop_signal.wait(TIMING.training_downloading)
     _enter(job, caller, "Training")
     log = folder / "log"
-    ended = _train(container, folder, log, job, stop_signal)
+    log.touch()
+    stream = LogStream(session, _LOG_GROUP, f"{job['TrainingJobName']}/algo-1-{int(time.time())}", log)
+    ended = _train(container, folder, log, stream, job, stop_signal)
+    stream.forward(now=True)
     text = log.read_text(errors="replace")
-    logs.write(session, _LOG_GROUP, f"{job['TrainingJobName']}/algo-1-{int(time.time())}", text)
     job["FinalMetricDataList"] = [{"MetricName": name, "Value": value, "Timestamp": now()}
                                   for name, value in container.metrics(text).items() if math.isfinite(value)]
     failure = folder / "output" / "failure"
@@ -197,7 +200,8 @@ def _download(s3: Any, channel: Record, folder: Path, job: Record, caller: Calle
         f'"{bucket}".{why}')
 
 
-def _train(container: containers.Container, tree: Path, log: Path, job: Record, stop_signal: _Stop) -> str:
+def _train(container: containers.Container, tree: Path, log: Path, stream: LogStream, job: Record,
+           stop_signal: _Stop) -> str:
     """Run the training process; how it ended: Completed, Failed, Stopped or MaxRuntimeExceeded."""
     deadline = time.monotonic() + job["StoppingCondition"].get("MaxRuntimeInSeconds", 86400)
     ended = ""
@@ -209,6 +213,7 @@ def _train(container: containers.Container, tree: Path, log: Path, job: Record, 
                 ended = "Stopped"
             elif time.monotonic() > deadline:
                 ended = "MaxRuntimeExceeded"
+            stream.forward()
         if ended:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
