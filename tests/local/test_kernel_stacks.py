@@ -160,6 +160,11 @@ def test_a_stack_policy_protects_a_resource(account: Account) -> None:
     status, reasons = settled(account, name)
     assert status == "UPDATE_ROLLBACK_COMPLETE"
     assert "Action denied by stack policy" in reasons
+    topics = {one["TopicArn"] for one in account.client("sns").list_topics()["Topics"]}
+    cloudformation.update_stack(StackName=name, TemplateBody=json.dumps(
+        {"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}))
+    assert "[Update:Delete]" in settled(account, name)[1]
+    assert {one["TopicArn"] for one in account.client("sns").list_topics()["Topics"]} >= topics
 
 
 def test_a_stack_works_as_its_role(account: Account, bucket: str) -> None:

@@ -209,10 +209,6 @@ def add_resource_type(type_name: str, create: Wire, update: Wire, delete: Wire,
     }
 
 
-def resource_types() -> frozenset[str]:
-    return frozenset(_provisioners._RESOURCE_HANDLERS)
-
-
 def replace_on(type_name: str, properties: tuple[str, ...]) -> None:
     """A change of one of these properties makes a new resource."""
     _provisioners._REPLACING_PROPERTIES[type_name] = properties
@@ -324,10 +320,6 @@ def stack_owning(physical_id: str) -> dict[str, Any] | None:
         if any(held["PhysicalResourceId"] == physical_id for held in record.get("_resources", {}).values()):
             return dict(record)
     return None
-
-
-def is_no_value(value: Any) -> bool:
-    return value is _engine._NO_VALUE
 
 
 def settle_stacks(ends: Mapping[str, str], reason: str) -> None:

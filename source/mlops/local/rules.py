@@ -57,10 +57,16 @@ def _check_bucket_is_empty(change: bridge.Change) -> None:
 
 def _check_stack_policy(change: bridge.Change) -> None:
     """A stack policy that is set denies every update it doesn't allow."""
-    policy = change.stack.get("_stack_policy")
-    if change.operation != "update" or not policy or "ROLLBACK" in change.stack["StackStatus"]:
+    policy, status = change.stack.get("_stack_policy"), change.stack["StackStatus"]
+    if not policy or "ROLLBACK" in status or not status.startswith("UPDATE"):
         return
-    action = "Update:Replace" if change.replaces else "Update:Modify"
+    current = change.stack["_resources"].get(change.logical_id, {}).get("PhysicalResourceId")
+    if change.operation == "delete" and current == change.physical_id:
+        action = "Update:Delete"
+    elif change.operation == "update":
+        action = "Update:Replace" if change.replaces else "Update:Modify"
+    else:
+        return  # new, or the predecessor of what was replaced with permission
     decision = bridge.decide_document(json.loads(policy), action, f"LogicalResourceId/{change.logical_id}",
                                       {"ResourceType": change.type_name})
     if decision != "Allow":
