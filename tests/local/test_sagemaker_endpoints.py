@@ -80,6 +80,7 @@ def test_empty_cells_are_missing_values(lab: Lab, endpoint: str) -> None:
     assert _scores(lab.invoke(endpoint, csv(row).replace("nan", ""))) == expected
 
 
+@pytest.mark.filterwarnings("ignore:.*deprecated binary model format")
 @pytest.mark.parametrize(("kind", "parameters"), [
     ("deprecated", {}), ("json", {}),
     ("ubj", {"objective": "reg:squarederror", "label": FEATURES[:, 3]}),
