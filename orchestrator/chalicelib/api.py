@@ -92,6 +92,8 @@ def provision_pipeline(raw: bytes) -> dict[str, Any]:
     plan = planning.make(checked, deployment.settings, deployment.catalog)
     done = provision(plan, deployment.cloud)
     answer: dict[str, Any] = {"message": done.message, "pipeline_id": done.pipeline_id, "name": plan.name}
+    if done.execution_id:
+        answer["execution_id"] = done.execution_id
     if plan.warnings:
         answer["warnings"] = [warning.document() for warning in plan.warnings]
     return answer

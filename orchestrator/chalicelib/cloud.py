@@ -13,6 +13,7 @@ import functools
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -20,6 +21,9 @@ from chalicelib.decide import Bundle, Execution, Stack
 from chalicelib.errors import Unavailable
 from chalicelib.plan import Plan
 from chalicelib.settings import Settings
+
+# The jobs that a state machine runs, and what describes each.
+JOBS: Mapping[str, str] = {"TrainingJob": "describe_training_job"}
 
 DIGEST = "request-digest"  # the bundle's metadata key
 SETTLED_AFTER = 60  # seconds: twice the function's longest run
@@ -36,6 +40,16 @@ class Moved(Exception):
 
 class AlreadyExists(Exception):
     """A stack of that name was made meanwhile."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A SageMaker job that a state machine waits for."""
+
+    kind: str
+    name: str
+    status: str
+    progress: str = ""
 
 
 class Cloud(Protocol):
@@ -65,8 +79,8 @@ class Cloud(Protocol):
     def continue_rollback(self, stack: Stack) -> None:
         """Continue a stack's rollback."""
 
-    def start(self, pipeline: str, version: str, token: str) -> None:
-        """Start a pipeline on a version of its bundle."""
+    def start(self, pipeline: str, version: str, token: str) -> str:
+        """Start a pipeline on a version of its bundle; returns the execution's id."""
 
     def pipeline_state(self, pipeline: str) -> Document | None:
         """GetPipelineState's document, dates as ISO 8601; None where there is no such pipeline."""
@@ -76,6 +90,9 @@ class Cloud(Protocol):
 
     def jobs_failure(self, execution_arn: str) -> str:
         """Why a state machine's execution failed; empty where it hasn't."""
+
+    def running_job(self, execution_arn: str) -> Job | None:
+        """The job that a state machine's execution waits for; None where it waits for none."""
 
 
 def _translated(call: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
@@ -229,8 +246,8 @@ class Aws:
         undo(StackName=stack.id, RoleARN=self._settings.cfn_role_arn)
 
     @_translated
-    def start(self, pipeline: str, version: str, token: str) -> None:
-        self._client("codepipeline").start_pipeline_execution(
+    def start(self, pipeline: str, version: str, token: str) -> str:
+        started = self._client("codepipeline").start_pipeline_execution(
             name=pipeline,
             clientRequestToken=token,
             sourceRevisions=[
@@ -241,6 +258,7 @@ class Aws:
                 }
             ],
         )
+        return str(started["pipelineExecutionId"])
 
     @_translated
     def pipeline_state(self, pipeline: str) -> Document | None:
@@ -278,6 +296,29 @@ class Aws:
         if execution["status"] in ("RUNNING", "SUCCEEDED", "PENDING_REDRIVE"):
             return ""
         return str(execution.get("cause") or execution.get("error") or f"the jobs ended as {execution['status']}")
+
+    @_translated
+    def running_job(self, execution_arn: str) -> Job | None:
+        from botocore.exceptions import ClientError
+
+        history = self._client("stepfunctions").get_execution_history(
+            executionArn=execution_arn, reverseOrder=True, maxResults=10, includeExecutionData=True
+        )
+        # By convention a state that runs a job has it as its input (docs/adding-a-blueprint.md).
+        for event in history["events"]:
+            entered = json.loads(event.get("stateEnteredEventDetails", {}).get("input") or "{}")
+            job = entered.get("job") if isinstance(entered, dict) else None
+            if event["type"] != "TaskStateEntered" or not job or job["kind"] not in JOBS:
+                continue
+            kind, name = job["kind"], job["name"]
+            try:
+                found = getattr(self._client("sagemaker"), JOBS[kind])(**{f"{kind}Name": name})
+            except ClientError as error:
+                if _code(error) in ("ValidationException", "ResourceNotFound"):  # asked for, not there yet
+                    return None
+                raise
+            return Job(kind, name, found[f"{kind}Status"], found.get("SecondaryStatus", ""))
+        return None
 
     def _delivery(self, plan: Plan) -> dict[str, Any]:
         return {

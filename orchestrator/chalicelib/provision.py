@@ -39,6 +39,7 @@ class Provisioned:
     pipeline_id: str
     message: str
     changed: bool
+    execution_id: str = ""  # of the run that was started, where one was
 
 
 def provision(plan: Plan, cloud: Cloud) -> Provisioned:
@@ -119,8 +120,9 @@ def _run(plan: Plan, found: Found, version: str, update_delivery: bool, cloud: C
     assert found.delivery is not None
     if update_delivery and cloud.update_delivery(plan):
         return Provisioned(found.delivery.id, message, changed=True)  # the updated pipeline starts by itself
-    cloud.start(found.delivery.outputs[PIPELINE_OUTPUT], version, _token(version, found.execution))
-    return Provisioned(found.delivery.id, message, changed=True)
+    token = _token(version, found.execution)
+    started = cloud.start(found.delivery.outputs[PIPELINE_OUTPUT], version, token)
+    return Provisioned(found.delivery.id, message, changed=True, execution_id=started)
 
 
 def _token(version: str, last: Execution | None) -> str:

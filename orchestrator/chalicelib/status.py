@@ -3,27 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from chalicelib.cloud import Cloud, is_stack_name
-from chalicelib.decide import Phase, Stack
+from chalicelib.cloud import Cloud, Job, is_stack_name
+from chalicelib.decide import RUNNING, SUCCEEDED, Execution, Phase, Stack
 from chalicelib.errors import NotFound
 from chalicelib.names import DELIVERY, delivery_stack
 from chalicelib.provision import PIPELINE_OUTPUT
 from chalicelib.settings import Settings
 
 NOT_YET = "The delivery stack has not made its pipeline yet."
-_STACK_STATUS = {
-    Phase.CREATING: "Creating",
-    Phase.CHANGING: "Updating",
-    Phase.DELETING: "Deleting",
-    Phase.NEVER_COMPLETED: "Failed",
-    Phase.STUCK: "Failed",
-    Phase.BLOCKED: "Failed",
-}
-_WAITING = "WaitingForApproval"
+_OPERATIONS = {Phase.CREATING: "Creating", Phase.CHANGING: "Updating", Phase.DELETING: "Deleting"}
+_BROKEN = {Phase.NEVER_COMPLETED, Phase.STUCK, Phase.BLOCKED}
+_FAILED = {"Failed", "Abandoned"}
+
+Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,8 +28,10 @@ class Seen:
 
     delivery: Stack
     deployed: Stack | None
-    state: Mapping[str, Any] | None
+    execution: Execution | None
+    state: Document
     reason: str
+    job: Job | None
 
 
 def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> Seen:
@@ -41,18 +39,36 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> Seen:
 
     Raises NotFound where there is none that this orchestrator made.
     """
-    delivery = None
-    for name in _candidates(pipeline_id, settings):
-        delivery = cloud.stack(name)
-        if delivery is not None and _ours(delivery, settings):
-            break
-        delivery = None
+    found = (cloud.stack(name) for name in _candidates(pipeline_id, settings))
+    delivery = next((stack for stack in found if stack and _ours(stack, settings)), None)
     if delivery is None:
         raise NotFound(f"There is no pipeline {pipeline_id!r} of this orchestrator.")
     deployed = cloud.stack(delivery.parameters["StackName"])
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
-    state = cloud.pipeline_state(pipeline) if pipeline else None
-    return Seen(delivery, deployed, state, _reason(delivery, deployed, state, cloud))
+    execution = cloud.latest_execution(pipeline) if pipeline else None
+    state = (cloud.pipeline_state(pipeline) if pipeline else None) or {"message": NOT_YET}
+    reason = _reason(delivery, deployed, state, cloud)
+    return Seen(delivery, deployed, execution, state, reason, _job(state, cloud))
+
+
+def document(seen: Seen) -> dict[str, Any]:
+    """The answer of /pipelinestatus."""
+    status = _status(seen)
+    return {
+        **seen.state,
+        "pipeline": {
+            "name": seen.delivery.parameters["StackName"],
+            "pipeline_id": seen.delivery.id,
+            "pipeline_type": seen.delivery.tags.get("pipeline_type", ""),
+            "status": status,
+            "stage": _stage_reached(seen),
+            "reason": seen.reason if status in ("Failed", "Stopped") and seen.reason else None,
+            "stack": {"name": seen.deployed.name, "status": seen.deployed.status} if seen.deployed else None,
+            "job": asdict(seen.job) if seen.job else None,
+            "outputs": dict(seen.deployed.outputs) if seen.deployed else {},
+            "stages": [_stage(stage) for stage in seen.state.get("stageStates", [])],
+        },
+    }
 
 
 def _candidates(pipeline_id: str, settings: Settings) -> list[str]:
@@ -66,85 +82,99 @@ def _candidates(pipeline_id: str, settings: Settings) -> list[str]:
     return [delivery_stack(name), name]
 
 
-def document(seen: Seen) -> dict[str, Any]:
-    """The answer of /pipelinestatus."""
-    state: dict[str, Any] = dict(seen.state or {"message": NOT_YET})
-    stages = [_stage(stage) for stage in state.get("stageStates", [])]
-    status, stage = _status(seen, stages)
-    state["pipeline"] = {
-        "name": seen.delivery.parameters["StackName"],
-        "pipeline_id": seen.delivery.id,
-        "pipeline_type": seen.delivery.tags.get("pipeline_type", ""),
-        "status": status,
-        "stage": stage,
-        "reason": seen.reason if status in ("Failed", "Stopped") and seen.reason else None,
-        "stack": {"name": seen.deployed.name, "status": seen.deployed.status} if seen.deployed else None,
-        "outputs": dict(seen.deployed.outputs) if seen.deployed else {},
-        "stages": stages,
-    }
-    return state
-
-
 def _ours(stack: Stack, settings: Settings) -> bool:
     return stack.tags.get("mlops_orchestrator") == settings.orchestrator_stack and "StackName" in stack.parameters
 
 
-def _status(seen: Seen, stages: list[dict[str, Any]]) -> tuple[str, str | None]:
-    """A stack operation outranks an execution; among stages, the furthest one that the execution reached."""
-    if seen.delivery.phase is not Phase.READY:
-        return _STACK_STATUS.get(seen.delivery.phase, "Deleting"), None
-    if seen.deployed and seen.deployed.phase in (Phase.DELETING, Phase.BLOCKED):
-        return _STACK_STATUS[seen.deployed.phase], None
-    for stage in stages:
-        if stage["status"] == "InProgress":
-            waiting = any(action["waiting"] for action in stage["actions"])
-            return (_WAITING if waiting else "Running"), stage["name"]
-        if stage["status"] in ("Failed", "Stopped", "Stopping", "Cancelled"):
-            return ("Failed" if stage["status"] == "Failed" else "Stopped"), stage["name"]
-    if not stages:
-        return "Creating", None
-    ended = [stage for stage in stages if stage["status"]]
-    runs = {stage["execution"] for stage in ended}
-    if len(ended) < len(stages) or len(runs) > 1:
-        return "Running", ended[-1]["name"] if ended else stages[0]["name"]  # between two stages
-    return "Succeeded", stages[-1]["name"]
+def _status(seen: Seen) -> str:
+    """One word: a stack operation outranks an execution, and what is broken outranks what once succeeded."""
+    for stack in filter(None, (seen.delivery, seen.deployed)):
+        if stack.phase in _OPERATIONS:
+            return _OPERATIONS[stack.phase]
+    if seen.delivery.phase in _BROKEN or (seen.deployed and seen.deployed.phase is Phase.BLOCKED):
+        return "Failed"
+    if seen.execution is None:
+        return "Creating"  # CodePipeline has not begun the first run yet
+    if seen.execution.status in RUNNING:
+        waiting = any(_waits(action) for _, action in _actions(seen.state))
+        return "WaitingForApproval" if waiting else "Running"
+    if seen.execution.status == SUCCEEDED:
+        return "Succeeded"
+    return "Failed" if seen.execution.status == "Failed" else "Stopped"
 
 
-def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
+def _stage_reached(seen: Seen) -> str | None:
+    """The last stage that the latest execution has entered."""
+    reached = None
+    for stage in seen.state.get("stageStates", []):
+        latest = stage.get("latestExecution") or {}
+        if seen.execution and latest.get("pipelineExecutionId") == seen.execution.id:
+            reached = stage["stageName"]
+    return reached
+
+
+def _stage(stage: Document) -> dict[str, Any]:
     latest = stage.get("latestExecution") or {}
     return {
         "name": stage["stageName"],
         "status": latest.get("status"),
-        "execution": latest.get("pipelineExecutionId"),
-        "actions": [_action(action) for action in stage.get("actionStates", [])],
+        "actions": [
+            {
+                "name": action["actionName"],
+                "status": _latest(action).get("status"),
+                "changed": _latest(action).get("lastStatusChange"),
+                "message": _message(action),
+            }
+            for action in stage.get("actionStates", [])
+        ],
     }
 
 
-def _action(action: Mapping[str, Any]) -> dict[str, Any]:
-    latest = action.get("latestExecution") or {}
-    return {
-        "name": action["actionName"],
-        "status": latest.get("status"),
-        "changed": latest.get("lastStatusChange"),
-        "message": (latest.get("errorDetails") or {}).get("message") or latest.get("summary"),
-        "waiting": latest.get("status") == "InProgress" and "token" in latest,
-    }
-
-
-def _reason(delivery: Stack, deployed: Stack | None, state: Mapping[str, Any] | None, cloud: Cloud) -> str:
+def _reason(delivery: Stack, deployed: Stack | None, state: Document, cloud: Cloud) -> str:
     """Why it failed, down to the resource or the job: stack -> pipeline -> execution -> job."""
-    if delivery.phase is not Phase.READY:
-        broken = delivery.phase in (Phase.NEVER_COMPLETED, Phase.STUCK, Phase.BLOCKED)
-        return cloud.first_failure(delivery) or delivery.reason if broken else ""
-    for stage in (state or {}).get("stageStates", []):
-        for action in stage.get("actionStates", []):
-            latest = action.get("latestExecution") or {}
-            if latest.get("status") not in ("Failed", "Abandoned"):
-                continue
-            told = str((latest.get("errorDetails") or {}).get("message") or latest.get("summary") or "")
-            execution = str(latest.get("externalExecutionId", ""))
-            if ":states:" in execution:
-                return cloud.jobs_failure(execution) or told
-            failure = cloud.first_failure(deployed) if deployed and "CloudFormation" in stage["stageName"] else ""
-            return failure or told
+    if delivery.phase in _BROKEN:
+        return cloud.first_failure(delivery) or delivery.reason
+    for stage, action in _actions(state):
+        if _latest(action).get("status") not in _FAILED:
+            continue
+        if execution := _state_machine_execution(action):
+            return cloud.jobs_failure(execution) or _message(action)
+        deploys = deployed is not None and "CloudFormation" in stage["stageName"]
+        return (cloud.first_failure(deployed) if deploys and deployed else "") or _message(action)
+    if deployed and deployed.phase is Phase.BLOCKED:
+        return cloud.first_failure(deployed) or deployed.reason
     return ""
+
+
+def _job(state: Document, cloud: Cloud) -> Job | None:
+    """The job that is waited for, where one is."""
+    for _, action in _actions(state):
+        execution = _state_machine_execution(action)
+        if execution and _latest(action).get("status") == "InProgress":
+            return cloud.running_job(execution)
+    return None
+
+
+def _actions(state: Document) -> Iterator[tuple[Document, Document]]:
+    for stage in state.get("stageStates", []):
+        for action in stage.get("actionStates", []):
+            yield stage, action
+
+
+def _latest(action: Document) -> Document:
+    return action.get("latestExecution") or {}
+
+
+def _message(action: Document) -> str:
+    latest = _latest(action)
+    return str((latest.get("errorDetails") or {}).get("message") or latest.get("summary") or "")
+
+
+def _waits(action: Document) -> bool:
+    """Only a manual approval has a token."""
+    return _latest(action).get("status") == "InProgress" and "token" in _latest(action)
+
+
+def _state_machine_execution(action: Document) -> str:
+    execution = str(_latest(action).get("externalExecutionId", ""))
+    return execution if ":states:" in execution else ""

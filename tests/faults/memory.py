@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from chalicelib.cloud import AlreadyExists, Moved
+from chalicelib.cloud import AlreadyExists, Job, Moved
 from chalicelib.decide import Bundle, Execution, Stack
 from chalicelib.errors import Unavailable
 from chalicelib.plan import Plan
@@ -43,7 +43,7 @@ class World:
     bundles: dict[str, Bundle] = field(default_factory=dict)
     executions: dict[str, list[Execution]] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)  # of CreateStack: token -> stack id
-    starts: set[tuple[str, str]] = field(default_factory=set)
+    starts: dict[tuple[str, str], str] = field(default_factory=dict)  # pipeline and token -> execution
     writes: list[str] = field(default_factory=list)
     made: int = 0
     _plans: dict[str, Plan] = field(default_factory=dict)  # what each bundle's version holds
@@ -197,10 +197,11 @@ class MemoryCloud:
         self.world.stacks[stack.name] = replace(stack, status="UPDATE_ROLLBACK_IN_PROGRESS")
 
     @_call(write=True)
-    def start(self, pipeline: str, version: str, token: str) -> None:
+    def start(self, pipeline: str, version: str, token: str) -> str:
         if (pipeline, token) not in self.world.starts:
-            self.world.starts.add((pipeline, token))
             self.world._begin(pipeline, version)
+            self.world.starts[pipeline, token] = self.world.executions[pipeline][-1].id
+        return self.world.starts[pipeline, token]
 
     def pipeline_state(self, pipeline: str) -> Mapping[str, Any] | None:
         raise NotImplementedError("status is tested against the account on the laptop")
@@ -209,4 +210,7 @@ class MemoryCloud:
         raise NotImplementedError("status is tested against the account on the laptop")
 
     def jobs_failure(self, execution_arn: str) -> str:
+        raise NotImplementedError("status is tested against the account on the laptop")
+
+    def running_job(self, execution_arn: str) -> Job | None:
         raise NotImplementedError("status is tested against the account on the laptop")
