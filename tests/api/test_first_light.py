@@ -139,6 +139,25 @@ def test_the_same_request_writes_nothing_and_rerun_trains_again(api: Installed, 
     assert all(name.startswith(trained["outputs"]["TrainingJobName"]) for name in names)
 
 
+def test_status_moves_from_creating_to_running_with_its_job_and_never_succeeds_early(api: Installed) -> None:
+    api.put("long/train.csv", csv(ROWS, LABELS))
+    body = training("long", validation_data="", algo_hyperparameters={"objective": "binary:logistic", "num_round": 4000})
+    pipeline_id = api.provision(body).body["pipeline_id"]
+    seen: list[str] = []
+    jobs = []
+    while not seen or seen[-1] not in ("Succeeded", "Failed"):
+        pipeline = api.status(pipeline_id)
+        seen += [pipeline["status"]] if seen[-1:] != [pipeline["status"]] else []
+        jobs += [pipeline["job"]] if pipeline["job"] else []
+    assert seen[-1] == "Succeeded", pipeline["reason"]
+    assert seen.index("Running") < len(seen) - 1
+    assert set(seen[:-1]) <= {"Creating", "Running"}
+    assert {job["name"] for job in jobs} == {pipeline["outputs"]["TrainingJobName"]}
+    assert {job["progress"] for job in jobs} & {"Starting", "Downloading", "Training", "Uploading"}
+    name = pipeline["outputs"]["TrainingJobName"]
+    assert api.client("sagemaker").describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed"
+
+
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
