@@ -11,7 +11,7 @@ import base64
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,16 @@ class Table(MutableMapping[str, Record]):
 
     def __len__(self) -> int:
         return len(self._records())
+
+    # of a copy, so that a record deleted meanwhile doesn't end somebody's loop
+
+    def values(self) -> ValuesView[Record]:
+        with self.lock:
+            return dict(self._records()).values()
+
+    def items(self) -> ItemsView[str, Record]:
+        with self.lock:
+            return dict(self._records()).items()
 
 
 class Store:
