@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CHECKOV := .venv-checkov
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -21,11 +22,12 @@ test: setup lint ## Run the checks and the tests
 test-deep: setup ## Run the long tests: every pair of faults, long fuzzing
 	$(BIN)/python -m pytest -m slow
 
-lint: setup ## Check style, types, templates and what the documentation repeats
+lint: setup $(CHECKOV)/.ready ## Check style and types, and lint everything that is built
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m mlops.templates --out dist/catalog > dist/catalog.txt
-	$(BIN)/cfn-lint dist/catalog/*.yaml dist/catalog/delivery/*.yaml
+	$(BIN)/python -m mlops.deploy.build --out dist/checked lint-bucket mlops-orchestrator v0 > dist/checked.txt
+	$(BIN)/cfn-lint "dist/checked/**/*.template" "dist/checked/**/*.yaml"
+	$(CHECKOV)/bin/checkov --config-file .checkov.yaml
 
 bench: setup ## Measure against the references and write docs/performance.md
 	$(BIN)/python -m mlops.bench
@@ -41,12 +43,17 @@ image-uris: setup ## Renew the table of container images from the SageMaker SDK'
 
 pins: setup ## Renew requirements.txt from requirements.in, pinned and hashed
 	$(BIN)/python -m pip install --quiet uv
-	for folder in . orchestrator; do $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-	  --no-header --no-emit-index-url $$folder/requirements.in --output-file $$folder/requirements.txt; done
+	for file in requirements requirements-checkov orchestrator/requirements; do $(BIN)/uv pip compile --quiet --universal \
+	  --generate-hashes --python-version 3.11 --no-header --no-emit-index-url $$file.in --output-file $$file.txt; done
 
 clean: ## Remove what was built
 	rm -rf dist build deployment/global-s3-assets deployment/regional-s3-assets .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+$(CHECKOV)/.ready: requirements-checkov.txt
+	$(PYTHON) -m venv $(CHECKOV)
+	$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-checkov.txt
+	@touch $@
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'

@@ -141,7 +141,9 @@ def test_the_same_request_writes_nothing_and_rerun_trains_again(api: Installed, 
 
 def test_status_moves_from_creating_to_running_with_its_job_and_never_succeeds_early(api: Installed) -> None:
     api.put("long/train.csv", csv(ROWS, LABELS))
-    body = training("long", validation_data="", algo_hyperparameters={"objective": "binary:logistic", "num_round": 4000})
+    body = training(
+        "long", validation_data="", algo_hyperparameters={"objective": "binary:logistic", "num_round": 4000}
+    )
     pipeline_id = api.provision(body).body["pipeline_id"]
     seen: list[str] = []
     jobs = []
