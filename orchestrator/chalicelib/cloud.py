@@ -42,6 +42,10 @@ class AlreadyExists(Exception):
     """A stack of that name was made meanwhile."""
 
 
+class PipelineGone(Exception):
+    """A delivery stack's pipeline was deleted behind its back."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A SageMaker job that a state machine waits for."""
@@ -62,13 +66,13 @@ class Cloud(Protocol):
         """The template bundle under a key; None where there is none."""
 
     def latest_execution(self, pipeline: str) -> Execution | None:
-        """A pipeline's latest execution; None before the first."""
+        """A pipeline's latest execution; None before the first. Raises PipelineGone."""
 
     def put_bundle(self, plan: Plan, replaces: str | None) -> str:
         """Write a bundle where none is, or over the ETag given; returns its version. Raises Moved."""
 
-    def create_delivery(self, plan: Plan) -> str:
-        """Create the delivery stack; returns its id. Raises AlreadyExists."""
+    def create_delivery(self, plan: Plan, token: str) -> str:
+        """Create the delivery stack, once for each token; returns its id. Raises AlreadyExists."""
 
     def update_delivery(self, plan: Plan) -> bool:
         """Update the delivery stack; False where AWS sees nothing to update."""
@@ -82,8 +86,8 @@ class Cloud(Protocol):
     def start(self, pipeline: str, version: str, token: str) -> str:
         """Start a pipeline on a version of its bundle; returns the execution's id."""
 
-    def pipeline_state(self, pipeline: str) -> Document | None:
-        """GetPipelineState's document, dates as ISO 8601; None where there is no such pipeline."""
+    def pipeline_state(self, pipeline: str) -> Document:
+        """GetPipelineState's document, dates as ISO 8601. Raises PipelineGone."""
 
     def first_failure(self, stack: Stack) -> str:
         """The first failed resource of a stack's last operation, as `Resource: message`; empty where none failed."""
@@ -179,7 +183,7 @@ class Aws:
             listed = self._client("codepipeline").list_pipeline_executions(pipelineName=pipeline, maxResults=1)
         except ClientError as error:
             if _code(error) == "PipelineNotFoundException":
-                return None
+                raise PipelineGone from error
             raise
         for one in listed["pipelineExecutionSummaries"]:
             revisions = [revision.get("revisionId", "") for revision in one.get("sourceRevisions", [])]
@@ -207,7 +211,7 @@ class Aws:
         return str(put["VersionId"])
 
     @_translated
-    def create_delivery(self, plan: Plan) -> str:
+    def create_delivery(self, plan: Plan, token: str) -> str:
         from botocore.exceptions import ClientError
 
         try:
@@ -215,7 +219,7 @@ class Aws:
                 **self._delivery(plan),
                 OnFailure="DO_NOTHING",
                 Tags=[{"Key": key, "Value": value} for key, value in plan.tags.items()],
-                ClientRequestToken=f"create-{plan.digest}",
+                ClientRequestToken=token,
             )
         except ClientError as error:
             if _code(error) in ("AlreadyExistsException", "TokenAlreadyExistsException"):
@@ -261,14 +265,14 @@ class Aws:
         return str(started["pipelineExecutionId"])
 
     @_translated
-    def pipeline_state(self, pipeline: str) -> Document | None:
+    def pipeline_state(self, pipeline: str) -> Document:
         from botocore.exceptions import ClientError
 
         try:
             state = self._client("codepipeline").get_pipeline_state(name=pipeline)
         except ClientError as error:
             if _code(error) == "PipelineNotFoundException":
-                return None
+                raise PipelineGone from error
             raise
         document: Document = json.loads(json.dumps(state, default=_iso))
         return document

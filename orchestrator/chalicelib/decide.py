@@ -3,11 +3,12 @@
 
 nothing deployed, nothing delivered            Create
 a stack that never completed                   Recreate: deleted, and made anew by the next request
+a delivery stack whose pipeline is gone        Recreate
 a stack whose update could not be undone       Continue: its rollback, never a deletion
 a stack that is changing                       Wait, unless it changes into what is asked for
 same request, Succeeded or running             Nothing
 same request, Failed, Stopped or never begun   Rerun
-changed request                                Upload (and UpdateDelivery, where its template changed), which runs
+changed request                                Upload, which runs; and the delivery stack, where its template changed
 somebody else's stack, a changed endpoint name Refuse
 """
 
@@ -114,6 +115,7 @@ class Found:
     deployed: Stack | None = None
     bundle: Bundle | None = None
     execution: Execution | None = None
+    pipeline_gone: bool = False  # the delivery stack is there, the pipeline it made is not
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Recreate:
-    """Delete a stack that never completed; the next request makes it anew."""
+    """Delete a stack that never completed, or holds nothing any more; the next request makes it anew."""
 
     stack: Stack
     reason: str
@@ -191,6 +193,7 @@ def decide(plan: Plan, found: Found) -> Step:
     return (
         _not_ours(plan, delivery, deployed)
         or _broken(delivery, RETRY_SOON)
+        or _hollow(delivery, found.pipeline_gone)
         or _broken(deployed, RETRY_LATER)
         or _replaces(plan, deployed)
         or (_first(plan, found, same) if delivery is None else _again(plan, found, delivery, deployed, same))
@@ -241,6 +244,13 @@ def _broken(stack: Stack | None, retry_after: int) -> Step | None:
     return None
 
 
+def _hollow(delivery: Stack | None, pipeline_gone: bool) -> Step | None:
+    if delivery is None or not pipeline_gone or delivery.phase is not Phase.READY:
+        return None
+    reason = f"The pipeline of {delivery.name} is gone. Its stack is being deleted; the same request makes it anew."
+    return Recreate(delivery, reason, RETRY_SOON)
+
+
 def _replaces(plan: Plan, deployed: Stack | None) -> Step | None:
     for name in plan.immutable if deployed else ():
         assert deployed is not None
@@ -285,6 +295,8 @@ def _again(plan: Plan, found: Found, delivery: Stack, deployed: Stack | None, sa
     if execution is None or not current:
         return Rerun("its last upload was never run", stale)
     if execution.status == SUCCEEDED:
+        if deployed is None:
+            return Rerun("the stack it deployed is gone", stale)
         return Nothing("is provisioned already, and nothing has changed")
     return Rerun(f"its last run ended as {execution.status}", stale)
 

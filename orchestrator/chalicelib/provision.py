@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from chalicelib.cloud import AlreadyExists, Cloud, Moved
+from chalicelib.cloud import AlreadyExists, Cloud, Moved, PipelineGone
 from chalicelib.decide import (
     Continue,
     Create,
@@ -63,19 +63,21 @@ def provision(plan: Plan, cloud: Cloud) -> Provisioned:
 def look(plan: Plan, cloud: Cloud, deployed: Stack | None) -> Found:
     """Everything that exists under a plan's names."""
     delivery = cloud.stack(plan.delivery_stack)
+    bundle = cloud.bundle(plan.bundle_key)
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT) if delivery else None
-    return Found(
-        delivery, deployed, cloud.bundle(plan.bundle_key), cloud.latest_execution(pipeline) if pipeline else None
-    )
+    try:
+        return Found(delivery, deployed, bundle, cloud.latest_execution(pipeline) if pipeline else None)
+    except PipelineGone:
+        return Found(delivery, deployed, bundle, pipeline_gone=True)
 
 
 def carry_out(plan: Plan, step: Step, found: Found, cloud: Cloud) -> Provisioned:
     """Do one step. Every write is conditional or carries a token, so that doing it twice is doing it once."""
     match step:
         case Create():
-            if not step.uploaded:
-                cloud.put_bundle(plan, step.replaces)
-            return Provisioned(cloud.create_delivery(plan), "success: stack creation started", changed=True)
+            version = found.bundle.version if found.bundle and step.uploaded else cloud.put_bundle(plan, step.replaces)
+            stack_id = cloud.create_delivery(plan, _token(version, None))
+            return Provisioned(stack_id, "success: stack creation started", changed=True)
         case Upload():
             version = cloud.put_bundle(plan, step.replaces)
             return _run(
@@ -126,5 +128,5 @@ def _run(plan: Plan, found: Found, version: str, update_delivery: bool, cloud: C
 
 
 def _token(version: str, last: Execution | None) -> str:
-    """The same for two requests that saw the same last run, so that only one run starts."""
+    """The same for two requests that saw the same bundle and the same last run, so that only one of them acts."""
     return hashlib.sha256(f"{version}/{last.id if last else ''}".encode()).hexdigest()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chalicelib.cloud import Cloud, Job, is_stack_name
+from chalicelib.cloud import Cloud, Job, PipelineGone, is_stack_name
 from chalicelib.decide import RUNNING, SUCCEEDED, Execution, Phase, Stack
 from chalicelib.errors import NotFound
 from chalicelib.names import DELIVERY, delivery_stack
@@ -15,6 +15,7 @@ from chalicelib.provision import PIPELINE_OUTPUT
 from chalicelib.settings import Settings
 
 NOT_YET = "The delivery stack has not made its pipeline yet."
+GONE = "The delivery pipeline was deleted; the same request makes it anew."
 _OPERATIONS = {Phase.CREATING: "Creating", Phase.CHANGING: "Updating", Phase.DELETING: "Deleting"}
 _BROKEN = {Phase.NEVER_COMPLETED, Phase.STUCK, Phase.BLOCKED}
 _FAILED = {"Failed", "Abandoned"}
@@ -45,10 +46,13 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> Seen:
         raise NotFound(f"There is no pipeline {pipeline_id!r} of this orchestrator.")
     deployed = cloud.stack(delivery.parameters["StackName"])
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
-    execution = cloud.latest_execution(pipeline) if pipeline else None
-    state = (cloud.pipeline_state(pipeline) if pipeline else None) or {"message": NOT_YET}
-    reason = _reason(delivery, deployed, state, cloud)
-    return Seen(delivery, deployed, execution, state, reason, _job(state, cloud))
+    if not pipeline:
+        return Seen(delivery, deployed, None, {"message": NOT_YET}, _reason(delivery, deployed, {}, cloud), None)
+    try:
+        execution, state = cloud.latest_execution(pipeline), cloud.pipeline_state(pipeline)
+    except PipelineGone:
+        return Seen(delivery, deployed, Execution("", "Failed"), {"message": GONE}, GONE, None)
+    return Seen(delivery, deployed, execution, state, _reason(delivery, deployed, state, cloud), _job(state, cloud))
 
 
 def document(seen: Seen) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from chalicelib.cloud import AlreadyExists, Job, Moved
+from chalicelib.cloud import AlreadyExists, Job, Moved, PipelineGone
 from chalicelib.decide import Bundle, Execution, Stack
 from chalicelib.errors import Unavailable
 from chalicelib.plan import Plan
@@ -42,7 +42,7 @@ class World:
     stacks: dict[str, Stack] = field(default_factory=dict)
     bundles: dict[str, Bundle] = field(default_factory=dict)
     executions: dict[str, list[Execution]] = field(default_factory=dict)
-    tokens: dict[str, str] = field(default_factory=dict)  # of CreateStack: token -> stack id
+    tokens: dict[str, str] = field(default_factory=dict)  # of CreateStack: stack -> token
     starts: dict[tuple[str, str], str] = field(default_factory=dict)  # pipeline and token -> execution
     writes: list[str] = field(default_factory=list)
     made: int = 0
@@ -53,6 +53,7 @@ class World:
         for name, stack in list(self.stacks.items()):
             if stack.status == "DELETE_IN_PROGRESS":
                 del self.stacks[name]
+                self.executions.pop(stack.outputs.get("PipelineName", ""), None)
             elif stack.status == "CREATE_IN_PROGRESS":
                 outputs = {"PipelineName": f"{name}-pipeline"} if name.endswith("-codepipeline") else {}
                 self.stacks[name] = replace(stack, status="CREATE_COMPLETE", outputs=outputs)
@@ -146,7 +147,9 @@ class MemoryCloud:
 
     @_call(write=False)
     def latest_execution(self, pipeline: str) -> Execution | None:
-        return (self.world.executions.get(pipeline) or [None])[-1]  # type: ignore[list-item]
+        if pipeline not in self.world.executions:
+            raise PipelineGone
+        return (self.world.executions[pipeline] or [None])[-1]  # type: ignore[list-item]
 
     @_call(write=True)
     def put_bundle(self, plan: Plan, replaces: str | None) -> str:
@@ -161,9 +164,9 @@ class MemoryCloud:
         return version
 
     @_call(write=True)
-    def create_delivery(self, plan: Plan) -> str:
+    def create_delivery(self, plan: Plan, token: str) -> str:
         if plan.delivery_stack in self.world.stacks:
-            if self.world.tokens.get(plan.delivery_stack) == plan.digest:
+            if self.world.tokens.get(plan.delivery_stack) == token:
                 return self.world.stacks[plan.delivery_stack].id
             raise AlreadyExists
         self.world.made += 1
@@ -175,7 +178,7 @@ class MemoryCloud:
             tags=dict(plan.tags),
         )
         self.world.stacks[plan.delivery_stack] = stack
-        self.world.tokens[plan.delivery_stack] = plan.digest
+        self.world.tokens[plan.delivery_stack] = token
         return stack.id
 
     @_call(write=True)

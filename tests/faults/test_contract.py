@@ -15,7 +15,7 @@ import boto3
 import pytest
 from chalicelib import door, plan
 from chalicelib.catalog import Catalog
-from chalicelib.cloud import AlreadyExists, Aws, Cloud, Moved
+from chalicelib.cloud import AlreadyExists, Aws, Cloud, Moved, PipelineGone
 from chalicelib.plan import Plan
 from chalicelib.settings import Settings
 from moto import mock_aws
@@ -98,7 +98,8 @@ def prepare(settings: Settings) -> None:
 def test_nothing_is_found_where_nothing_is(cloud: Cloud, make: Make) -> None:
     assert cloud.stack(make().name) is None
     assert cloud.bundle(make().bundle_key) is None
-    assert cloud.latest_execution("nobodys-pipeline") is None
+    with pytest.raises(PipelineGone):
+        cloud.latest_execution("nobodys-pipeline")
 
 
 def test_a_bundle_is_written_once(cloud: Cloud, make: Make) -> None:
@@ -132,7 +133,7 @@ def test_a_bundle_is_not_written_over_one_that_is_gone(cloud: Cloud, make: Make)
 
 def test_a_delivery_stack_is_created_as_planned_and_once(cloud: Cloud, make: Make) -> None:
     cloud.put_bundle(make(), None)
-    stack_id = cloud.create_delivery(make())
+    stack_id = cloud.create_delivery(make(), "one")
     found = cloud.stack(make().delivery_stack)
     assert found is not None
     assert (found.id, found.name) == (stack_id, make().delivery_stack)
@@ -140,4 +141,4 @@ def test_a_delivery_stack_is_created_as_planned_and_once(cloud: Cloud, make: Mak
     assert dict(found.parameters) == dict(make().delivery_parameters)
     assert {key: found.tags[key] for key in make().tags} == dict(make().tags)
     with pytest.raises(AlreadyExists):
-        cloud.create_delivery(make(instance_count=2))
+        cloud.create_delivery(make(instance_count=2), "two")

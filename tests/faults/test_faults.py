@@ -267,6 +267,33 @@ def test_fifty_identical_requests_make_one_pipeline(make: Make) -> None:
     assert world.picture() == running_after(make())
 
 
+def test_what_was_deleted_by_hand_comes_back_with_the_same_request(make: Make) -> None:
+    def deployed(world: World) -> None:
+        del world.stacks[make().name]
+
+    def delivery(world: World) -> None:
+        stack = world.stacks.pop(make().delivery_stack)
+        del world.executions[stack.outputs["PipelineName"]]
+
+    def bundle(world: World) -> None:
+        world.bundles.clear()
+
+    hands = (deployed, delivery, bundle)
+    for deletions in [some for count in (1, 2, 3) for some in itertools.combinations(hands, count)]:
+        world = running(make())
+        for delete in deletions:
+            delete(world)
+        until_done(make(), world)
+        assert world.picture() == running_after(make()), deletions
+
+
+def test_a_pipeline_deleted_behind_its_stack_is_made_anew(make: Make) -> None:
+    world = running(make())
+    world.executions.clear()
+    until_done(make(), world)
+    assert world.picture() == running_after(make())
+
+
 NEVER = ["CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"]
 
 

@@ -4,6 +4,7 @@
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,13 @@ def test_no_stack_that_ever_completed_is_deleted(planned: plan.Plan) -> None:
         step = decide(planned, found)
         if isinstance(step, Recreate):
             assert step.stack.phase is Phase.NEVER_COMPLETED
+
+
+def test_of_stacks_that_completed_only_a_hollow_delivery_stack_is_deleted(planned: plan.Plan) -> None:
+    for found in everything(planned):
+        step = decide(planned, replace(found, pipeline_gone=True))
+        if isinstance(step, Recreate) and step.stack.phase is not Phase.NEVER_COMPLETED:
+            assert step.stack.name == planned.delivery_stack
 
 
 def test_nothing_is_answered_only_for_the_same_request(planned: plan.Plan) -> None:

@@ -149,9 +149,7 @@ def test_every_image_is_the_one_the_sdk_gives(sdk: Any) -> None:
         except ImageError:
             ours = None
         try:
-            theirs = sdk.retrieve(
-                framework, region, version=version, instance_type=instance_type, image_scope=scope
-            )
+            theirs = sdk.retrieve(framework, region, version=version, instance_type=instance_type, image_scope=scope)
         except (ValueError, KeyError, AttributeError):
             theirs = None
         given += ours is not None
