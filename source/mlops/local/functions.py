@@ -9,30 +9,18 @@ own that holds links to what Lambda's Python runtime brings.
 from __future__ import annotations
 
 import os
-import sysconfig
-import venv
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlops.local import bridge
+from mlops.local import bridge, isolated
 
-_RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "urllib3", "jmespath", "dateutil", "six.py",
-                     "snapshot_restore_py")
 _LAMBDA_VARIABLES = ("AWS_", "_LAMBDA_", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "_HANDLER",
                      "_X_AMZN_TRACE_ID")
 
 
 def install(directory: Path) -> None:
     """Start every Python function in an isolated virtual environment made in `directory`."""
-    builder = venv.EnvBuilder(symlinks=True, with_pip=False, clear=True)
-    builder.create(directory)
-    interpreter = directory / "bin" / "python"
-    ours = Path(sysconfig.get_path("purelib"))
-    theirs = Path(sysconfig.get_path("purelib", vars={"base": str(directory), "platbase": str(directory)}))
-    for package in _RUNTIME_PACKAGES:
-        if (ours / package).exists():
-            (theirs / package).symlink_to(ours / package)
-    bridge.isolate_functions(str(interpreter), _environment)
+    bridge.isolate_functions(str(isolated.make(directory)), _environment)
 
 
 def _environment(made: Mapping[str, str]) -> dict[str, str]:
