@@ -285,9 +285,16 @@ def _again(plan: Plan, found: Found, delivery: Stack, deployed: Stack | None, sa
         if plan.rerun:
             return Wait(f"The pipeline {plan.name} is running; it can run again when it has ended.", RETRY_LATER)
         return Nothing("is running already for the same request")
+    if execution is not None and execution.status in RUNNING:
+        reason = (
+            f"The pipeline {plan.name} is running another request; yours can follow when it has ended or was stopped."
+        )
+        return Wait(reason, RETRY_LATER)
     if deployed and deployed.phase in (Phase.CREATING, Phase.CHANGING):
         return Wait(f"The stack {deployed.name} is {deployed.status}.", RETRY_LATER)
     stale = any(delivery.parameters.get(name) != value for name, value in plan.delivery_parameters.items())
+    if not same and execution is None and found.bundle and not found.bundle.settled:
+        return Wait(f"The pipeline {plan.name} is about to run another request.", RETRY_SOON)
     if not same:
         return Upload(found.bundle.etag if found.bundle else None, stale)
     if plan.rerun:

@@ -98,8 +98,12 @@ def role_named(name: str) -> dict[str, Any] | None:
 def trusts_service(role_record: dict[str, Any], service: str, keys: dict[str, str]) -> bool:
     """Whether the role's trust policy lets `service` (`sagemaker.amazonaws.com`) assume it."""
     context = _iam_evaluator.EvalContext(
-        principal_arn="", principal_type="Service", principal_account="", action="sts:AssumeRole",
-        resource_arn=role_record["Arn"], region="",
+        principal_arn="",
+        principal_type="Service",
+        principal_account="",
+        action="sts:AssumeRole",
+        resource_arn=role_record["Arn"],
+        region="",
         service_context={name.lower(): value for name, value in keys.items()},
     )
     document = role_record["AssumeRolePolicyDocument"]
@@ -122,8 +126,12 @@ def decide(principal_arn: str, action: str, resource: str, keys: dict[str, Any])
         policies = _iam_evaluator._gather_user_policies(name, account_id)
         limits = _iam_evaluator._permissions_boundary(_iam._users, name, account_id)
     context = _iam_evaluator.EvalContext(
-        principal_arn=principal_arn, principal_type="AssumedRole" if kind == "assumed-role" else "User",
-        principal_account=account_id, action=action, resource_arn=resource, region=region,
+        principal_arn=principal_arn,
+        principal_type="AssumedRole" if kind == "assumed-role" else "User",
+        principal_account=account_id,
+        action=action,
+        resource_arn=resource,
+        region=region,
         service_context={key.lower(): value for key, value in keys.items()},
     )
     return str(_iam_evaluator.evaluate(context, policies, *limits).decision)
@@ -132,8 +140,13 @@ def decide(principal_arn: str, action: str, resource: str, keys: dict[str, Any])
 def decide_document(document: dict[str, Any], action: str, resource: str, keys: dict[str, Any]) -> str:
     """What one policy document alone says."""
     context = _iam_evaluator.EvalContext(
-        principal_arn="", principal_type="", principal_account="", action=action, resource_arn=resource,
-        region="", service_context={key.lower(): value for key, value in keys.items()},
+        principal_arn="",
+        principal_type="",
+        principal_account="",
+        action=action,
+        resource_arn=resource,
+        region="",
+        service_context={key.lower(): value for key, value in keys.items()},
     )
     return str(_iam_evaluator.evaluate(context, [_iam_evaluator.parse_policy_document(document)]).decision)
 
@@ -162,10 +175,16 @@ def open_session(session_arn: str) -> dict[str, str]:
     role_name, session_name = session_arn.split("/")[1:3]
     key, secret = f"ASIA{secrets.token_hex(8).upper()}", secrets.token_hex(20)
     token = secrets.token_hex(64)
-    _sts.register_session(key, {
-        "Arn": session_arn, "UserId": f"{role_name}:{session_name}", "SecretAccessKey": secret,
-        "SessionToken": token, "Expiration": time.time() + 12 * 3600,
-    })
+    _sts.register_session(
+        key,
+        {
+            "Arn": session_arn,
+            "UserId": f"{role_name}:{session_name}",
+            "SecretAccessKey": secret,
+            "SessionToken": token,
+            "Expiration": time.time() + 12 * 3600,
+        },
+    )
     return {"aws_access_key_id": key, "aws_secret_access_key": secret, "aws_session_token": token}
 
 
@@ -196,16 +215,17 @@ def put_event(entry: dict[str, Any]) -> None:
 # --- CloudFormation ----------------------------------------------------------------------------------------
 
 
-def add_resource_type(type_name: str, create: Wire, update: Wire, delete: Wire,
-                      tag_property: str | None) -> None:
+def add_resource_type(type_name: str, create: Wire, update: Wire, delete: Wire, tag_property: str | None) -> None:
     """create(logical_id, properties, stack_name), update(physical_id, old, new, stack_name, logical_id) and
     delete(physical_id, properties, logical_id); the first two return (physical id, attributes)."""
     if tag_property:
         _provisioners._STACK_TAG_PROPERTY[type_name] = (tag_property, "list")
     _provisioners._RESOURCE_HANDLERS[type_name] = {
         "create": create,
-        "update": update, "update_with_logical_id": True,
-        "delete": delete, "delete_with_logical_id": True,
+        "update": update,
+        "update_with_logical_id": True,
+        "delete": delete,
+        "delete_with_logical_id": True,
     }
 
 
@@ -224,10 +244,10 @@ def on_worker_thread(chosen: Callable[[str], bool]) -> None:
 class Change:
     """What CloudFormation is about to do to one resource."""
 
-    operation: str                  # "create", "update" or "delete"
+    operation: str  # "create", "update" or "delete"
     type_name: str
     logical_id: str
-    physical_id: str | None         # None before it exists
+    physical_id: str | None  # None before it exists
     stack: dict[str, Any]
     old: dict[str, Any]
     new: dict[str, Any]
@@ -245,20 +265,49 @@ def check_changes(check: Callable[[Change], None]) -> None:
         check(Change("create", type_name, logical_id, None, of(stack_name), {}, new))
         return provision(type_name, logical_id, new, stack_name)
 
-    def checked_update(type_name: str, physical_id: str, old: dict[str, Any], new: dict[str, Any],
-                       stack_name: str, logical_id: str, *rest: Any) -> Any:
+    def checked_update(
+        type_name: str,
+        physical_id: str,
+        old: dict[str, Any],
+        new: dict[str, Any],
+        stack_name: str,
+        logical_id: str,
+        *rest: Any,
+    ) -> Any:
         if old != new:
             replaces = _provisioners._replacing_change(type_name, old, new)
             check(Change("update", type_name, logical_id, physical_id, of(stack_name), old, new, replaces))
         return update(type_name, physical_id, old, new, stack_name, logical_id, *rest)
 
-    def checked_delete(type_name: str, physical_id: str, old: dict[str, Any], stack_name: str | None = None,
-                       logical_id: str | None = None) -> None:
+    def checked_delete(
+        type_name: str,
+        physical_id: str,
+        old: dict[str, Any],
+        stack_name: str | None = None,
+        logical_id: str | None = None,
+    ) -> None:
         check(Change("delete", type_name, logical_id or physical_id, physical_id, of(stack_name), old, {}))
         delete(type_name, physical_id, old, stack_name, logical_id)
 
     _stacks._provision_resource, _stacks._update_resource = checked_provision, checked_update
     _stacks._delete_resource = checked_delete
+
+
+def name_like_cloudformation(type_name: str, member: str, name: Callable[[str, str], str]) -> None:
+    """Give resources of a type, which ministack names in its own way, `name(stack name, logical id)` where none is given."""
+    provision, update = _stacks._provision_resource, _stacks._update_resource
+
+    def named_provision(resource_type: str, logical_id: str, new: dict[str, Any], stack_name: str) -> Any:
+        if resource_type == type_name and member not in new:
+            new = {**new, member: name(stack_name, logical_id)}
+        return provision(resource_type, logical_id, new, stack_name)
+
+    def named_update(resource_type: str, physical_id: str, old: dict[str, Any], new: dict[str, Any], *rest: Any) -> Any:
+        if resource_type == type_name and member not in old and member not in new:
+            old, new = {**old, member: physical_id}, {**new, member: physical_id}
+        return update(resource_type, physical_id, old, new, *rest)
+
+    _stacks._provision_resource, _stacks._update_resource = named_provision, named_update
 
 
 def after_changes(type_name: str, finish: Callable[[str, dict[str, Any]], None]) -> None:
@@ -329,8 +378,9 @@ def settle_stacks(ends: Mapping[str, str], reason: str) -> None:
         if ended:
             record.update(StackStatus=ended, StackStatusReason=reason)
             with scope(account_id, region):
-                _stacks._add_event(record["StackId"], name, name, "AWS::CloudFormation::Stack", ended, reason,
-                                   record["StackId"])
+                _stacks._add_event(
+                    record["StackId"], name, name, "AWS::CloudFormation::Stack", ended, reason, record["StackId"]
+                )
 
 
 # --- Step Functions ----------------------------------------------------------------------------------------

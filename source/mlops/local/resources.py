@@ -64,10 +64,14 @@ def resource(cls: _Class) -> _Class:
 
 def generated_name(request: Request, limit: int) -> str:
     """`<stack>-<logical id>-<12 random>`, cut to `limit` as CloudFormation cuts: the stack's name first."""
+    return _generated(request.stack_name, request.logical_id, limit)
+
+
+def _generated(stack_name: str, logical_id: str, limit: int = 512) -> str:
     suffix = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(12))
     room = limit - len(suffix) - 2
-    logical_id = request.logical_id[: max(room // 2, room - len(request.stack_name))]
-    return f"{request.stack_name[: room - len(logical_id)]}-{logical_id}-{suffix}"
+    logical_id = logical_id[: max(room // 2, room - len(stack_name))]
+    return f"{stack_name[: room - len(logical_id)]}-{logical_id}-{suffix}"
 
 
 # --- between CloudFormation and a type ---------------------------------------------------------------------
@@ -78,6 +82,7 @@ def install() -> None:
     for type_name, instance in _registered.items():
         _add(type_name, instance)
     bridge.on_worker_thread(lambda type_name: type_name in _registered)
+    bridge.name_like_cloudformation("AWS::Logs::LogGroup", "LogGroupName", _generated)
     bridge.check_changes(_check)
     bridge.check_templates(_check_references)
 
@@ -87,8 +92,9 @@ def _add(type_name: str, instance: ResourceType) -> None:
         request = _request(logical_id, bridge.stack(stack_name))
         return _run(instance.create, request, schemas.coerce(type_name, properties))
 
-    def update(physical_id: str, old: Properties, new: Properties, stack_name: str,
-               logical_id: str) -> tuple[str, dict[str, Any]]:
+    def update(
+        physical_id: str, old: Properties, new: Properties, stack_name: str, logical_id: str
+    ) -> tuple[str, dict[str, Any]]:
         request = _request(logical_id, bridge.stack(stack_name))
         before, after = (schemas.coerce(type_name, properties) for properties in (old, new))
         return _run(instance.update, request, physical_id, before, after)
@@ -106,8 +112,7 @@ def _add(type_name: str, instance: ResourceType) -> None:
 
 def _request(logical_id: str, stack: dict[str, Any] | None) -> Request:
     stack = stack or {"StackName": "", "StackId": ""}
-    return Request(logical_id, stack["StackName"], stack["StackId"], identity.current_caller(),
-                   secrets.token_hex(16))
+    return Request(logical_id, stack["StackName"], stack["StackId"], identity.current_caller(), secrets.token_hex(16))
 
 
 def _run(handler: Callable[..., Resource], request: Request, *args: Any) -> tuple[str, dict[str, Any]]:
@@ -150,12 +155,21 @@ def _check(change: bridge.Change) -> None:
             del given[tag_property]
     problems = schemas.problems(change.type_name, given)
     if problems:
-        raise ResourceFailed(f"Properties validation failed for resource {change.logical_id} with message:\n"
-                             + "\n".join(problems))
+        raise ResourceFailed(
+            f"Properties validation failed for resource {change.logical_id} with message:\n" + "\n".join(problems)
+        )
 
 
-_PSEUDO = {"AWS::AccountId", "AWS::NotificationARNs", "AWS::NoValue", "AWS::Partition", "AWS::Region",
-           "AWS::StackId", "AWS::StackName", "AWS::URLSuffix"}
+_PSEUDO = {
+    "AWS::AccountId",
+    "AWS::NotificationARNs",
+    "AWS::NoValue",
+    "AWS::Partition",
+    "AWS::Region",
+    "AWS::StackId",
+    "AWS::StackName",
+    "AWS::URLSuffix",
+}
 
 
 def _check_references(template: dict[str, Any]) -> None:
@@ -165,14 +179,20 @@ def _check_references(template: dict[str, Any]) -> None:
     awaited = {name for one in resources.values() for name in _as_list(one.get("DependsOn", []))}
     conditions = {one["Condition"] for one in resources.values() if isinstance(one.get("Condition"), str)}
     if unknown := sorted(conditions - template.get("Conditions", {}).keys()):
-        raise ValueError(f"Template format error: Unresolved condition dependency {unknown[0]} in the Resources "
-                         "block of the template")
+        raise ValueError(
+            f"Template format error: Unresolved condition dependency {unknown[0]} in the Resources "
+            "block of the template"
+        )
     for section in ("Resources", "Outputs"):
-        unknown = sorted(bridge.template_references(template.get(section, {})) - known
-                         | (awaited - resources.keys() if section == "Resources" else set()))
+        unknown = sorted(
+            bridge.template_references(template.get(section, {})) - known
+            | (awaited - resources.keys() if section == "Resources" else set())
+        )
         if unknown:
-            raise ValueError("Template format error: Unresolved resource dependencies "
-                             f"[{', '.join(unknown)}] in the {section} block of the template")
+            raise ValueError(
+                "Template format error: Unresolved resource dependencies "
+                f"[{', '.join(unknown)}] in the {section} block of the template"
+            )
 
 
 def _as_list(value: Any) -> list[Any]:

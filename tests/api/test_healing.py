@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What fails says why and leaves what worked; what is broken heals with the next request."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.api.installed import Answer, Installed
+from tests.api.test_first_light import LABELS, ROWS, UNSEEN, csv, job, realtime, training
+
+
+def insisting(api: Installed, body: Any, seconds: float = 60) -> Answer:
+    """A request, sent again as long as it is told to wait: as Retry-After asks, in the laptop's time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = api.provision(body)
+        if answer.status != 409 or "Retry-After" not in answer.headers or time.monotonic() > deadline:
+            return answer
+        time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def artifact(api: Installed) -> str:
+    """The key of a trained model."""
+    api.put("healing/train.csv", csv(ROWS, LABELS))
+    answer = api.provision(training("healing", validation_data=""))
+    pipeline = api.ended(answer.body["pipeline_id"])
+    assert pipeline["status"] == "Succeeded", pipeline["reason"]
+    location: str = job(api, pipeline)["ModelArtifacts"]["S3ModelArtifacts"]
+    return location.removeprefix(f"s3://{api.assets_bucket}/")
+
+
+def serving(api: Installed, artifact: str, **changes: Any) -> dict[str, Any]:
+    return realtime(api, artifact, model_name="healing", endpoint_name="healing", **changes)
+
+
+def predict(api: Installed) -> str:
+    answer = api.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName="healing", ContentType="text/csv", Body=csv(UNSEEN[:3])
+    )
+    text: str = answer["Body"].read().decode()
+    return text
+
+
+def test_a_first_deployment_that_failed_is_cleared_and_made_anew(api: Installed, artifact: str) -> None:
+    failed = api.provision(serving(api, "healing/nothing.tar.gz"))
+    pipeline = api.ended(failed.body["pipeline_id"])
+    assert pipeline["status"] == "Failed"
+    assert "healing/nothing.tar.gz" in pipeline["reason"]
+    assert pipeline["stack"]["status"] == "ROLLBACK_COMPLETE"
+
+    told = api.provision(serving(api, artifact))
+    assert told.status == 409
+    assert int(told.headers["Retry-After"]) > 0
+    assert "never completed" in told.body["message"]
+
+    answer = insisting(api, serving(api, artifact))
+    assert answer.status == 200, answer.text
+    pipeline = api.ended(answer.body["pipeline_id"])
+    assert pipeline["status"] == "Succeeded", pipeline["reason"]
+
+
+@pytest.mark.parametrize(("data", "reason"), [(None, "healing/other.tar.gz"), (b"no archive", "healing/other.tar.gz")])
+def test_a_failed_update_is_rolled_back_and_the_endpoint_still_serves(
+    api: Installed, artifact: str, data: bytes | None, reason: str
+) -> None:
+    answer = insisting(api, serving(api, artifact))
+    assert api.ended(answer.body["pipeline_id"])["status"] == "Succeeded"
+    before = predict(api)
+    config = api.client("sagemaker").describe_endpoint(EndpointName="healing")["EndpointConfigName"]
+    if data:
+        api.put("healing/other.tar.gz", data)
+
+    failing = api.provision(serving(api, "healing/other.tar.gz"))
+    assert failing.status == 200, failing.text
+    pipeline = api.ended(failing.body["pipeline_id"])
+    assert pipeline["status"] == "Failed", pipeline
+    assert reason in pipeline["reason"], pipeline["reason"]
+    assert pipeline["stack"]["status"] == "UPDATE_ROLLBACK_COMPLETE"
+
+    endpoint = api.client("sagemaker").describe_endpoint(EndpointName="healing")
+    assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", config)
+    assert predict(api) == before
+
+    again = insisting(api, serving(api, artifact))
+    assert api.ended(again.body["pipeline_id"])["status"] == "Succeeded"
+
+
+@pytest.mark.parametrize("gone", ["deployed", "delivery", "bundle", "pipeline"])
+def test_what_was_deleted_by_hand_comes_back_with_the_same_request(api: Installed, gone: str) -> None:
+    body = training("healing", validation_data="")
+    pipeline = api.ended(insisting(api, body).body["pipeline_id"])
+    assert pipeline["status"] == "Succeeded", pipeline["reason"]
+    name = pipeline["name"]
+    match gone:
+        case "deployed":
+            api.client("cloudformation").delete_stack(StackName=name)
+        case "delivery":
+            api.client("cloudformation").delete_stack(StackName=f"{name}-codepipeline")
+        case "bundle":
+            key = f"mlops_provisioned_pipelines/{name}/template.zip"
+            api.client("s3").delete_object(Bucket=api.assets_bucket, Key=key)
+        case "pipeline":
+            found = api.client("cloudformation").describe_stacks(StackName=f"{name}-codepipeline")["Stacks"][0]
+            (physical,) = [one["OutputValue"] for one in found["Outputs"] if one["OutputKey"] == "PipelineName"]
+            api.client("codepipeline").delete_pipeline(name=physical)
+            assert api.status(name)["status"] == "Failed"
+    time.sleep(1)
+    answer = insisting(api, body)
+    assert answer.status == 200, answer.text
+    pipeline = api.ended(answer.body["pipeline_id"])
+    assert pipeline["status"] == "Succeeded", pipeline
+    assert pipeline["stack"]["status"].endswith("_COMPLETE")
+    assert '"rerun": true' in api.provision(body).body["message"]
+
+
+def test_fifty_identical_requests_at_once_make_one_pipeline(api: Installed) -> None:
+    api.put("many/train.csv", csv(ROWS[:50], LABELS[:50]))
+    body = training("many", validation_data="")
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: api.provision(body), range(50)))
+    assert {answer.status for answer in answers} <= {200, 409}
+    taken = [answer for answer in answers if answer.status == 200]
+    assert len({answer.body["pipeline_id"] for answer in taken}) == 1
+    assert api.ended(taken[0].body["pipeline_id"])["status"] == "Succeeded"
+    jobs = api.client("sagemaker").list_training_jobs(NameContains="many-training")["TrainingJobSummaries"]
+    assert len(jobs) == 1
+
+
+def test_of_two_different_requests_at_once_one_wins_and_the_other_is_told(api: Installed) -> None:
+    api.put("two/train.csv", csv(ROWS[:50], LABELS[:50]))
+    bodies = [training("two", validation_data="", instance_count=count) for count in (1, 2)]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(api.provision, bodies))
+    assert sorted(answer.status for answer in answers) == [200, 409]
+    (loser,) = [answer for answer in answers if answer.status == 409]
+    assert "Retry-After" in loser.headers
+    (winner,) = [count for count, answer in zip((1, 2), answers, strict=True) if answer.status == 200]
+    (taken,) = [answer for answer in answers if answer.status == 200]
+    pipeline = api.ended(taken.body["pipeline_id"])
+    assert pipeline["status"] == "Succeeded", pipeline["reason"]
+    assert job(api, pipeline)["ResourceConfig"]["InstanceCount"] == winner
