@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,8 @@ class Samples:
     values: tuple[float, ...]
 
     @classmethod
-    def of(cls, *values: float) -> Samples:
-        return cls(values)
+    def of(cls, values: float | Iterable[float]) -> Samples:
+        return cls((values,) if isinstance(values, int | float) else tuple(values))
 
     @property
     def median(self) -> float:
@@ -87,7 +87,3 @@ class Measure:
 
 def _samples(samples: Samples) -> dict[str, Any]:
     return {"median": samples.median, "spread": samples.spread, "samples": len(samples.values)}
-
-
-def samples(values: Sequence[float]) -> Samples:
-    return Samples(tuple(values))

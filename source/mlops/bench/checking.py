@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The door: what checking a request takes, bytes to a checked request or to the list of everything wrong with it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jsonschema
+from chalicelib.canonical import canonical
+from chalicelib.catalog import Catalog
+from chalicelib.door import check
+from chalicelib.errors import BadRequest
+from chalicelib.request import parse
+from chalicelib.settings import Settings
+
+from mlops.bench.measures import Measure, Samples
+from mlops.bench.orchestrator import ENVIRONMENT, EXAMPLE, WRONG
+from mlops.bench.runtime import REGION
+
+_GROUP = "Checking a request, CPU time"
+
+
+def measure(catalog_folder: Path, rounds: int) -> Iterator[Measure]:
+    settings = Settings.from_environment({**ENVIRONMENT, "AWS_REGION": REGION})
+    catalog = Catalog(catalog_folder)
+    good, bad = json.dumps(EXAMPLE).encode(), json.dumps(WRONG).encode()
+    _, schema = catalog.find(EXAMPLE["pipeline_type"]).schema(EXAMPLE["pipeline_type"], registry=False)
+    validator = jsonschema.Draft202012Validator(schema)
+
+    def explained(raw: bytes) -> None:
+        list(validator.iter_errors(canonical(parse(raw), schema, catalog.keys).body))
+
+    def refused() -> None:
+        try:
+            check(bad, catalog, settings)
+        except BadRequest:
+            return
+        raise AssertionError("the wrong request passed")
+
+    checked = _cpu(lambda: check(good, catalog, settings), rounds, 20)
+    yield Measure(_GROUP, "a good one", "s", checked, _cpu(lambda: json.loads(good), rounds, 500), "json.loads of it")
+    whole = _cpu(lambda: explained(good), rounds, 2), "jsonschema's check of its canonical form"
+    yield Measure(_GROUP, "a good one", "s", checked, *whole)
+    wrong = _cpu(lambda: explained(bad), rounds, 2), "jsonschema's check of its canonical form"
+    yield Measure(_GROUP, "a bad one, with all its problems", "s", _cpu(refused, rounds, 2), *wrong)
+
+
+def _cpu(what: Callable[[], object], rounds: int, times: int) -> Samples:
+    what()
+    taken = []
+    for _ in range(rounds):
+        begun = time.process_time()
+        for _ in range(times):
+            what()
+        taken.append((time.process_time() - begun) / times)
+    return Samples.of(taken)

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ships, in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlops.bench.measures import Goal, Measure, Samples
+from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE, REGIONAL_ASSETS
+
+_GROUP = "What ships"
+
+
+def measure(built: Path) -> Iterator[Measure]:
+    for path in sorted((built / REGIONAL_ASSETS).glob("*.zip")):
+        yield Measure(_GROUP, path.name, "B", _size(path), goal=Goal(1e6))
+    yield Measure(
+        _GROUP,
+        "the main template, of CloudFormation's limit",
+        "B",
+        _size(built / GLOBAL_ASSETS / MAIN_TEMPLATE),
+        Samples.of(1e6),
+        "the limit",
+    )
+
+
+def _size(path: Path) -> Samples:
+    return Samples.of(path.stat().st_size)
