@@ -22,8 +22,8 @@ _INTRODUCTION = """# Performance
 
 Ours and its reference are measured in the same run, in turn. A value is a median; the middle half of the samples is in
 brackets. The orchestrator is the zip that ships, run under Lambda's own runtime client in processes that see nothing
-else of the machine. *Bare boto3* is a function that has three clients (S3, CloudFormation, CodePipeline) and makes the same
-three calls as a new pipeline does. AWS is a server on the same machine: no time here contains a network.
+else of the machine. *Bare boto3* is a function that has three clients (S3, CloudFormation, CodePipeline) and makes the
+same three calls as a new pipeline does. AWS is a server on the same machine: no time here contains a network.
 
 A goal with a ratio was set on another machine: the ratio is the goal to what bare boto3 took there, and it is what
 is judged, so that any machine can judge it, a busy one too.
