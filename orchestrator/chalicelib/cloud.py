@@ -11,19 +11,23 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from chalicelib.decide import Bundle, Execution, Stack
 from chalicelib.errors import Unavailable
+from chalicelib.found import Bundle, Execution, Job, Stack
 from chalicelib.plan import Plan
 from chalicelib.settings import Settings
 
-# The jobs that a state machine runs, and what describes each.
-JOBS: Mapping[str, str] = {"TrainingJob": "describe_training_job"}
+# The kinds of job that SageMaker has, and what describes each.
+JOBS: Mapping[str, str] = {
+    "TrainingJob": "describe_training_job",
+    "HyperParameterTuningJob": "describe_hyper_parameter_tuning_job",
+    "TransformJob": "describe_transform_job",
+    "ProcessingJob": "describe_processing_job",
+    "AutoMLJob": "describe_auto_ml_job_v2",
+}
 
 DIGEST = "request-digest"  # the bundle's metadata key
 SETTLED_AFTER = 60  # seconds: twice the function's longest run
@@ -46,16 +50,6 @@ class PipelineGone(Exception):
     """A delivery stack's pipeline was deleted behind its back."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """A SageMaker job that a state machine waits for."""
-
-    kind: str
-    name: str
-    status: str
-    progress: str = ""
-
-
 class Cloud(Protocol):
     """What provisioning and status ask of AWS."""
 
@@ -71,8 +65,8 @@ class Cloud(Protocol):
     def put_bundle(self, plan: Plan, replaces: str | None) -> str:
         """Write a bundle where none is, or over the ETag given; returns its version. Raises Moved."""
 
-    def create_delivery(self, plan: Plan, token: str) -> str:
-        """Create the delivery stack, once for each token; returns its id. Raises AlreadyExists."""
+    def create_delivery(self, plan: Plan) -> str:
+        """Create the delivery stack; returns its id. Raises AlreadyExists."""
 
     def update_delivery(self, plan: Plan) -> bool:
         """Update the delivery stack; False where AWS sees nothing to update."""
@@ -89,7 +83,7 @@ class Cloud(Protocol):
     def pipeline_state(self, pipeline: str) -> Document:
         """GetPipelineState's document, dates as ISO 8601. Raises PipelineGone."""
 
-    def first_failure(self, stack: Stack) -> str:
+    def first_failure(self, stack: Stack, since: float) -> str:
         """The first failed resource of a stack's last operation, as `Resource: message`; empty where none failed."""
 
     def jobs_failure(self, execution_arn: str) -> str:
@@ -139,7 +133,8 @@ class Aws:
         import boto3
         from botocore.config import Config
 
-        config = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=10)
+        # All within the 29 seconds that API Gateway waits.
+        config = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=5)
         return boto3.client(service, region_name=self._settings.aws_region, config=config)
 
     @_translated
@@ -159,6 +154,7 @@ class Aws:
             parameters={one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])},
             outputs={one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
             tags={one["Key"]: one["Value"] for one in found.get("Tags", [])},
+            role=found.get("RoleARN", ""),
             reason=found.get("StackStatusReason", ""),
         )
 
@@ -187,7 +183,12 @@ class Aws:
             raise
         for one in listed["pipelineExecutionSummaries"]:
             revisions = [revision.get("revisionId", "") for revision in one.get("sourceRevisions", [])]
-            return Execution(one["pipelineExecutionId"], one["status"], revisions[0] if revisions else "")
+            return Execution(
+                one["pipelineExecutionId"],
+                one["status"],
+                revisions[0] if revisions else "",
+                one["startTime"].timestamp(),
+            )
         return None
 
     @_translated
@@ -208,10 +209,13 @@ class Aws:
             if _code(error) in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409"):
                 raise Moved from error
             raise
+        if "VersionId" not in put:
+            bucket = self._settings.assets_bucket
+            raise Unavailable(f"The assets bucket {bucket} is not versioned any more: turn its versioning on.")
         return str(put["VersionId"])
 
     @_translated
-    def create_delivery(self, plan: Plan, token: str) -> str:
+    def create_delivery(self, plan: Plan) -> str:
         from botocore.exceptions import ClientError
 
         try:
@@ -219,10 +223,9 @@ class Aws:
                 **self._delivery(plan),
                 OnFailure="DO_NOTHING",
                 Tags=[{"Key": key, "Value": value} for key, value in plan.tags.items()],
-                ClientRequestToken=token,
             )
         except ClientError as error:
-            if _code(error) in ("AlreadyExistsException", "TokenAlreadyExistsException"):
+            if _code(error) == "AlreadyExistsException":
                 raise AlreadyExists from error
             raise
         return str(created["StackId"])
@@ -278,7 +281,7 @@ class Aws:
         return document
 
     @_translated
-    def first_failure(self, stack: Stack) -> str:
+    def first_failure(self, stack: Stack, since: float) -> str:
         pages = (
             self._client("cloudformation")
             .get_paginator("describe_stack_events")
@@ -286,6 +289,8 @@ class Aws:
         )
         first = ""
         for event in (event for page in pages for event in page["StackEvents"]):  # the newest first
+            if event["Timestamp"].timestamp() < since:
+                break
             itself = event["PhysicalResourceId"] == event["StackId"]
             if itself and event["ResourceStatus"] in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"):
                 break  # where the last operation began
@@ -296,7 +301,14 @@ class Aws:
 
     @_translated
     def jobs_failure(self, execution_arn: str) -> str:
-        execution = self._client("stepfunctions").describe_execution(executionArn=execution_arn)
+        from botocore.exceptions import ClientError
+
+        try:
+            execution = self._client("stepfunctions").describe_execution(executionArn=execution_arn)
+        except ClientError as error:
+            if _code(error) == "ExecutionDoesNotExist":  # Step Functions forgets after 90 days
+                return ""
+            raise
         if execution["status"] in ("RUNNING", "SUCCEEDED", "PENDING_REDRIVE"):
             return ""
         return str(execution.get("cause") or execution.get("error") or f"the jobs ended as {execution['status']}")
@@ -305,24 +317,27 @@ class Aws:
     def running_job(self, execution_arn: str) -> Job | None:
         from botocore.exceptions import ClientError
 
-        history = self._client("stepfunctions").get_execution_history(
-            executionArn=execution_arn, reverseOrder=True, maxResults=10, includeExecutionData=True
-        )
-        # By convention a state that runs a job has it as its input (docs/adding-a-blueprint.md).
-        for event in history["events"]:
-            entered = json.loads(event.get("stateEnteredEventDetails", {}).get("input") or "{}")
-            job = entered.get("job") if isinstance(entered, dict) else None
-            if event["type"] != "TaskStateEntered" or not job or job["kind"] not in JOBS:
-                continue
-            kind, name = job["kind"], job["name"]
-            try:
-                found = getattr(self._client("sagemaker"), JOBS[kind])(**{f"{kind}Name": name})
-            except ClientError as error:
-                if _code(error) in ("ValidationException", "ResourceNotFound"):  # asked for, not there yet
-                    return None
-                raise
-            return Job(kind, name, found[f"{kind}Status"], found.get("SecondaryStatus", ""))
-        return None
+        try:
+            history = self._client("stepfunctions").get_execution_history(
+                executionArn=execution_arn, reverseOrder=True, maxResults=10, includeExecutionData=True
+            )
+            entered = (event for event in history["events"] if event["type"] == "TaskStateEntered")
+            asked = next(filter(None, (_job_of(event["stateEnteredEventDetails"]) for event in entered)), None)
+            if asked is None:
+                return None
+            kind, name = asked
+            found = getattr(self._client("sagemaker"), JOBS[kind])(**{f"{kind}Name": name})
+        except ClientError as error:
+            if _code(error) in (
+                "ValidationException",
+                "ResourceNotFound",
+                "ExecutionDoesNotExist",
+            ):  # not there yet, or gone
+                return None
+            raise
+        status = found[f"{kind}Status"]
+        progress = found.get("SecondaryStatus") or found.get("AutoMLJobSecondaryStatus") or ""
+        return Job(kind, name, status, progress)
 
     def _delivery(self, plan: Plan) -> dict[str, Any]:
         return {
@@ -346,9 +361,10 @@ def _iso(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-_STACK = re.compile("[A-Za-z][A-Za-z0-9-]{0,127}")
-
-
-def is_stack_name(text: str) -> bool:
-    """Whether a text can be a stack's name."""
-    return _STACK.fullmatch(text) is not None
+def _job_of(entered: Document) -> tuple[str, str] | None:
+    """The job that a state runs: by convention its input says so (docs/adding-a-blueprint.md)."""
+    given = json.loads(entered.get("input") or "null")
+    job = given.get("job") if isinstance(given, dict) else None
+    if not isinstance(job, dict) or job.get("kind") not in JOBS or not isinstance(job.get("name"), str):
+        return None
+    return job["kind"], job["name"]

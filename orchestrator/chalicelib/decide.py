@@ -14,108 +14,14 @@ somebody else's stack, a changed endpoint name Refuse
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 
-from chalicelib.plan import Plan
+from chalicelib import names
+from chalicelib.found import RUNNING, SUCCEEDED, Bundle, Execution, Found, Phase, Stack
+from chalicelib.plan import OWNER_TAG, Plan
 
 RETRY_SOON = 15  # seconds: a delivery stack is one resource
 RETRY_LATER = 60  # a deployed stack may hold an endpoint
-
-
-class Phase(Enum):
-    """What a stack's status means for us."""
-
-    READY = "ready"  # completed once, stands still
-    CREATING = "creating"
-    CHANGING = "changing"  # completed once, is being changed
-    NEVER_COMPLETED = "never completed"
-    STUCK = "stuck"  # its update failed and so did undoing it
-    DELETING = "deleting"
-    BLOCKED = "blocked"  # only its owner can help: a deletion or an import that failed
-    GONE = "gone"
-
-
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html; a test walks botocore's list.
-STACK_PHASES: Mapping[str, Phase] = {
-    "CREATE_IN_PROGRESS": Phase.CREATING,
-    "REVIEW_IN_PROGRESS": Phase.CREATING,
-    "IMPORT_IN_PROGRESS": Phase.CHANGING,
-    "CREATE_COMPLETE": Phase.READY,
-    "UPDATE_COMPLETE": Phase.READY,
-    "UPDATE_ROLLBACK_COMPLETE": Phase.READY,
-    "UPDATE_FAILED": Phase.STUCK,
-    "IMPORT_COMPLETE": Phase.READY,
-    "IMPORT_ROLLBACK_COMPLETE": Phase.READY,
-    "IMPORT_ROLLBACK_IN_PROGRESS": Phase.CHANGING,
-    "IMPORT_ROLLBACK_FAILED": Phase.BLOCKED,
-    "UPDATE_IN_PROGRESS": Phase.CHANGING,
-    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": Phase.CHANGING,
-    "UPDATE_ROLLBACK_IN_PROGRESS": Phase.CHANGING,
-    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": Phase.CHANGING,
-    "UPDATE_ROLLBACK_FAILED": Phase.STUCK,
-    "CREATE_FAILED": Phase.NEVER_COMPLETED,
-    "ROLLBACK_COMPLETE": Phase.NEVER_COMPLETED,
-    "ROLLBACK_FAILED": Phase.NEVER_COMPLETED,
-    "ROLLBACK_IN_PROGRESS": Phase.CREATING,
-    "DELETE_IN_PROGRESS": Phase.DELETING,
-    "DELETE_FAILED": Phase.BLOCKED,
-    "DELETE_COMPLETE": Phase.GONE,
-}
-
-# https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineExecution.html; walked by the same test.
-RUNNING = frozenset({"InProgress", "Stopping"})
-ENDED_BADLY = frozenset({"Failed", "Stopped", "Cancelled", "Superseded"})
-SUCCEEDED = "Succeeded"
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A CloudFormation stack as found."""
-
-    id: str
-    name: str
-    status: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    reason: str = ""
-
-    @property
-    def phase(self) -> Phase:
-        """What its status means."""
-        return STACK_PHASES[self.status]
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """A template bundle as found: the request's digest it carries, and what compare-and-swap needs."""
-
-    digest: str
-    etag: str
-    version: str
-    settled: bool  # old enough that no request that wrote it can still be on its way
-
-
-@dataclass(frozen=True)
-class Execution:
-    """A delivery pipeline's latest execution."""
-
-    id: str
-    status: str
-    revision: str = ""  # the bundle's version it took; empty while it hasn't yet
-
-
-@dataclass(frozen=True)
-class Found:
-    """What exists under a plan's names."""
-
-    delivery: Stack | None = None
-    deployed: Stack | None = None
-    bundle: Bundle | None = None
-    execution: Execution | None = None
-    pipeline_gone: bool = False  # the delivery stack is there, the pipeline it made is not
 
 
 @dataclass(frozen=True)
@@ -201,19 +107,19 @@ def decide(plan: Plan, found: Found) -> Step:
 
 
 def _not_ours(plan: Plan, delivery: Stack | None, deployed: Stack | None) -> Step | None:
-    if delivery and delivery.tags.get("mlops_orchestrator") != plan.tags["mlops_orchestrator"]:
-        return Refuse(
-            f"The stack {delivery.name} was not made by this orchestrator. Delete it, or give the request another name."
+    foreign = [
+        stack.name
+        for stack, ours in (
+            (delivery, delivery is not None and delivery.tags.get(OWNER_TAG) == plan.tags[OWNER_TAG]),
+            (deployed, deployed is not None and names.same_role(deployed.role, plan.role)),
         )
-    if (
-        deployed
-        and not delivery
-        and deployed.parameters.get("PermissionsBoundaryArn", "") != plan.parameters.get("PermissionsBoundaryArn", "")
-    ):
-        return Refuse(
-            f"The stack {deployed.name} was not made by this orchestrator. Delete it, or give the request another name."
-        )
-    return None
+        if stack is not None and not ours
+    ]
+    if not foreign:
+        return None
+    return Refuse(
+        f"The stack {foreign[0]} was not made by this orchestrator. Delete it, or give the request another name."
+    )
 
 
 def _broken(stack: Stack | None, retry_after: int) -> Step | None:
@@ -293,8 +199,8 @@ def _again(plan: Plan, found: Found, delivery: Stack, deployed: Stack | None, sa
     if deployed and deployed.phase in (Phase.CREATING, Phase.CHANGING):
         return Wait(f"The stack {deployed.name} is {deployed.status}.", RETRY_LATER)
     stale = any(delivery.parameters.get(name) != value for name, value in plan.delivery_parameters.items())
-    if not same and execution is None and found.bundle and not found.bundle.settled:
-        return Wait(f"The pipeline {plan.name} is about to run another request.", RETRY_SOON)
+    if not same and found.bundle and not current and not found.bundle.settled:
+        return Wait(f"Another request for {plan.name} is on its way.", RETRY_SOON)
     if not same:
         return Upload(found.bundle.etag if found.bundle else None, stale)
     if plan.rerun:

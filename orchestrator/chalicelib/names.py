@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import re
+
 STACK_NAME = 128  # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
 JOB_NAME = 63  # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
 DELIVERY = "-codepipeline"
+PIPELINE_OUTPUT = "PipelineName"  # of a delivery stack
 BUNDLES = "mlops_provisioned_pipelines"
 
 
@@ -33,3 +36,13 @@ def job_name(identity: str, kind: str, digest: str, limit: int = JOB_NAME) -> st
     """`<identity>-<kind>-<4 of the digest>`, the identity cut so that it fits."""
     ending = f"-{kind}-{digest[:4]}"
     return identity.strip()[: limit - len(ending)].rstrip("-") + ending
+
+
+def is_stack_name(text: str) -> bool:
+    """Whether a text can be a stack's name."""
+    return re.fullmatch(f"[A-Za-z][A-Za-z0-9-]{{0,{STACK_NAME - 1}}}", text) is not None
+
+
+def same_role(one: str, other: str) -> bool:
+    """Whether two role ARNs are of one resource of one stack: a stack made anew gives its role another random end."""
+    return one.rpartition("-")[0] == other.rpartition("-")[0] != ""

@@ -18,6 +18,7 @@ from chalicelib.errors import Problem
 from chalicelib.parameters import as_json
 from chalicelib.settings import Settings
 
+OWNER_TAG = "mlops_orchestrator"  # on a delivery stack: the orchestrator that made it
 PARAMETERS_FILE = "template_params.json"
 
 
@@ -35,6 +36,7 @@ class Plan:
     delivery_template: str
     delivery_parameters: Mapping[str, str]
     tags: Mapping[str, str]  # of the delivery stack, the same for as long as it lives
+    role: str  # that CloudFormation works as, for both stacks
     rerun: bool
     warnings: tuple[Problem, ...]
 
@@ -77,8 +79,9 @@ def make(checked: Checked, settings: Settings, catalog: Catalog) -> Plan:
         tags={
             "stack_name": names.delivery_stack(checked.name),
             "pipeline_type": checked.pipeline_type,
-            "mlops_orchestrator": settings.orchestrator_stack,
+            OWNER_TAG: settings.orchestrator_stack,
         },
+        role=settings.cfn_role_arn,
         rerun=checked.rerun,
         warnings=checked.warnings,
     )

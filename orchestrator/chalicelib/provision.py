@@ -11,25 +11,11 @@ import hashlib
 from dataclasses import dataclass
 
 from chalicelib.cloud import AlreadyExists, Cloud, Moved, PipelineGone
-from chalicelib.decide import (
-    Continue,
-    Create,
-    Execution,
-    Found,
-    Nothing,
-    Recreate,
-    Refuse,
-    Rerun,
-    Stack,
-    Step,
-    Upload,
-    Wait,
-    decide,
-)
+from chalicelib.decide import RETRY_SOON, Continue, Create, Nothing, Recreate, Refuse, Rerun, Step, Upload, Wait, decide
 from chalicelib.errors import Conflict
+from chalicelib.found import Execution, Found, Stack
+from chalicelib.names import PIPELINE_OUTPUT
 from chalicelib.plan import Plan
-
-PIPELINE_OUTPUT = "PipelineName"
 
 
 @dataclass(frozen=True)
@@ -49,15 +35,16 @@ def provision(plan: Plan, cloud: Cloud) -> Provisioned:
     """
     deployed = cloud.stack(plan.name)
     found = look(plan, cloud, deployed) if deployed else Found()
-    for _ in range(2):
+    known = deployed is not None  # or only assumed
+    for _ in range(3):
         try:
             return carry_out(plan, decide(plan, found), found, cloud)
         except (Moved, AlreadyExists):
             found = look(plan, cloud, cloud.stack(plan.name))
-    raise Conflict(
-        f"Another request changed {plan.name} at the same time; it has won. Send yours again if it still holds.",
-        retry_after=5,
-    )
+        if known and (found.bundle is None or found.bundle.digest != plan.digest):
+            break
+        known = True
+    raise Conflict(f"Another request changed {plan.name} at the same time, and has won.", retry_after=RETRY_SOON)
 
 
 def look(plan: Plan, cloud: Cloud, deployed: Stack | None) -> Found:
@@ -75,9 +62,9 @@ def carry_out(plan: Plan, step: Step, found: Found, cloud: Cloud) -> Provisioned
     """Do one step. Every write is conditional or carries a token, so that doing it twice is doing it once."""
     match step:
         case Create():
-            version = found.bundle.version if found.bundle and step.uploaded else cloud.put_bundle(plan, step.replaces)
-            stack_id = cloud.create_delivery(plan, _token(version, None))
-            return Provisioned(stack_id, "success: stack creation started", changed=True)
+            if not step.uploaded:
+                cloud.put_bundle(plan, step.replaces)
+            return Provisioned(cloud.create_delivery(plan), "success: stack creation started", changed=True)
         case Upload():
             version = cloud.put_bundle(plan, step.replaces)
             return _run(
@@ -128,5 +115,5 @@ def _run(plan: Plan, found: Found, version: str, update_delivery: bool, cloud: C
 
 
 def _token(version: str, last: Execution | None) -> str:
-    """The same for two requests that saw the same bundle and the same last run, so that only one of them acts."""
+    """The same for two requests that saw the same bundle and the same last run, so that only one run starts."""
     return hashlib.sha256(f"{version}/{last.id if last else ''}".encode()).hexdigest()

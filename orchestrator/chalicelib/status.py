@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from chalicelib.cloud import Cloud, Job, PipelineGone, is_stack_name
-from chalicelib.decide import RUNNING, SUCCEEDED, Execution, Phase, Stack
+from chalicelib.cloud import Cloud, PipelineGone
 from chalicelib.errors import NotFound
-from chalicelib.names import DELIVERY, delivery_stack
-from chalicelib.provision import PIPELINE_OUTPUT
+from chalicelib.found import RUNNING, SUCCEEDED, Execution, Job, Phase, Stack
+from chalicelib.names import DELIVERY, PIPELINE_OUTPUT, delivery_stack, is_stack_name
+from chalicelib.plan import OWNER_TAG
 from chalicelib.settings import Settings
 
 NOT_YET = "The delivery stack has not made its pipeline yet."
-GONE = "The delivery pipeline was deleted; the same request makes it anew."
+PIPELINE_GONE = "The delivery pipeline was deleted; the same request makes it anew."
+STACK_GONE = "The stack it deployed was deleted; the same request makes it anew."
 _OPERATIONS = {Phase.CREATING: "Creating", Phase.CHANGING: "Updating", Phase.DELETING: "Deleting"}
 _BROKEN = {Phase.NEVER_COMPLETED, Phase.STUCK, Phase.BLOCKED}
 _FAILED = {"Failed", "Abandoned"}
@@ -29,10 +30,10 @@ class Seen:
 
     delivery: Stack
     deployed: Stack | None
-    execution: Execution | None
-    state: Document
-    reason: str
-    job: Job | None
+    execution: Execution | None = None
+    state: Document = field(default_factory=lambda: {"message": NOT_YET})
+    reason: str = ""
+    job: Job | None = None
 
 
 def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> Seen:
@@ -40,39 +41,62 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> Seen:
 
     Raises NotFound where there is none that this orchestrator made.
     """
-    found = (cloud.stack(name) for name in _candidates(pipeline_id, settings))
-    delivery = next((stack for stack in found if stack and _ours(stack, settings)), None)
+    stacks = (cloud.stack(name) for name in _candidates(pipeline_id, settings))
+    delivery = next((stack for stack in stacks if stack and _ours(stack, settings)), None)
     if delivery is None:
         raise NotFound(f"There is no pipeline {pipeline_id!r} of this orchestrator.")
-    deployed = cloud.stack(delivery.parameters["StackName"])
+    seen = Seen(delivery, cloud.stack(delivery.parameters["StackName"]))
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
-    if not pipeline:
-        return Seen(delivery, deployed, None, {"message": NOT_YET}, _reason(delivery, deployed, {}, cloud), None)
-    try:
-        execution, state = cloud.latest_execution(pipeline), cloud.pipeline_state(pipeline)
-    except PipelineGone:
-        return Seen(delivery, deployed, Execution("", "Failed"), {"message": GONE}, GONE, None)
-    return Seen(delivery, deployed, execution, state, _reason(delivery, deployed, state, cloud), _job(state, cloud))
+    if pipeline:
+        try:
+            seen = replace(seen, execution=cloud.latest_execution(pipeline), state=cloud.pipeline_state(pipeline))
+        except PipelineGone:
+            return replace(
+                seen, execution=Execution("", "Failed"), state={"message": PIPELINE_GONE}, reason=PIPELINE_GONE
+            )
+    match status_of(seen):
+        case "Failed" | "Stopped":
+            return replace(seen, reason=_reason(seen, cloud))
+        case "Running":
+            return replace(seen, job=_job(seen, cloud))
+    return seen
 
 
 def document(seen: Seen) -> dict[str, Any]:
     """The answer of /pipelinestatus."""
-    status = _status(seen)
+    reached = [stage["stageName"] for stage in seen.state.get("stageStates", []) if _is_of_latest_run(stage, seen)]
     return {
         **seen.state,
         "pipeline": {
             "name": seen.delivery.parameters["StackName"],
             "pipeline_id": seen.delivery.id,
             "pipeline_type": seen.delivery.tags.get("pipeline_type", ""),
-            "status": status,
-            "stage": _stage_reached(seen),
-            "reason": seen.reason if status in ("Failed", "Stopped") and seen.reason else None,
+            "status": status_of(seen),
+            "stage": reached[-1] if reached else None,
+            "reason": seen.reason or None,
             "stack": {"name": seen.deployed.name, "status": seen.deployed.status} if seen.deployed else None,
             "job": asdict(seen.job) if seen.job else None,
             "outputs": dict(seen.deployed.outputs) if seen.deployed else {},
-            "stages": [_stage(stage) for stage in seen.state.get("stageStates", [])],
+            "stages": [_stage(stage, seen) for stage in seen.state.get("stageStates", [])],
         },
     }
+
+
+def status_of(seen: Seen) -> str:
+    """One word: a stack operation outranks an execution, and what is broken outranks what once succeeded."""
+    for stack in filter(None, (seen.delivery, seen.deployed)):
+        if stack.phase in _OPERATIONS:
+            return _OPERATIONS[stack.phase]
+    if seen.delivery.phase in _BROKEN or (seen.deployed and seen.deployed.phase is Phase.BLOCKED):
+        return "Failed"
+    if seen.execution is None:
+        return "Creating"  # CodePipeline has not begun the first run yet
+    if seen.execution.status in RUNNING:
+        waiting = any(_waits(action) for action in _actions(seen))
+        return "WaitingForApproval" if waiting else "Running"
+    if seen.execution.status == SUCCEEDED:
+        return "Succeeded" if seen.deployed else "Failed"  # somebody deleted what it deployed
+    return "Failed" if seen.execution.status == "Failed" else "Stopped"
 
 
 def _candidates(pipeline_id: str, settings: Settings) -> list[str]:
@@ -87,98 +111,82 @@ def _candidates(pipeline_id: str, settings: Settings) -> list[str]:
 
 
 def _ours(stack: Stack, settings: Settings) -> bool:
-    return stack.tags.get("mlops_orchestrator") == settings.orchestrator_stack and "StackName" in stack.parameters
+    """A deleted stack, which AWS still describes by its id, is nobody's."""
+    made_here = stack.tags.get(OWNER_TAG) == settings.orchestrator_stack and "StackName" in stack.parameters
+    return made_here and stack.phase is not Phase.GONE
 
 
-def _status(seen: Seen) -> str:
-    """One word: a stack operation outranks an execution, and what is broken outranks what once succeeded."""
-    for stack in filter(None, (seen.delivery, seen.deployed)):
-        if stack.phase in _OPERATIONS:
-            return _OPERATIONS[stack.phase]
-    if seen.delivery.phase in _BROKEN or (seen.deployed and seen.deployed.phase is Phase.BLOCKED):
-        return "Failed"
-    if seen.execution is None:
-        return "Creating"  # CodePipeline has not begun the first run yet
-    if seen.execution.status in RUNNING:
-        waiting = any(_waits(action) for _, action in _actions(seen.state))
-        return "WaitingForApproval" if waiting else "Running"
-    if seen.execution.status == SUCCEEDED:
-        return "Succeeded"
-    return "Failed" if seen.execution.status == "Failed" else "Stopped"
+def _is_of_latest_run(stage: Document, seen: Seen) -> bool:
+    latest = (stage.get("latestExecution") or {}).get("pipelineExecutionId")
+    return seen.execution is not None and latest == seen.execution.id
 
 
-def _stage_reached(seen: Seen) -> str | None:
-    """The last stage that the latest execution has entered."""
-    reached = None
-    for stage in seen.state.get("stageStates", []):
-        latest = stage.get("latestExecution") or {}
-        if seen.execution and latest.get("pipelineExecutionId") == seen.execution.id:
-            reached = stage["stageName"]
-    return reached
-
-
-def _stage(stage: Document) -> dict[str, Any]:
-    latest = stage.get("latestExecution") or {}
+def _stage(stage: Document, seen: Seen) -> dict[str, Any]:
+    """A stage as the latest run has it: what an earlier one left there is not told."""
+    current = _is_of_latest_run(stage, seen)
+    latest = (stage.get("latestExecution") or {}) if current else {}
     return {
         "name": stage["stageName"],
         "status": latest.get("status"),
-        "actions": [
-            {
-                "name": action["actionName"],
-                "status": _latest(action).get("status"),
-                "changed": _latest(action).get("lastStatusChange"),
-                "message": _message(action),
-            }
-            for action in stage.get("actionStates", [])
-        ],
+        "execution": latest.get("pipelineExecutionId"),
+        "actions": [_action(action, _latest(action) if current else {}) for action in stage.get("actionStates", [])],
     }
 
 
-def _reason(delivery: Stack, deployed: Stack | None, state: Document, cloud: Cloud) -> str:
+def _action(action: Document, latest: Document) -> dict[str, Any]:
+    return {
+        "name": action["actionName"],
+        "status": latest.get("status"),
+        "changed": latest.get("lastStatusChange"),
+        "message": _message(latest),
+        "waiting": latest.get("status") == "InProgress" and "token" in latest,  # only a manual approval has a token
+    }
+
+
+def _reason(seen: Seen, cloud: Cloud) -> str:
     """Why it failed, down to the resource or the job: stack -> pipeline -> execution -> job."""
-    if delivery.phase in _BROKEN:
-        return cloud.first_failure(delivery) or delivery.reason
-    for stage, action in _actions(state):
-        if _latest(action).get("status") not in _FAILED:
+    if seen.delivery.phase in _BROKEN:
+        return cloud.first_failure(seen.delivery, since=0) or seen.delivery.reason
+    if seen.deployed and seen.deployed.phase is Phase.BLOCKED:
+        return cloud.first_failure(seen.deployed, since=0) or seen.deployed.reason
+    if seen.execution and seen.execution.status == SUCCEEDED and seen.deployed is None:
+        return STACK_GONE
+    for action in _actions(seen):
+        latest = _latest(action)
+        if latest.get("status") not in _FAILED:
             continue
-        if execution := _state_machine_execution(action):
-            return cloud.jobs_failure(execution) or _message(action)
-        deploys = deployed is not None and "CloudFormation" in stage["stageName"]
-        return (cloud.first_failure(deployed) if deploys and deployed else "") or _message(action)
-    if deployed and deployed.phase is Phase.BLOCKED:
-        return cloud.first_failure(deployed) or deployed.reason
+        cause, external = "", str(latest.get("externalExecutionId", ""))
+        if ":states:" in external:
+            cause = cloud.jobs_failure(external)
+        elif ":cloudformation:" in external and seen.deployed and seen.execution:
+            cause = cloud.first_failure(seen.deployed, since=seen.execution.started)
+        return cause or _message(latest)
     return ""
 
 
-def _job(state: Document, cloud: Cloud) -> Job | None:
+def _job(seen: Seen, cloud: Cloud) -> Job | None:
     """The job that is waited for, where one is."""
-    for _, action in _actions(state):
-        execution = _state_machine_execution(action)
-        if execution and _latest(action).get("status") == "InProgress":
-            return cloud.running_job(execution)
+    for action in _actions(seen):
+        external = str(_latest(action).get("externalExecutionId", ""))
+        if ":states:" in external and _latest(action).get("status") == "InProgress":
+            return cloud.running_job(external)
     return None
 
 
-def _actions(state: Document) -> Iterator[tuple[Document, Document]]:
-    for stage in state.get("stageStates", []):
-        for action in stage.get("actionStates", []):
-            yield stage, action
+def _actions(seen: Seen) -> Iterator[Document]:
+    """The actions of the stages that the latest run has entered."""
+    for stage in seen.state.get("stageStates", []):
+        if _is_of_latest_run(stage, seen):
+            yield from stage.get("actionStates", [])
 
 
 def _latest(action: Document) -> Document:
     return action.get("latestExecution") or {}
 
 
-def _message(action: Document) -> str:
-    latest = _latest(action)
+def _message(latest: Document) -> str:
     return str((latest.get("errorDetails") or {}).get("message") or latest.get("summary") or "")
 
 
 def _waits(action: Document) -> bool:
-    """Only a manual approval has a token."""
-    return _latest(action).get("status") == "InProgress" and "token" in _latest(action)
-
-
-def _state_machine_execution(action: Document) -> str:
-    execution = str(_latest(action).get("externalExecutionId", ""))
-    return execution if ":states:" in execution else ""
+    return bool(_action(action, _latest(action))["waiting"])

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from chalicelib.cloud import AlreadyExists, Job, Moved, PipelineGone
-from chalicelib.decide import Bundle, Execution, Stack
+from chalicelib.cloud import AlreadyExists, Moved, PipelineGone
 from chalicelib.errors import Unavailable
+from chalicelib.found import Bundle, Execution, Job, Stack
 from chalicelib.plan import Plan
 
 
@@ -42,7 +42,6 @@ class World:
     stacks: dict[str, Stack] = field(default_factory=dict)
     bundles: dict[str, Bundle] = field(default_factory=dict)
     executions: dict[str, list[Execution]] = field(default_factory=dict)
-    tokens: dict[str, str] = field(default_factory=dict)  # of CreateStack: stack -> token
     starts: dict[tuple[str, str], str] = field(default_factory=dict)  # pipeline and token -> execution
     writes: list[str] = field(default_factory=list)
     made: int = 0
@@ -81,7 +80,7 @@ class World:
         plan = self._plans[version]
         if ends == "Succeeded":
             status = "UPDATE_COMPLETE" if name in self.stacks else "CREATE_COMPLETE"
-            self.stacks[name] = Stack(f"id/{name}", name, status, parameters=dict(plan.parameters))
+            self.stacks[name] = Stack(f"id/{name}", name, status, parameters=dict(plan.parameters), role=plan.role)
         return replace(execution, status=ends, revision=version)
 
     def _latest(self, name: str) -> str:
@@ -164,10 +163,8 @@ class MemoryCloud:
         return version
 
     @_call(write=True)
-    def create_delivery(self, plan: Plan, token: str) -> str:
+    def create_delivery(self, plan: Plan) -> str:
         if plan.delivery_stack in self.world.stacks:
-            if self.world.tokens.get(plan.delivery_stack) == token:
-                return self.world.stacks[plan.delivery_stack].id
             raise AlreadyExists
         self.world.made += 1
         stack = Stack(
@@ -178,7 +175,6 @@ class MemoryCloud:
             tags=dict(plan.tags),
         )
         self.world.stacks[plan.delivery_stack] = stack
-        self.world.tokens[plan.delivery_stack] = token
         return stack.id
 
     @_call(write=True)
@@ -206,10 +202,10 @@ class MemoryCloud:
             self.world.starts[pipeline, token] = self.world.executions[pipeline][-1].id
         return self.world.starts[pipeline, token]
 
-    def pipeline_state(self, pipeline: str) -> Mapping[str, Any] | None:
+    def pipeline_state(self, pipeline: str) -> Mapping[str, Any]:
         raise NotImplementedError("status is tested against the account on the laptop")
 
-    def first_failure(self, stack: Stack) -> str:
+    def first_failure(self, stack: Stack, since: float) -> str:
         raise NotImplementedError("status is tested against the account on the laptop")
 
     def jobs_failure(self, execution_arn: str) -> str:

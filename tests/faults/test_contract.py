@@ -133,7 +133,7 @@ def test_a_bundle_is_not_written_over_one_that_is_gone(cloud: Cloud, make: Make)
 
 def test_a_delivery_stack_is_created_as_planned_and_once(cloud: Cloud, make: Make) -> None:
     cloud.put_bundle(make(), None)
-    stack_id = cloud.create_delivery(make(), "one")
+    stack_id = cloud.create_delivery(make())
     found = cloud.stack(make().delivery_stack)
     assert found is not None
     assert (found.id, found.name) == (stack_id, make().delivery_stack)
@@ -141,4 +141,4 @@ def test_a_delivery_stack_is_created_as_planned_and_once(cloud: Cloud, make: Mak
     assert dict(found.parameters) == dict(make().delivery_parameters)
     assert {key: found.tags[key] for key in make().tags} == dict(make().tags)
     with pytest.raises(AlreadyExists):
-        cloud.create_delivery(make(instance_count=2), "two")
+        cloud.create_delivery(make(instance_count=2))

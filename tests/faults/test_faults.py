@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from chalicelib import door, plan
 from chalicelib.catalog import Catalog
-from chalicelib.decide import Stack
 from chalicelib.errors import Conflict, Unavailable
+from chalicelib.found import Stack
 from chalicelib.plan import Plan
 from chalicelib.provision import Provisioned, provision
 from chalicelib.settings import Settings
@@ -186,6 +186,17 @@ def test_of_two_requests_for_one_name_one_wins_and_the_other_is_told(make: Make)
         assert set(bundles.values()) == set(ran.values()) == {winner.digest}, (ahead, overtaking)
 
 
+def test_of_two_changes_of_one_pipeline_one_wins_and_the_other_is_told(make: Make) -> None:
+    one, other = changed(make), make(kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/two")
+    for ahead, overtaking in itertools.product(range(8), range(10)):
+        world = running(make())
+        won, lost = race(world, [one, other], [0] * ahead + [1] * overtaking)
+        assert (len(won), len(lost)) == (1, 1), (ahead, overtaking)
+        world.settle()
+        _, bundles, _, ran = world.picture()
+        assert set(bundles.values()) == set(ran.values()) == {[one, other][won[0]].digest}, (ahead, overtaking)
+
+
 def test_a_changed_request_while_the_first_is_on_its_way_is_told_to_wait(make: Make) -> None:
     world = World()
     provision(make(), MemoryCloud(world))
@@ -330,15 +341,22 @@ def test_a_stack_whose_rollback_failed_is_continued_and_never_deleted(make: Make
     assert world.stacks[make().name].status == "UPDATE_COMPLETE"
 
 
-def test_somebody_elses_stack_is_left_alone(make: Make) -> None:
-    for name in (make().name, make().delivery_stack):
-        world = World(stacks={name: Stack("id", name, "CREATE_COMPLETE", tags={"stack_name": name})})
-        before = dict(world.stacks)
-        with pytest.raises(Conflict) as refused:
-            provision(make(), MemoryCloud(world))
-        assert refused.value.retry_after is None
-        assert "not made by this orchestrator" in refused.value.message
-        assert world.stacks == before
+@pytest.mark.parametrize(
+    "status", ["CREATE_COMPLETE", "ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "DELETE_IN_PROGRESS"]
+)
+def test_somebody_elses_stack_is_left_alone(make: Make, status: str) -> None:
+    foreign = {
+        name: Stack("id", name, status, tags={"stack_name": name}) for name in (make().name, make().delivery_stack)
+    }
+    for name, stack in foreign.items():
+        for world in (World(), running(make())):
+            world.stacks[name] = stack
+            before = dict(world.stacks)
+            with pytest.raises(Conflict) as refused:
+                provision(changed(make), MemoryCloud(world))
+            assert refused.value.retry_after is None
+            assert "not made by this orchestrator" in refused.value.message
+            assert world.stacks == before
 
 
 def test_a_changed_endpoint_name_is_refused(make: Make) -> None:

@@ -13,21 +13,8 @@ import pytest
 from chalicelib import decide as deciding
 from chalicelib import door, plan
 from chalicelib.catalog import Catalog
-from chalicelib.decide import (
-    ENDED_BADLY,
-    RUNNING,
-    STACK_PHASES,
-    SUCCEEDED,
-    Bundle,
-    Execution,
-    Found,
-    Nothing,
-    Phase,
-    Recreate,
-    Stack,
-    Step,
-    decide,
-)
+from chalicelib.decide import Nothing, Recreate, Step, decide
+from chalicelib.found import ENDED_BADLY, RUNNING, STACK_PHASES, SUCCEEDED, Bundle, Execution, Found, Phase, Stack
 from chalicelib.settings import Settings
 
 
@@ -59,6 +46,7 @@ def stacks(name: str, planned: plan.Plan) -> list[Stack | None]:
             parameters=planned.delivery_parameters if delivery else planned.parameters,
             outputs={"PipelineName": "p"} if delivery else {},
             tags=planned.tags if delivery else {},
+            role=planned.role,
         )
         for status in STACK_PHASES
     ]

@@ -294,7 +294,7 @@ def check_changes(check: Callable[[Change], None]) -> None:
 
 
 def name_like_cloudformation(type_name: str, member: str, name: Callable[[str, str], str]) -> None:
-    """Give resources of a type, which ministack names in its own way, `name(stack name, logical id)` where none is given."""
+    """Name resources of a type that ministack names its own way: `name(stack name, logical id)` where none is given."""
     provision, update = _stacks._provision_resource, _stacks._update_resource
 
     def named_provision(resource_type: str, logical_id: str, new: dict[str, Any], stack_name: str) -> Any:

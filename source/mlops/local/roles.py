@@ -7,6 +7,7 @@ every operation on the stack works as that role, as on AWS. Our own resource typ
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -15,8 +16,15 @@ from mlops.local.errors import ApiError, Caller
 
 _SERVICE = "cloudformation.amazonaws.com"
 _ROLE_FIELD = "_mlops_role_arn"
-_STACK_OPERATIONS = {"CreateStack", "UpdateStack", "DeleteStack", "CreateChangeSet", "ExecuteChangeSet",
-                     "ContinueUpdateRollback", "RollbackStack"}
+_STACK_OPERATIONS = {
+    "CreateStack",
+    "UpdateStack",
+    "DeleteStack",
+    "CreateChangeSet",
+    "ExecuteChangeSet",
+    "ContinueUpdateRollback",
+    "RollbackStack",
+}
 
 
 def install() -> None:
@@ -24,9 +32,12 @@ def install() -> None:
 
 
 def _as_stack_role(handler: bridge.Handler) -> bridge.Handler:
-    async def handle(method: str, path: str, headers: dict[str, str], body: bytes,
-                     query: dict[str, Any]) -> bridge.Response:
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> bridge.Response:
         form = bridge.form(body, query)
+        if form.get("Action") == "DescribeStacks":
+            return _with_roles(await handler(method, path, headers, body, query))
         if form.get("Action") not in _STACK_OPERATIONS:
             return await handler(method, path, headers, body, query)
         role_arn = form.get("RoleARN") or _recorded_role(form)
@@ -47,6 +58,18 @@ def _as_stack_role(handler: bridge.Handler) -> bridge.Handler:
         return answer
 
     return handle
+
+
+def _with_roles(answer: bridge.Response) -> bridge.Response:
+    """DescribeStacks' answer, with the role of each stack that has one."""
+
+    def with_role(stack_id: re.Match[str]) -> str:
+        stack = bridge.stack(stack_id[1])
+        role_arn = stack.get(_ROLE_FIELD) if stack else None
+        return f"{stack_id[0]}<RoleARN>{role_arn}</RoleARN>" if role_arn else stack_id[0]
+
+    status, headers, body = answer
+    return status, headers, re.sub("<StackId>([^<]+)</StackId>", with_role, body.decode()).encode()
 
 
 def _recorded_role(form: dict[str, str]) -> str | None:

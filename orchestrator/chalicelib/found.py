@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What exists, as AWS tells it: stacks, template bundles, executions, jobs; and what a stack's status means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Phase(Enum):
+    """What a stack's status means for us."""
+
+    READY = "ready"  # completed once, stands still
+    CREATING = "creating"
+    CHANGING = "changing"  # completed once, is being changed
+    NEVER_COMPLETED = "never completed"
+    STUCK = "stuck"  # its update failed and so did undoing it
+    DELETING = "deleting"
+    BLOCKED = "blocked"  # only its owner can help: a deletion or an import that failed
+    GONE = "gone"
+
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html; a test walks botocore's list.
+STACK_PHASES: Mapping[str, Phase] = {
+    "CREATE_IN_PROGRESS": Phase.CREATING,
+    "REVIEW_IN_PROGRESS": Phase.CREATING,
+    "IMPORT_IN_PROGRESS": Phase.CHANGING,
+    "CREATE_COMPLETE": Phase.READY,
+    "UPDATE_COMPLETE": Phase.READY,
+    "UPDATE_ROLLBACK_COMPLETE": Phase.READY,
+    "UPDATE_FAILED": Phase.STUCK,
+    "IMPORT_COMPLETE": Phase.READY,
+    "IMPORT_ROLLBACK_COMPLETE": Phase.READY,
+    "IMPORT_ROLLBACK_IN_PROGRESS": Phase.CHANGING,
+    "IMPORT_ROLLBACK_FAILED": Phase.BLOCKED,
+    "UPDATE_IN_PROGRESS": Phase.CHANGING,
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": Phase.CHANGING,
+    "UPDATE_ROLLBACK_IN_PROGRESS": Phase.CHANGING,
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": Phase.CHANGING,
+    "UPDATE_ROLLBACK_FAILED": Phase.STUCK,
+    "CREATE_FAILED": Phase.NEVER_COMPLETED,
+    "ROLLBACK_COMPLETE": Phase.NEVER_COMPLETED,
+    "ROLLBACK_FAILED": Phase.NEVER_COMPLETED,
+    "ROLLBACK_IN_PROGRESS": Phase.CREATING,
+    "DELETE_IN_PROGRESS": Phase.DELETING,
+    "DELETE_FAILED": Phase.BLOCKED,
+    "DELETE_COMPLETE": Phase.GONE,
+}
+
+# https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineExecution.html; walked by the same test.
+RUNNING = frozenset({"InProgress", "Stopping"})
+ENDED_BADLY = frozenset({"Failed", "Stopped", "Cancelled", "Superseded"})
+SUCCEEDED = "Succeeded"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A CloudFormation stack as found."""
+
+    id: str
+    name: str
+    status: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    role: str = ""  # that CloudFormation works as
+    reason: str = ""
+
+    @property
+    def phase(self) -> Phase:
+        """What its status means."""
+        return STACK_PHASES[self.status]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A template bundle as found: the request's digest it carries, and what compare-and-swap needs."""
+
+    digest: str
+    etag: str
+    version: str
+    settled: bool  # old enough that no request that wrote it can still be on its way
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A delivery pipeline's latest execution."""
+
+    id: str
+    status: str
+    revision: str = ""  # the bundle's version it took; empty while it hasn't yet
+    started: float = 0.0  # seconds since the epoch
+
+
+@dataclass(frozen=True)
+class Found:
+    """What exists under a plan's names."""
+
+    delivery: Stack | None = None
+    deployed: Stack | None = None
+    bundle: Bundle | None = None
+    execution: Execution | None = None
+    pipeline_gone: bool = False  # the delivery stack is there, the pipeline it made is not
+
+
+@dataclass(frozen=True)
+class Job:
+    """A SageMaker job that a state machine waits for."""
+
+    kind: str
+    name: str
+    status: str
+    progress: str = ""

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What AWS says -> what a person reads: the latest run, never a stale one, never green too early."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from chalicelib import status
+from chalicelib.cloud import PipelineGone
+from chalicelib.errors import NotFound
+from chalicelib.found import ENDED_BADLY, STACK_PHASES, Execution, Job, Phase, Stack
+from chalicelib.settings import Settings
+
+NAME = "mlops-pipeline-m-modeltraining"
+DELIVERY = Stack(
+    "id",
+    f"{NAME}-codepipeline",
+    "CREATE_COMPLETE",
+    parameters={"StackName": NAME},
+    outputs={"PipelineName": "the-pipeline"},
+    tags={"mlops_orchestrator": "mlops-orchestrator", "pipeline_type": "model_training_builtin"},
+)
+DEPLOYED = Stack("id", NAME, "CREATE_COMPLETE", outputs={"TrainingJobName": "job"})
+MACHINE = "arn:aws:states:us-east-1:123456789012:execution:machine:one"
+STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/x/y"
+
+
+class Told:
+    """A cloud that answers status's questions as it was told."""
+
+    def __init__(self, *stacks: Stack, execution: Execution | None, stages: list[Any], **answers: Any) -> None:
+        self.stacks = {stack.name: stack for stack in stacks} | {stack.id: stack for stack in stacks if ":" in stack.id}
+        self.execution, self.stages, self.answers = execution, stages, answers
+
+    def stack(self, name: str) -> Stack | None:
+        return self.stacks.get(name)
+
+    def latest_execution(self, pipeline: str) -> Execution | None:
+        if self.answers.get("gone"):
+            raise PipelineGone
+        return self.execution
+
+    def pipeline_state(self, pipeline: str) -> Any:
+        return {"pipelineName": pipeline, "stageStates": self.stages}
+
+    def first_failure(self, stack: Stack, since: float) -> str:
+        return str(self.answers.get("first_failure", ""))
+
+    def jobs_failure(self, execution_arn: str) -> str:
+        return str(self.answers.get("jobs_failure", ""))
+
+    def running_job(self, execution_arn: str) -> Job | None:
+        return self.answers.get("running_job")
+
+
+def stage(name: str, execution: str, state: str, **latest: Any) -> dict[str, Any]:
+    return {
+        "stageName": name,
+        "latestExecution": {"pipelineExecutionId": execution, "status": state},
+        "actionStates": [{"actionName": "act", "latestExecution": {"status": state, **latest}}],
+    }
+
+
+def read(settings: Settings, *stacks: Stack, execution: Execution | None, stages: list[Any], **answers: Any) -> Any:
+    cloud: Any = Told(*stacks, execution=execution, stages=stages, **answers)
+    return status.document(status.look_up(NAME, settings, cloud))["pipeline"]
+
+
+SUCCEEDED = [stage(name, "one", "Succeeded") for name in ("Source", "Deploy", "Run")]
+
+
+def test_a_run_that_has_succeeded_everywhere_is_succeeded(settings: Settings) -> None:
+    found = read(settings, DELIVERY, DEPLOYED, execution=Execution("one", "Succeeded"), stages=SUCCEEDED)
+    assert (found["status"], found["stage"], found["reason"]) == ("Succeeded", "Run", None)
+    assert found["outputs"] == {"TrainingJobName": "job"}
+
+
+def test_a_run_that_has_not_reached_its_stages_yet_is_running_and_tells_nothing_of_the_last(settings: Settings) -> None:
+    failed = [stage("Source", "one", "Succeeded"), stage("Run", "one", "Failed", errorDetails={"message": "old"})]
+    found = read(settings, DELIVERY, DEPLOYED, execution=Execution("two", "InProgress"), stages=failed)
+    assert (found["status"], found["stage"], found["reason"]) == ("Running", None, None)
+    assert [one["status"] for one in found["stages"]] == [None, None]
+    assert "old" not in str(found)
+
+
+def test_between_two_stages_it_is_running(settings: Settings) -> None:
+    stages = [stage("Source", "two", "Succeeded"), stage("Run", "one", "Succeeded")]
+    found = read(settings, DELIVERY, DEPLOYED, execution=Execution("two", "InProgress"), stages=stages)
+    assert (found["status"], found["stage"]) == ("Running", "Source")
+
+
+def test_an_approval_is_waited_for(settings: Settings) -> None:
+    stages = [stage("Approve", "one", "InProgress", token="t")]
+    found = read(settings, DELIVERY, DEPLOYED, execution=Execution("one", "InProgress"), stages=stages)
+    assert found["status"] == "WaitingForApproval"
+    assert found["stages"][0]["actions"][0]["waiting"]
+
+
+def test_a_running_job_is_told(settings: Settings) -> None:
+    job = Job("TrainingJob", "job", "InProgress", "Training")
+    found = read(
+        settings,
+        DELIVERY,
+        DEPLOYED,
+        execution=Execution("one", "InProgress"),
+        running_job=job,
+        stages=[stage("Run", "one", "InProgress", externalExecutionId=MACHINE)],
+    )
+    assert found["job"] == {"kind": "TrainingJob", "name": "job", "status": "InProgress", "progress": "Training"}
+
+
+@pytest.mark.parametrize(
+    ("external", "answers", "reason"),
+    [
+        (MACHINE, {"jobs_failure": "the job's words"}, "the job's words"),
+        (MACHINE, {}, "the action's words"),
+        (STACK, {"first_failure": "Model: its words"}, "Model: its words"),
+        (STACK, {}, "the action's words"),
+        ("", {"first_failure": "of another time"}, "the action's words"),
+    ],
+)
+def test_a_failure_is_told_as_deep_as_it_is_known(
+    settings: Settings, external: str, answers: dict[str, str], reason: str
+) -> None:
+    details = {"externalExecutionId": external, "errorDetails": {"message": "the action's words"}}
+    found = read(
+        settings,
+        DELIVERY,
+        DEPLOYED,
+        execution=Execution("one", "Failed"),
+        **answers,
+        stages=[stage("Source", "one", "Succeeded"), stage("Act", "one", "Failed", **details)],
+    )
+    assert (found["status"], found["stage"], found["reason"]) == ("Failed", "Act", reason)
+
+
+@pytest.mark.parametrize("ended", sorted(ENDED_BADLY - {"Failed"}))
+def test_what_was_stopped_is_stopped(settings: Settings, ended: str) -> None:
+    found = read(settings, DELIVERY, DEPLOYED, execution=Execution("one", ended), stages=SUCCEEDED)
+    assert found["status"] == "Stopped"
+
+
+def test_what_was_deleted_behind_it_is_failed_with_the_reason(settings: Settings) -> None:
+    found = read(settings, DELIVERY, execution=Execution("one", "Succeeded"), stages=SUCCEEDED)
+    assert (found["status"], found["reason"]) == ("Failed", status.STACK_GONE)
+    found = read(settings, DELIVERY, DEPLOYED, execution=None, stages=[], gone=True)
+    assert (found["status"], found["reason"]) == ("Failed", status.PIPELINE_GONE)
+
+
+@pytest.mark.parametrize("stack_status", sorted(STACK_PHASES))
+def test_a_stack_operation_outranks_an_execution(settings: Settings, stack_status: str) -> None:
+    words = {Phase.CREATING: "Creating", Phase.CHANGING: "Updating", Phase.DELETING: "Deleting"}
+    expected = words.get(STACK_PHASES[stack_status])
+    for delivery, deployed in (
+        (replace(DELIVERY, status=stack_status), DEPLOYED),
+        (DELIVERY, replace(DEPLOYED, status=stack_status)),
+    ):
+        if delivery.phase is Phase.GONE:
+            with pytest.raises(NotFound):
+                read(settings, delivery, deployed, execution=None, stages=[])
+            continue
+        found = read(settings, delivery, deployed, execution=Execution("one", "Succeeded"), stages=SUCCEEDED)
+        assert found["status"] == (expected or found["status"])
+        if delivery.phase in (Phase.NEVER_COMPLETED, Phase.STUCK, Phase.BLOCKED):
+            assert found["status"] == "Failed"
+
+
+def test_before_the_pipeline_and_before_its_first_run_it_is_creating(settings: Settings) -> None:
+    for outputs in ({}, {"PipelineName": "the-pipeline"}):
+        found = read(settings, replace(DELIVERY, outputs=outputs), execution=None, stages=[])
+        assert found["status"] == "Creating"
+
+
+@pytest.mark.parametrize(
+    "pipeline_id",
+    [
+        NAME,
+        f"{NAME}-codepipeline",
+        "arn:aws:cloudformation:us-east-1:123456789012:stack/" + NAME + "-codepipeline/uuid",
+    ],
+)
+def test_a_pipeline_is_found_by_its_name_and_its_id(settings: Settings, pipeline_id: str) -> None:
+    stack = replace(DELIVERY, id=f"arn:aws:cloudformation:us-east-1:123456789012:stack/{DELIVERY.name}/uuid")
+    cloud: Any = Told(stack, DEPLOYED, execution=None, stages=[])
+    assert status.look_up(pipeline_id, settings, cloud).delivery == stack
+
+
+def test_somebody_elses_stack_is_no_pipeline(settings: Settings) -> None:
+    cloud: Any = Told(replace(DELIVERY, tags={"stack_name": "x"}), execution=None, stages=[])
+    with pytest.raises(NotFound):
+        status.look_up(NAME, settings, cloud)
