@@ -121,6 +121,17 @@ def test_every_optional_key_reaches_the_training_job(api: Installed) -> None:
     }
 
 
+def test_a_model_is_encrypted_with_the_key_an_alias_stands_for(api: Installed) -> None:
+    api.put("alias/train.csv", csv(ROWS[:100], LABELS[:100]))
+    kms = api.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    kms.create_alias(AliasName="alias/models/first", TargetKeyId=key)
+    alias = f"{key.rpartition(':')[0]}:alias/models/first"
+    answer = api.provision(training("alias", validation_data="", kms_key_arn=alias))
+    pipeline = api.ended(answer.body["pipeline_id"])
+    assert pipeline["status"] == "Succeeded", pipeline
+
+
 def test_the_same_request_writes_nothing_and_rerun_trains_again(api: Installed, trained: dict[str, Any]) -> None:
     jobs = api.client("sagemaker").list_training_jobs(NameContains="first-")["TrainingJobSummaries"]
     again = api.provision(training("first"))

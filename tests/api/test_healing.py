@@ -69,7 +69,8 @@ def test_a_failed_update_is_rolled_back_and_the_endpoint_still_serves(
     api: Installed, artifact: str, data: bytes | None, reason: str
 ) -> None:
     answer = insisting(api, serving(api, artifact))
-    assert api.ended(answer.body["pipeline_id"])["status"] == "Succeeded"
+    ended = api.ended(answer.body["pipeline_id"])
+    assert ended["status"] == "Succeeded", ended["reason"]
     before = predict(api)
     config = api.client("sagemaker").describe_endpoint(EndpointName="healing")["EndpointConfigName"]
     if data:

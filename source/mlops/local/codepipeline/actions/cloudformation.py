@@ -28,13 +28,16 @@ def run(action: Run) -> None:
         _delete(action, name, stack)
         stack = None
     wanted = _wanted(action)
+    good_ends = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
     if stack is None:
         stack_id = action.client("cloudformation").create_stack(StackName=name, **wanted)["StackId"]
+    elif not _update(action, stack, wanted):
+        stack_id, good_ends = stack["StackId"], {*good_ends, "UPDATE_ROLLBACK_COMPLETE"}  # what is there is what is wanted
     else:
-        stack_id = _update(action, stack, wanted)
+        stack_id = stack["StackId"]
     _show(action, stack_id, name)
     stack = _settled(action, stack_id)
-    if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+    if stack["StackStatus"] not in good_ends:
         raise ActionFailed(_reason(action, stack))
     action.variables.update({output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])})
     action.show(externalExecutionSummary=f"Stack {name} is {stack['StackStatus']}")
@@ -133,14 +136,15 @@ def _describe(action: Run, name: str) -> Stack | None:
     return stacks[0]
 
 
-def _update(action: Run, stack: Stack, wanted: dict[str, Any]) -> str:
+def _update(action: Run, stack: Stack, wanted: dict[str, Any]) -> bool:
+    """Begin an update; False where CloudFormation sees nothing to update."""
     try:
-        answer = action.client("cloudformation").update_stack(StackName=stack["StackName"], **wanted)
+        action.client("cloudformation").update_stack(StackName=stack["StackName"], **wanted)
     except ClientError as error:
         if "No updates are to be performed" not in error.response["Error"]["Message"]:
             raise
-        return str(stack["StackId"])
-    return str(answer["StackId"])
+        return False
+    return True
 
 
 def _delete(action: Run, name: str, stack: Stack) -> None:
