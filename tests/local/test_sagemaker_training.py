@@ -180,6 +180,25 @@ def test_the_artifact_is_encrypted_with_the_customers_key(lab: Lab, train: str) 
     assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
 
 
+def test_a_policy_speaks_of_a_key_never_of_its_alias(lab: Lab, train: str) -> None:
+    kms, name = lab.account.client("kms"), f"alias/{unique('artifacts')}"
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    kms.create_alias(AliasName=name, TargetKeyId=key)
+    alias = f"{key.rpartition(':')[0]}:{name}"
+    output = {"S3OutputPath": f"s3://{lab.bucket}/output", "KmsKeyId": alias}
+    use = {"Effect": "Allow", "Action": "kms:GenerateDataKey"}
+    on_alias = lab.make_role([*ALLOW_S3_AND_LOGS, {**use, "Resource": alias}])
+    denied = lab.train(lab.training_request(train, OutputDataConfig=output, RoleArn=on_alias))
+    assert f"kms:GenerateDataKey on resource: {key}" in denied["FailureReason"]
+    on_key = lab.make_role([*ALLOW_S3_AND_LOGS, {
+        **use, "Resource": f"{key.rpartition('/')[0]}/*",
+        "Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}}}])
+    job = lab.train(lab.training_request(train, OutputDataConfig=output, RoleArn=on_key))
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    absent = lab.train(lab.training_request(train, RoleArn=on_key, OutputDataConfig={**output, "KmsKeyId": f"{alias}-not"}))
+    assert "NotFoundException" in absent["FailureReason"]
+
+
 def test_what_aws_refuses_at_once(lab: Lab, train: str, completed: dict[str, Any]) -> None:
     refused: list[tuple[dict[str, Any], str, str]] = [
         ({"TrainingJobName": completed["TrainingJobName"]}, "ResourceInUse", "Training job names must be unique"),

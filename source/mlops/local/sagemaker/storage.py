@@ -72,10 +72,17 @@ def read(s3: Any, uri: str) -> bytes:
 
 
 def check_key(role_arn: str, kms_key: str | None, caller: Caller) -> None:
-    """Refuse what S3 would: writing with a customer's key takes the role's permission to use that key."""
-    if kms_key and kms_key.startswith("arn:"):
-        session = Caller(caller.account_id, caller.region, identity.session_arn(role_arn, "sagemaker"))
-        identity.authorize(session, "kms:GenerateDataKey", [kms_key])
+    """Refuse what S3 would: a key that isn't there, and a key that the role may not use.
+
+    As in KMS, an alias stands for its key: policies see the key's ARN, and what the key is called.
+    """
+    if not kms_key:
+        return
+    kms = identity.root_session(caller).client("kms")
+    key_arn = kms.describe_key(KeyId=kms_key)["KeyMetadata"]["Arn"]
+    called = [alias["AliasName"] for alias in kms.list_aliases(KeyId=key_arn)["Aliases"]]
+    session = Caller(caller.account_id, caller.region, identity.session_arn(role_arn, "sagemaker"))
+    identity.authorize(session, "kms:GenerateDataKey", [key_arn], {"kms:ResourceAliases": called})
 
 
 def write(s3: Any, uri: str, body: bytes, kms_key: str | None = None) -> None:
