@@ -59,7 +59,7 @@ def _pipelines(connection: Connection, times: int) -> Measure:
         provisioned = connection.post("provisionpipeline", _body(f"bench-{number}"))
         _ended(connection, provisioned["pipeline_id"])
         whole.append(time.perf_counter() - begun)
-        job = story.trained(connection)
+        job = story.trained(connection, f"bench-{number}-")
         training.append((job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds())
     what = "a training pipeline, from its request to Succeeded"
     return Measure(_GROUP, what, "s", Samples.of(whole), Samples.of(training), "its training job alone")

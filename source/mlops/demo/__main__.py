@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m mlops.demo`: an account on this laptop, the story in it, and the end; with --keep it stays up."""
+"""`python -m mlops.demo`: an account on this laptop, the story in it, and the end; with --keep it stays up.
+
+With --in-aws the story is told, and a few promises are checked, in the account that the credentials are for.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +13,52 @@ import click
 
 from mlops.cli import account, laptop, show
 from mlops.cli.app import Guarded
+from mlops.cli.connection import Connection
 from mlops.cli.failures import Failure
-from mlops.demo import story
+from mlops.demo import in_aws, story
 
 
 @click.command(cls=Guarded)
 @click.option("--keep", is_flag=True, help="Leave the account up until Ctrl-C, to look around.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of the account; 0 takes a free one.")
-def demo(keep: bool, port: int) -> None:
+@click.option(
+    "--in-aws", "elsewhere", is_flag=True, help="In the account that the credentials are for, after `mlops install`."
+)
+@click.option("--yes", is_flag=True, help="With --in-aws: don't ask before spending money.")
+@click.option(
+    "--clean-up", is_flag=True, help="With --in-aws: delete both pipelines and what they deployed afterwards."
+)
+def demo(keep: bool, port: int, elsewhere: bool, yes: bool, clean_up: bool) -> None:
     """One request becomes a running pipeline, with a real model on real data, in an AWS account on this laptop."""
     signal.signal(signal.SIGTERM, laptop.interrupted)
     signal.signal(signal.SIGINT, laptop.interrupted)
-    began = time.monotonic()
+    if not elsewhere and (yes or clean_up):
+        raise click.UsageError("--yes and --clean-up go with --in-aws.")
     try:
-        with show.progress("starting an AWS account on this laptop") as tell, account.running(port, None, tell) as up:
-            tell("")
-            running, process = up
-            story.tell(running)
-            show.out().print(f"\n[dim]{time.monotonic() - began:.0f} seconds.[/]")
-            if keep:
-                laptop.introduce(running, None)
-                click.echo("\nCtrl-C ends it.")
-                laptop.serve(process)
+        if elsewhere:
+            in_aws.run(Connection(), yes=yes, clean_up=clean_up)
+        else:
+            on_this_laptop(keep, port)
     except laptop.Interrupted:
         raise Failure("Interrupted") from None
+
+
+def on_this_laptop(keep: bool, port: int) -> None:
+    began = time.monotonic()
+    with show.progress("starting an AWS account on this laptop") as tell, account.running(port, None, tell) as up:
+        tell("")
+        running, process = up
+        told = story.tell(Connection())
+        story.epilogue(told, "an AWS account on this laptop", running.assets_bucket)
+        console = show.out()
+        console.print("To look around yourself:")
+        console.print("   [cyan]make demo KEEP=1[/]   the same, and the account stays up")
+        console.print("   [cyan]mlops local up[/]     an account of your own: mlops provision, status, run, invoke")
+        console.print(f"\n[dim]{time.monotonic() - began:.0f} seconds.[/]")
+        if keep:
+            laptop.introduce(running, None)
+            click.echo("\nCtrl-C ends it.")
+            laptop.serve(process)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 
 from mlops.cli import show, watching
-from mlops.cli.account import Laptop
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Document, Failure
 from mlops.demo import dataset, scores
@@ -24,24 +24,36 @@ REQUESTS = Path(__file__).parent / "requests"
 ENDPOINT = "breast-cancer"
 
 
-def tell(laptop: Laptop) -> None:
-    connection = Connection()
+@dataclass(frozen=True)
+class Told:
+    """What the story made."""
+
+    training: Document  # the status of its pipeline
+    serving: Document
+    serving_request: bytes
+    job: str
+
+
+def tell(connection: Connection) -> Told:
+    """Train, serve and ask a model in the account of a connection, where the orchestrator is installed."""
+    bucket = connection.outputs["AssetsBucketName"]
 
     step(1, "Upload a real data set", dataset.SOURCE)
-    data = dataset.upload(connection.client("s3"), laptop.assets_bucket)
+    data = dataset.upload(connection.client("s3"), bucket)
     note(f"{len(data.train)} rows to train, {len(data.validation)} to validate, {len(data.unseen)} kept unseen")
 
-    step(2, "Ask for a training", f"POST {laptop.api_url}/provisionpipeline, signed with SigV4")
+    step(2, "Ask for a training", f"POST {connection.api_url}/provisionpipeline, signed with SigV4")
     training = provision(connection, request("training"))
-    job = trained(connection)
+    job = trained(connection, training["pipeline"]["outputs"]["TrainingJobName"])
     for metric in job["FinalMetricDataList"]:
         note(f"{metric['MetricName']} = {metric['Value']:.4f}")
     artifact = job["ModelArtifacts"]["S3ModelArtifacts"]
     note(f"the model: {artifact}")
 
     step(3, "Ask for an endpoint that serves this model", "the same API, another pipeline type")
-    key = artifact.removeprefix(f"s3://{laptop.assets_bucket}/")
-    serving = provision(connection, request("realtime", MODEL_ARTIFACT=key, ASSETS_BUCKET=laptop.assets_bucket))
+    key = artifact.removeprefix(f"s3://{bucket}/")
+    serving_request = request("realtime", MODEL_ARTIFACT=key, ASSETS_BUCKET=bucket)
+    serving = provision(connection, serving_request)
 
     step(4, f"Predict the {len(data.unseen)} unseen rows", "once from the endpoint, once through the inference API")
     truth = [row.malignant for row in data.unseen]
@@ -54,7 +66,7 @@ def tell(laptop: Laptop) -> None:
     note(f"accuracy {right / len(truth):.1%} ({right} of {len(truth)} rows)")
     note("the inference API answers the same")
 
-    epilogue(laptop, training, serving, job["TrainingJobName"])
+    return Told(training, serving, serving_request, job["TrainingJobName"])
 
 
 def request(name: str, **values: str) -> bytes:
@@ -72,10 +84,10 @@ def provision(connection: Connection, body: bytes) -> Document:
     return watching.follow(connection, answer["pipeline_id"])
 
 
-def trained(connection: Connection) -> Document:
-    """What SageMaker says of the latest training job."""
+def trained(connection: Connection, name: str) -> Document:
+    """What SageMaker says of the latest training job with `name` in its name."""
     sagemaker = connection.client("sagemaker")
-    newest_first = sagemaker.list_training_jobs(SortBy="CreationTime", SortOrder="Descending")
+    newest_first = sagemaker.list_training_jobs(NameContains=name, SortBy="CreationTime", SortOrder="Descending")
     latest = newest_first["TrainingJobSummaries"][0]
     found: Document = sagemaker.describe_training_job(TrainingJobName=latest["TrainingJobName"])
     return found
@@ -115,16 +127,15 @@ def note(text: str) -> None:
     show.out().print(f"   {escape(text)}")
 
 
-def epilogue(laptop: Laptop, training: Document, serving: Document, job: str) -> None:
+def epilogue(told: Told, place: str, bucket: str) -> None:
+    """What was made, and where."""
     console = show.out()
-    console.print("\n[bold green]✓[/] [bold]Done.[/] In an AWS account on this laptop, two requests made:")
+    console.print(f"\n[bold green]✓[/] [bold]Done.[/] In {escape(place)}, two requests made:")
     made = {
-        training["pipeline"]["name"]: f"a delivery pipeline, its stack, and the training job {job}",
-        serving["pipeline"]["name"]: f"a delivery pipeline, the endpoint {ENDPOINT} and its inference API",
-        laptop.assets_bucket: "the bucket with the data, the model and every captured prediction",
+        told.training["pipeline"]["name"]: f"a delivery pipeline, its stack, and the training job {told.job}",
+        told.serving["pipeline"]["name"]: f"a delivery pipeline, the endpoint {ENDPOINT} and its inference API",
+        bucket: "the bucket with the data, the model and every captured prediction",
     }
     for name, what in made.items():
         console.print(f"   [cyan]{escape(name)}[/]\n      {escape(what)}")
-    console.print("\nThe requests are source/mlops/demo/requests/*.json. To look around yourself:")
-    console.print("   [cyan]make demo KEEP=1[/]   the same, and the account stays up")
-    console.print("   [cyan]mlops local up[/]     an account of your own: mlops provision, status, run, invoke")
+    console.print("\nThe requests are source/mlops/demo/requests/*.json.")

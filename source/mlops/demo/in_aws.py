@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The story in a real account, and the promises that only a real account can show (docs/guarantees.md).
+
+Each check sees for itself: it asks AWS, and not what the orchestrator answers about itself.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+import click
+
+from mlops.cli import show, watching
+from mlops.cli.connection import Connection
+from mlops.cli.failures import Document, Failure, PipelineFailed
+from mlops.demo import story
+from mlops.demo.story import ENDPOINT, Told, note, step
+
+COSTS = """\
+This trains for some minutes on a spot ml.m5.large, and serves on an ml.m5.large until its stack is deleted: about
+0.12 USD an hour in us-east-1. Pipelines, logs, keys and what is stored cost a little beside that."""
+PIPELINES = ("mlops-pipeline-breast-cancer-byompipelinerealtimebuiltin", "mlops-pipeline-breast-cancer-modeltraining")
+
+
+def run(connection: Connection, yes: bool, clean_up: bool) -> None:
+    """Tell the story and check the promises. Raises Failure for the first that is not kept."""
+    place = whereabouts(connection)
+    click.echo(f"In {place}:\n{COSTS}")
+    if not clean_up:
+        click.echo("Without --clean-up the endpoint stays, and costs, until you delete its stack.")
+    if not yes:
+        click.confirm("Go on?", abort=True)
+    try:
+        told = story.tell(connection)
+        for number, check in enumerate(CHECKS, 5):
+            step(number, "Check a promise", check.__doc__ or "")
+            note(check(connection, told))
+        story.epilogue(told, place, connection.outputs["AssetsBucketName"])
+        click.echo("\nLook into the inbox of NotificationEmail: each pipeline's end has sent a message.")
+    finally:
+        if clean_up:
+            delete(connection)
+
+
+def whereabouts(connection: Connection) -> str:
+    identity = connection.client("sts").get_caller_identity()
+    return f"account {identity['Account']}, {connection.session.region_name}, as {identity['Arn']}"
+
+
+def unsigned_calls_are_refused(connection: Connection, told: Told) -> str:
+    """An unsigned call is a 403."""
+    request = urllib.request.Request(f"{connection.api_url}/provisionpipeline", data=b"{}", method="POST")  # noqa: S310
+    try:
+        urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 (the URL is the stack's own output)
+    except urllib.error.HTTPError as refused:
+        require(refused.code == 403, f"An unsigned call was answered {refused.code}")
+        return "403"
+    raise Failure("An unsigned call was let through")
+
+
+def a_repeat_changes_nothing(connection: Connection, told: Told) -> str:
+    """The same request again writes nothing and starts nothing."""
+    before = left_behind(connection, told.training)
+    answer = connection.post("provisionpipeline", story.request("training"))
+    require(left_behind(connection, told.training) == before, "The same request again wrote or started something")
+    return str(answer["message"])
+
+
+def a_failed_update_is_rolled_back(connection: Connection, told: Told) -> str:
+    """An update that fails is rolled back, and the endpoint serves on as before."""
+    before = serving(connection)
+    broken = json.loads(told.serving_request) | {"model_artifact_location": "demo/no-such-model.tar.gz"}
+    answer = connection.post("provisionpipeline", json.dumps(broken).encode())
+    try:
+        watching.follow(connection, answer["pipeline_id"], answer.get("execution_id"))
+    except PipelineFailed as failed:
+        pipeline = failed.document()["pipeline"]
+    else:
+        raise Failure("A model that is not there was deployed")
+    status = pipeline["stack"]["status"]
+    require(status == "UPDATE_ROLLBACK_COMPLETE", f"The stack is {status}")
+    require("no-such-model" in (pipeline["reason"] or ""), f"The reason doesn't name the model: {pipeline['reason']}")
+    require(serving(connection) == before, "The endpoint doesn't serve what it served before")
+    story.provision(connection, told.serving_request)
+    require(serving(connection)[0] == "InService", "The endpoint doesn't serve after the right request")
+    return f"rolled back: {pipeline['reason']}"
+
+
+CHECKS: tuple[Callable[[Connection, Told], str], ...] = (
+    unsigned_calls_are_refused,
+    a_repeat_changes_nothing,
+    a_failed_update_is_rolled_back,
+)
+
+
+def left_behind(connection: Connection, document: Document) -> tuple[list[str], list[str]]:
+    """What a request could add to: the versions of its bundle and the runs of its pipeline."""
+    key = f"mlops_provisioned_pipelines/{document['pipeline']['name']}/template.zip"
+    bucket = connection.outputs["AssetsBucketName"]
+    listed = connection.client("s3").list_object_versions(Bucket=bucket, Prefix=key)
+    runs = connection.client("codepipeline").list_pipeline_executions(pipelineName=document["pipelineName"])
+    return (
+        [version["VersionId"] for version in listed["Versions"]],
+        [one["pipelineExecutionId"] for one in runs["pipelineExecutionSummaries"]],
+    )
+
+
+def serving(connection: Connection) -> tuple[str, str]:
+    """How the endpoint is, and with which configuration."""
+    found = connection.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
+    return found["EndpointStatus"], found["EndpointConfigName"]
+
+
+def require(kept: bool, otherwise: str) -> None:
+    if not kept:
+        raise Failure(otherwise)
+
+
+def delete(connection: Connection) -> None:
+    """Delete what was deployed, then the pipelines that deployed it. The data in the assets bucket stay."""
+    cloudformation = connection.client("cloudformation")
+    waiter = cloudformation.get_waiter("stack_delete_complete")
+    pause = {"Delay": 1, "MaxAttempts": 300} if connection.is_elsewhere else {"Delay": 15, "MaxAttempts": 80}
+    with show.progress("deleting the pipelines") as tell:
+        for suffix in ("", "-codepipeline"):
+            for name in PIPELINES:
+                cloudformation.delete_stack(StackName=f"{name}{suffix}")
+            for name in PIPELINES:
+                tell(f"deleting {name}{suffix}")
+                waiter.wait(StackName=f"{name}{suffix}", WaiterConfig=pause)
+    click.echo("Deleted: both pipelines and what they deployed. The assets bucket keeps the data and the model.")
