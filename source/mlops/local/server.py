@@ -78,8 +78,9 @@ async def _serve(listener: socket.socket, disk: Disk | None) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
-    from mlops.local import account, bridge
+    from mlops.local import account, bridge, connections
 
+    connections.install()
     started, ended = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
