@@ -195,7 +195,8 @@ def test_a_policy_speaks_of_a_key_never_of_its_alias(lab: Lab, train: str) -> No
         "Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}}}])
     job = lab.train(lab.training_request(train, OutputDataConfig=output, RoleArn=on_key))
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    absent = lab.train(lab.training_request(train, RoleArn=on_key, OutputDataConfig={**output, "KmsKeyId": f"{alias}-not"}))
+    output["KmsKeyId"] += "-not"
+    absent = lab.train(lab.training_request(train, OutputDataConfig=output, RoleArn=on_key))
     assert "NotFoundException" in absent["FailureReason"]
 
 
