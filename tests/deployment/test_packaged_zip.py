@@ -55,6 +55,10 @@ def test_a_cold_start_imports_no_boto3_and_a_good_request_no_jsonschema(function
     assert "jsonschema" in modules(function)
 
 
+def test_it_is_light(function: Function) -> None:
+    assert function.invoke(USAGE)["memory"] <= 60_000_000
+
+
 def test_nothing_is_imported_but_what_is_in_the_zip_or_on_lambda(package: Package, function: Function) -> None:
     function.invoke(event(EXAMPLE))
     function.invoke(event(WRONG))

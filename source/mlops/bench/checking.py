@@ -21,21 +21,23 @@ from mlops.bench.orchestrator import ENVIRONMENT, EXAMPLE, WRONG
 from mlops.bench.runtime import REGION
 
 _GROUP = "Checking a request, CPU time"
+_MANY = {f"no_key_of_ours_{number:04}": number for number in range(2000)}
+_LARGE = f"a bad one with {len(_MANY):,} unknown keys"
 
 
 def measure(catalog_folder: Path, rounds: int) -> Iterator[Measure]:
     settings = Settings.from_environment({**ENVIRONMENT, "AWS_REGION": REGION})
     catalog = Catalog(catalog_folder)
-    good, bad = json.dumps(EXAMPLE).encode(), json.dumps(WRONG).encode()
+    good, bad, worst = (json.dumps(body).encode() for body in (EXAMPLE, WRONG, {**EXAMPLE, **_MANY}))
     _, schema = catalog.find(EXAMPLE["pipeline_type"]).schema(EXAMPLE["pipeline_type"], registry=False)
     validator = jsonschema.Draft202012Validator(schema)
 
     def explained(raw: bytes) -> None:
         list(validator.iter_errors(canonical(parse(raw), schema, catalog.keys).body))
 
-    def refused() -> None:
+    def refused(raw: bytes) -> None:
         try:
-            check(bad, catalog, settings)
+            check(raw, catalog, settings)
         except BadRequest:
             return
         raise AssertionError("the wrong request passed")
@@ -45,7 +47,9 @@ def measure(catalog_folder: Path, rounds: int) -> Iterator[Measure]:
     whole = _cpu(lambda: explained(good), rounds, 2), "jsonschema's check of its canonical form"
     yield Measure(_GROUP, "a good one", "s", checked, *whole)
     wrong = _cpu(lambda: explained(bad), rounds, 2), "jsonschema's check of its canonical form"
-    yield Measure(_GROUP, "a bad one, with all its problems", "s", _cpu(refused, rounds, 2), *wrong)
+    yield Measure(_GROUP, "a bad one, with all its problems", "s", _cpu(lambda: refused(bad), rounds, 2), *wrong)
+    large = _cpu(lambda: explained(worst), rounds, 1), wrong[1]
+    yield Measure(_GROUP, _LARGE, "s", _cpu(lambda: refused(worst), rounds, 1), *large)
 
 
 def _cpu(what: Callable[[], object], rounds: int, times: int) -> Samples:

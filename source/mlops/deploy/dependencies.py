@@ -22,7 +22,7 @@ _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _KEPT_RECORDS = re.compile(
     r"\.dist-info/(METADATA|licenses/.*|(LICEN[CS]E|COPYING|NOTICE|AUTHORS)[^/]*)$", re.IGNORECASE
 )
-_TESTS = re.compile(r"(^|/)tests?/")
+_NOT_TO_RUN = re.compile(r"(^|/)(tests?|benchmarks)/")
 
 
 def shipped_packages(requirements: Path, cache: Path) -> dict[str, bytes]:
@@ -58,7 +58,7 @@ def licences(package: str) -> dict[str, bytes]:
 def _ships(name: str) -> bool:
     if ".dist-info/" in name:
         return _KEPT_RECORDS.search(name) is not None
-    return not _TESTS.search(name) and not name.endswith((".pyi", "/py.typed"))
+    return not _NOT_TO_RUN.search(name) and not name.endswith((".pyi", "/py.typed"))
 
 
 def _cached(cache: Path, allowed: set[str]) -> list[bytes]:
