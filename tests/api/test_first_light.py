@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import time
 from typing import Any
 
 import numpy as np
@@ -190,6 +191,38 @@ def test_a_training_that_fails_says_why_in_the_pipelines_status(
     assert pipeline["stage"] == "Run"
     assert reason in pipeline["reason"], pipeline["reason"]
     assert f"{name}-training-" in pipeline["reason"]
+
+
+@pytest.mark.parametrize(
+    ("data", "ours", "ends"), [("first", True, "SUCCEEDED"), ("nowhere", True, "FAILED"), ("first", False, "FAILED")]
+)
+def test_a_job_whose_creation_went_unanswered_is_adopted(
+    api: Installed, trained: dict[str, Any], data: str, ours: bool, ends: str
+) -> None:
+    """The deployed state machine, paused between finding a name and using it; meanwhile its job comes to be."""
+    states, sagemaker = api.client("stepfunctions"), api.client("sagemaker")
+    deployed = states.describe_state_machine(stateMachineArn=trained["outputs"]["StateMachineArn"])
+    definition = json.loads(deployed["definition"])
+    definition["States"]["FindName"] = {"Type": "Wait", "Seconds": 1, "Next": "NameJob"}
+    definition["States"]["Await"]["Seconds"] = 1
+    name = f"adopted-{data}-{ours}".lower()
+    definition["States"]["Request"]["Assign"]["job_name"] = name
+    machine = states.create_state_machine(name=name, definition=json.dumps(definition), roleArn=deployed["roleArn"])
+    model = sagemaker.describe_training_job(TrainingJobName=trained["outputs"]["TrainingJobName"])
+    members = ("AlgorithmSpecification", "RoleArn", "InputDataConfig", "OutputDataConfig", "ResourceConfig")
+    request = {member: model[member] for member in (*members, "StoppingCondition", "HyperParameters")}
+    request |= {"TrainingJobName": name, "EnableManagedSpotTraining": True}
+    request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] = f"s3://{api.assets_bucket}/{data}/train.csv"
+    if not ours:
+        sagemaker.create_training_job(**request)
+    run = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+    if ours:
+        sagemaker.create_training_job(**request)
+    while (ended := states.describe_execution(executionArn=run))["status"] == "RUNNING":
+        time.sleep(0.2)
+    assert ended["status"] == ends, ended
+    if ends == "FAILED":
+        assert ("nowhere/train.csv" if ours else "must be unique") in ended["cause"]
 
 
 @pytest.fixture(scope="session")
