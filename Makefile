@@ -37,6 +37,7 @@ templates: setup ## Write the plain CloudFormation of every blueprint to dist/ca
 
 docs: setup ## Renew what the documentation repeats from the code
 	$(BIN)/python -m mlops.templates.readme
+	$(BIN)/python -m mlops.docs
 
 image-uris: setup ## Renew the table of container images from the SageMaker SDK's data
 	$(BIN)/python -m mlops.image_uris
