@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from mlops.bench.orchestrator import BARE, EMPTY, EXAMPLE, OURS, USAGE, WRONG, e
 from mlops.bench.runtime import Package
 
 _GROUP = "A cold start"
-_BARE = "bare boto3"
+_NAMES = {"bare": "bare boto3", "empty": "an empty function"}
 _STARTS = {
     "ours": (OURS, event(EXAMPLE)),
     "refused": (OURS, event(WRONG)),
@@ -23,14 +23,17 @@ _STARTS = {
 }
 
 
+Usage = Mapping[str, float]  # cpu in seconds, memory in bytes
+
+
 @dataclass(frozen=True)
 class Start:
-    """One fresh process: seconds from its start, and bytes."""
+    """A fresh process: when it was ready and had answered its first request, and what it had used by then."""
 
     ready: float
     first: float
-    memory_ready: float
-    memory_first: float
+    used_ready: Usage
+    used_first: Usage
 
 
 def measure(package: Package, processes: int) -> Iterator[Measure]:
@@ -40,28 +43,34 @@ def measure(package: Package, processes: int) -> Iterator[Measure]:
             for name, (handler, request) in _STARTS.items():
                 starts[name].append(_start(package, handler, request, address))
 
-    def seen(name: str, field: str) -> Samples:
-        return Samples.of(getattr(one, field) for one in starts[name])
+    def seen(name: str, value: Callable[[Start], float]) -> Samples:
+        return Samples.of(map(value, starts[name]))
 
-    ready, first = Goal(0.10, where=0.23), Goal(0.35, where=0.23)
-    memory = Goal(60e6, where=44e6)
-    bare = (seen("bare", "ready"), _BARE)
-    yield Measure(_GROUP, "start to ready", "s", seen("ours", "ready"), *bare, ready)
-    yield Measure(_GROUP, "start to the end of the first request", "s", seen("ours", "first"), *bare, first)
-    yield Measure(_GROUP, "start to the end of a first request that is refused", "s", seen("refused", "first"), *bare)
-    yield Measure(_GROUP, "an empty function, start to ready", "s", seen("empty", "ready"), *bare)
-    for what, field, goal in (
-        ("peak memory when ready", "memory_ready", memory),
-        ("peak memory after the first request", "memory_first", None),
-    ):
-        yield Measure(_GROUP, what, "B", seen("ours", field), seen("bare", field), _BARE, goal)
+    def row(
+        what: str, unit: str, value: Callable[[Start], float], goal: Goal | None = None, against: str = "bare"
+    ) -> Measure:
+        return Measure(_GROUP, what, unit, seen("ours", value), seen(against, value), _NAMES[against], goal)
+
+    ready, first, memory = Goal(0.10, where=0.23), Goal(0.35, where=0.23), Goal(60e6, where=44e6)
+    to_ready, to_first = "start to ready", "start to the end of the first request"
+    bare = seen("bare", lambda one: one.ready)
+    yield row(to_ready, "s", lambda one: one.ready, ready)
+    yield row(to_ready, "s", lambda one: one.ready, against="empty")
+    yield Measure(_GROUP, to_first, "s", seen("ours", lambda one: one.first), bare, f"{_NAMES['bare']} ready", first)
+    yield row(to_first, "s", lambda one: one.first)
+    refused = seen("refused", lambda one: one.first)
+    yield Measure(_GROUP, "start to the end of a first request that is refused", "s", refused)
+    yield row(f"{to_ready}, CPU time", "s", lambda one: one.used_ready["cpu"])
+    yield row(f"{to_first}, CPU time", "s", lambda one: one.used_first["cpu"])
+    yield row("peak memory when ready", "B", lambda one: one.used_ready["memory"], memory)
+    yield row("peak memory after the first request", "B", lambda one: one.used_first["memory"])
 
 
 def _start(package: Package, handler: str, request: dict[str, Any], address: str) -> Start:
     with start(package, handler, address) as function:
         ready = function.ready()
         first, _ = function.timed(request)
-        memory_first = function.invoke(USAGE)["memory"]
-    # Asking takes memory, so it is asked of a process of its own.
+        used_first = function.invoke(USAGE)
+    # Telling uses something too, so that what is used when ready is told by a process of its own.
     with start(package, handler, address) as function:
-        return Start(ready, first, function.invoke(USAGE)["memory"], memory_first)
+        return Start(ready, first, function.invoke(USAGE), used_first)
