@@ -3,10 +3,9 @@
 
     OrchestratorError                500  a defect of ours
     |-- BadRequest                   400  the request is wrong: every problem in it
+    |   `-- TooLarge                 413  the body is over 64 KiB
     |-- NotFound                     404  no such pipeline, or not one of ours
-    |-- MethodNotAllowed             405
     |-- Conflict                     409  the name is in use for something else, or busy
-    |-- TooLarge                     413  the body is over 64 KiB
     `-- Unavailable                  503  AWS throttles or fails: try again
 
 Every error is answered as {"message", "errors": [{"path", "problem", "hint"?}], "request_id"}.
@@ -64,12 +63,6 @@ class NotFound(OrchestratorError):
     """No such pipeline, or one that this orchestrator didn't make."""
 
     status = 404
-
-
-class MethodNotAllowed(OrchestratorError):
-    """The route takes POST."""
-
-    status = 405
 
 
 class Conflict(OrchestratorError):
