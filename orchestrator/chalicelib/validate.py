@@ -183,17 +183,33 @@ def _shown(value: Any) -> str:
 
 
 def _fields(rule: Mapping[str, Any]) -> set[str]:
-    return {*rule.get("not_less", ()), rule.get("when", "")}
+    return {*rule.get("not_less", ()), *rule.get("needs", ()), *_when(rule)}
+
+
+def _when(rule: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields a rule depends on, each with the value it must have; None: any but false."""
+    condition = rule.get("when", {})
+    return {condition: None} if isinstance(condition, str) else condition
 
 
 def _broken(rule: Mapping[str, Any], body: Body) -> Iterator[Problem]:
     """A rule over two fields; both are in the body, by default or by request."""
-    condition = rule.get("when")
-    if condition and not body.get(condition.removeprefix("/")):
+
+    def value(path: str) -> Any:
+        return body.get(path.removeprefix("/"))
+
+    when = _when(rule)
+    if not all(value(path) if wanted is None else value(path) == wanted for path, wanted in when.items()):
         return
     if "not_less" in rule:
-        greater, less = (body.get(path.removeprefix("/")) for path in rule["not_less"])
+        greater, less = map(value, rule["not_less"])
         if isinstance(greater, int) and isinstance(less, int) and greater < less:
             yield Problem(
                 rule["not_less"][0], f"{greater} is less than {rule['not_less'][1]}, {less}", f"at least {less}"
+            )
+    for path, needed in rule.get("needs", {}).items():
+        if value(path) != needed:
+            given = " and ".join(one if wanted is None else f"{one} {_shown(wanted)}" for one, wanted in when.items())
+            yield Problem(
+                path, f"{_shown(value(path))} does not go with {given}", f"{_shown(needed)}: {rule['because']}"
             )

@@ -14,6 +14,8 @@ from chalicelib.settings import Settings
 Example = Callable[[str], dict[str, Any]]
 Make = Callable[[dict[str, Any]], plan.Plan]
 
+AUGMENTED = {"s3_data_type": "AugmentedManifestFile", "data_input_mode": "Pipe"}
+
 
 @pytest.fixture
 def make(catalog: Catalog, settings: Settings) -> Make:
@@ -33,7 +35,7 @@ def make(catalog: Catalog, settings: Settings) -> Make:
         ({"kms_key_arn": ""}, {}),
         ({"compression_type": ""}, {}),
         ({"attribute_names": "[]"}, {}),
-        ({"attribute_names": '["a", "b"]'}, {"attribute_names": ["a", "b"]}),
+        (AUGMENTED | {"attribute_names": '["a", "b"]'}, AUGMENTED | {"attribute_names": ["a", "b"]}),
         ({"job_output_location": "out/"}, {"job_output_location": "out"}),
         ({"model_name": " churn-xgboost "}, {}),
         ({"content_type": "csv"}, {}),

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong with a request is told where it is, once, with what to write instead."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from chalicelib import door
+from chalicelib.catalog import Catalog
+from chalicelib.errors import BadRequest
+from chalicelib.settings import Settings
+
+Example = Callable[[str], dict[str, Any]]
+Told = Callable[[dict[str, Any]], list[tuple[str, str, str]]]
+
+
+@pytest.fixture
+def told(catalog: Catalog, settings: Settings) -> Told:
+    """The problems of a request; none where it is right."""
+
+    def check(body: dict[str, Any]) -> list[tuple[str, str, str]]:
+        try:
+            door.check(json.dumps(body).encode(), catalog, settings)
+        except BadRequest as refused:
+            return [(problem.path, problem.problem, problem.hint) for problem in refused.problems]
+        return []
+
+    return check
+
+
+AUGMENTED = {"s3_data_type": "AugmentedManifestFile"}
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "problem"),
+    [
+        (AUGMENTED, "/data_input_mode", "'File' does not go with /s3_data_type 'AugmentedManifestFile'"),
+        (AUGMENTED | {"data_input_mode": "FastFile"}, "/data_input_mode", "'FastFile' does not go with"),
+        ({"attribute_names": ["a"]}, "/s3_data_type", "'S3Prefix' does not go with /attribute_names"),
+        ({"max_wait_time_spot_instances": 700, "max_runtime_per_job": 701}, "/max_wait_time_spot_instances", "700 is"),
+    ],
+)
+def test_fields_that_do_not_go_together(
+    told: Told, example: Example, change: dict[str, Any], path: str, problem: str
+) -> None:
+    ((where, what, hint),) = told({**example("model_training_builtin"), **change})
+    assert where == path
+    assert what.startswith(problem)
+    assert hint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        AUGMENTED | {"data_input_mode": "Pipe"},
+        AUGMENTED | {"data_input_mode": "Pipe", "attribute_names": ["source-ref"], "data_record_wrapping": "RecordIO"},
+        {"compression_type": "Gzip"},
+        {"data_record_wrapping": "RecordIO"},
+        {"use_spot_instances": False, "max_wait_time_spot_instances": 700, "max_runtime_per_job": 701},
+    ],
+)
+def test_fields_that_go_together(told: Told, example: Example, change: dict[str, Any]) -> None:
+    assert told({**example("model_training_builtin"), **change}) == []
