@@ -65,7 +65,10 @@ def tidy(value: Any, schema: Schema) -> Any:
     kind = schema.get("type")
     if kind == "object" and schema.get("x-values"):
         value = _from_text(value, dict)
-        return {key: text(item) for key, item in value.items()} if isinstance(value, dict) else value
+        if not isinstance(value, dict):
+            return value
+        # Nothing is no text: null stays what it is, and is refused where it stands.
+        return {key: item if item is None else text(item) for key, item in value.items()}
     if kind in ("object", "array"):
         return _from_text(value, dict if kind == "object" else list)
     if kind == "integer":

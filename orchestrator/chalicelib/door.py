@@ -41,11 +41,13 @@ def check(raw: bytes, catalog: Catalog, settings: Settings) -> Checked:
         body, schema, catalog.validator(pipeline_type, variant), blueprint.rules
     )
     rerun = body.pop("rerun")
-    values = parameters.evaluate(body, blueprint, settings, {problem.path for problem in problems})
+    wrong = {problem.path for problem in problems}
+    values = parameters.evaluate(body, blueprint, settings, wrong)
     problems += values.problems
     identity = body.get(blueprint.identity.removeprefix("/"))
     suffix: str = blueprint.pipeline_types[pipeline_type]["stack_suffix"]
-    problems += _too_long(identity, blueprint.identity, settings.pipeline_stack_name, suffix)
+    if blueprint.identity not in wrong:
+        problems += _too_long(identity, blueprint.identity, settings.pipeline_stack_name, suffix)
     if problems:
         many = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         raise BadRequest(f"{many} in this {pipeline_type} request", sorted(problems, key=lambda one: one.path))

@@ -62,3 +62,26 @@ def test_fields_that_do_not_go_together(
 )
 def test_fields_that_go_together(told: Told, example: Example, change: dict[str, Any]) -> None:
     assert told({**example("model_training_builtin"), **change}) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "hint"),
+    [
+        ({"job_name": "a" * 64}, "/job_name", "at most 63"),
+        ({"model_name": "a" * 120}, "/model_name", "at most 86"),
+        (
+            {"model_name": "a b" * 120},
+            "/model_name",
+            "Names the model, and with it the pipeline and its stacks. "
+            'Letters, digits and hyphens between them; for example "churn-xgboost"',
+        ),
+        ({"algo_hyperparameters": {"num_round": None}}, "/algo_hyperparameters/num_round", "leave the key out instead"),
+    ],
+)
+def test_one_problem_for_one_field(told: Told, example: Example, change: dict[str, Any], path: str, hint: str) -> None:
+    ((where, _, what_instead),) = told({**example("model_training_builtin"), **change})
+    assert (where, what_instead) == (path, hint)
+
+
+def test_hyphens_may_stand_together_in_a_model_name(told: Told, example: Example) -> None:
+    assert told({**example("model_training_builtin"), "model_name": "a--b"}) == []
