@@ -30,19 +30,50 @@ class Asked:
 
     body: Body
     source: Mapping[str, Any]  # the parameter's entry in the manifest
+    partition: str
     region: str
     identity: str
     digest: str  # the request's
     warnings: list[Problem] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class LookUp:
+    """One look-up: what finds the value, and the fields of the request it reads by itself."""
+
+    find: Callable[[Asked], str]
+    fields: tuple[str, ...]
+
+    @property
+    def description(self) -> str:
+        """What a parameter that asks for it is described as."""
+        return (self.find.__doc__ or "").partition("\n")[0].rstrip(".")
+
+
+LOOKUPS: dict[str, LookUp] = {}
+
+
+def _reads(*fields: str) -> Callable[[Callable[[Asked], str]], Callable[[Asked], str]]:
+    """Decorator: this function is the look-up of its name, and reads these fields."""
+
+    def register(find: Callable[[Asked], str]) -> Callable[[Asked], str]:
+        LOOKUPS[find.__name__] = LookUp(find, fields)
+        return find
+
+    return register
+
+
+@_reads("/model_framework", "/model_framework_version", "/instance_type")
 def training_image(asked: Asked) -> str:
-    """The framework's image for training."""
+    """The container image that trains."""
     return _image(asked, images.training_image, "/instance_type")
 
 
+@_reads(
+    "/model_package_name", "/custom_image_uri", "/model_framework", "/model_framework_version", "/inference_instance"
+)
 def inference_image(asked: Asked) -> str:
-    """The custom image, or the framework's; empty when a model package says it."""
+    """The container image that serves; empty when the model package says it."""
     if "model_package_name" in asked.body:
         return ""
     if "custom_image_uri" in asked.body:
@@ -50,8 +81,9 @@ def inference_image(asked: Asked) -> str:
     return _image(asked, images.inference_image, "/inference_instance")
 
 
+@_reads("/job_name")
 def job_name(asked: Asked) -> str:
-    """The job name that was asked for, or one made of the identity and the request's digest."""
+    """The job's name: the one that was asked for, or one made of the identity and the request's digest."""
     return str(asked.body.get("job_name") or names.job_name(asked.identity, asked.source["kind"], asked.digest))
 
 
@@ -61,9 +93,18 @@ def job_name(asked: Asked) -> str:
 _LOCAL_STORAGE = re.compile(r"ml\.([a-z]+[0-9]+[a-z]*d[a-z]*|g5|g6e?|g7e?|p5|p5en?|trn1n?|trn2|dl1|i[0-9][a-z]*)\.")
 
 
+@_reads("/kms_key_arn")
 def volume_kms_key(asked: Asked) -> str:
-    """The key for the instances' volumes; none where the instance type's storage is local."""
+    """The key of the instances' volumes; empty where they encrypt their own local storage."""
     key = str(asked.body.get("kms_key_arn", ""))
+    here = f"arn:{asked.partition}:kms:{asked.region}:"
+    if key and not key.startswith(here):
+        there = key.removesuffix(key.split(":", 4)[4])
+        asked.warnings.append(
+            Problem(
+                "/kms_key_arn", f"the key is of {there}, and what it shall encrypt is of {here}: AWS will refuse it"
+            )
+        )
     pointer: str = asked.source["instance"]
     instance = asked.body[pointer.removeprefix("/")]
     if key and _LOCAL_STORAGE.match(instance):
@@ -88,8 +129,3 @@ def _image(asked: Asked, find: Callable[[str, str, str, str], str], instance: st
         return find(body["model_framework"], body["model_framework_version"], asked.region, instance_type)
     except images.ImageError as error:
         raise Wrong(Problem(paths[error.about], error.problem, error.hint)) from None
-
-
-LOOKUPS: Mapping[str, Callable[[Asked], str]] = {
-    look_up.__name__: look_up for look_up in (training_image, inference_image, job_name, volume_kms_key)
-}

@@ -48,7 +48,9 @@ def evaluate(body: Body, blueprint: Blueprint, settings: Settings, wrong: set[st
                 continue
             raise
         if (size := len(value.encode())) > PARAMETER_BYTES:
-            found.problems.append(Problem(source["from"], f"has {size} bytes as JSON", f"at most {PARAMETER_BYTES}"))
+            found.problems.append(
+                Problem(source.get("from", ""), f"has {size} bytes as JSON", f"at most {PARAMETER_BYTES}")
+            )
         parameters[parameter] = value
     return Values(parameters, found.warnings, found.problems)
 
@@ -67,7 +69,8 @@ def _value(
         return str(getattr(settings, source["setting"]))
     if "lookup" in source:
         identity = str(body[blueprint.identity.removeprefix("/")])
-        return LOOKUPS[source["lookup"]](Asked(body, source, settings.aws_region, identity, digest, warnings))
+        asked = Asked(body, source, settings.partition, settings.aws_region, identity, digest, warnings)
+        return LOOKUPS[source["lookup"]].find(asked)
     return str(source["constant"])
 
 

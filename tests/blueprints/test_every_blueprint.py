@@ -5,17 +5,15 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 from chalicelib import door, plan, validate
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
-from chalicelib.parameters import parameter_text
+from chalicelib.lookups import LOOKUPS
 from chalicelib.settings import Settings
 from mlops.templates import cfn_yaml
-from mlops.templates import parameters as declared
 from mlops.templates.folder import read_folders, read_parts
 from mlops.templates.readme import fields_table, with_fields
 
@@ -73,7 +71,8 @@ def test_every_field_becomes_a_parameter(folder: Path, catalog: Catalog) -> None
     blueprint = catalog.blueprint(folder.name)
     schema = json.loads((folder / "request.schema.json").read_text("utf-8"))
     read = {source["from"].removeprefix("/") for source in blueprint.parameters.values() if "from" in source}
-    by_lookup = {"job_name", "model_framework", "model_framework_version", "custom_image_uri"}
+    asked = [LOOKUPS[source["lookup"]] for source in blueprint.parameters.values() if "lookup" in source]
+    by_lookup = {pointer.removeprefix("/") for one in asked for pointer in one.fields}
     assert set(schema["properties"]) - read - by_lookup - {blueprint.identity.removeprefix("/")} == set()
 
 
@@ -139,8 +138,3 @@ def test_every_missing_key_is_told_at_once(
         told = [problem.path for problem in refused.value.problems]
         assert told == sorted(f"/{key}" for key in schema["required"] if key != "pipeline_type")
         assert all(problem.hint for problem in refused.value.problems)
-
-
-@pytest.mark.parametrize("value", [True, False, 0, 20, "", "text", [], {}])
-def test_a_default_is_written_as_a_request_is(value: Any) -> None:
-    assert declared.parameter_text(value) == parameter_text(value)

@@ -3,25 +3,14 @@
 
 from typing import Any
 
+from chalicelib.lookups import LOOKUPS
+from chalicelib.parameters import PARAMETER_BYTES, parameter_text
+from chalicelib.settings import for_blueprints
+
 from mlops.templates.folder import BlueprintError
 from mlops.templates.schema import Schema
 
-PARAMETER_BYTES = 4096  # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-ALLOWED_VALUES = 200  # same page
-
-SETTINGS = {
-    "assets_bucket": "The bucket of data, models and template bundles",
-    "blueprint_bucket": "The distribution bucket of this region",
-    "blueprint_prefix": "Where the functions lie in the distribution bucket",
-    "permissions_boundary_arn": "The limit of every role a blueprint makes",
-    "notifications_topic_arn": "The topic that people are told by",
-}
-LOOKUPS = {
-    "training_image": "The container image that trains",
-    "inference_image": "The container image that serves; empty when the model package says it",
-    "job_name": "The job's name",
-    "volume_kms_key": "The key of the instances' volumes; empty where they encrypt their own local storage",
-}
+ALLOWED_VALUES = 200  # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 SOURCES = ("from", "setting", "constant", "lookup")
 
 
@@ -55,7 +44,7 @@ def _declaration(
             "Default": str(source["constant"]),
             "Description": source.get("description", "A constant"),
         }
-    known = SETTINGS if kind == "setting" else LOOKUPS
+    known = for_blueprints() if kind == "setting" else {name: one.description for name, one in LOOKUPS.items()}
     if source[kind] not in known:
         raise BlueprintError(f"{where}: no {kind} {source[kind]!r}; there are {', '.join(sorted(known))}")
     return {"Type": "String", "Description": known[source[kind]]}
@@ -78,12 +67,3 @@ def _from_field(field: Schema, required: bool) -> dict[str, Any]:
     if not required:
         declaration["Default"] = parameter_text(field.get("default", ""))
     return {**declaration, "Description": field["description"]}
-
-
-def parameter_text(value: Any) -> str:
-    """A default as CloudFormation writes it: the rule of chalicelib.parameters, and a test holds them together."""
-    if isinstance(value, bool):
-        return "True" if value else "False"
-    if value in ([], {}):
-        return ""
-    return str(value)
