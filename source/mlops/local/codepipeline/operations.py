@@ -68,6 +68,7 @@ def update_pipeline(request: Request, caller: Caller) -> Record:
         pipeline.update(declaration=declaration, updated=now(), stageStates={
             name: state for name, state in pipeline["stageStates"].items() if name in stages})
         pipeline["versions"][str(version)] = declaration
+    polling.watch(declaration["name"], caller)
     return {"pipeline": declaration}
 
 

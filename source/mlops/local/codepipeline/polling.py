@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Looking for changes of S3 sources, for pipelines that don't say `PollForSourceChanges: false`.
 
-Each pipeline has a thread that lives as long as it does; where no source polls, it has nothing to look at.
+A pipeline with such a source has a thread, for as long as its declaration stays as it is.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ _log = logging.getLogger(__name__)
 
 
 def watch(name: str, caller: Caller) -> None:
-    """Poll a pipeline's sources from now on, as its declaration then says."""
-    identity.spawn(_watch, name, pipelines[name]["created"], caller)
+    """Poll a pipeline's sources from now on, as its declaration says; called again when that has changed."""
+    if _polled(pipelines[name]["declaration"]):
+        identity.spawn(_watch, name, pipelines[name]["updated"], caller)
 
 
 @store.on_load
@@ -31,24 +32,27 @@ def _watch_again() -> None:
         watch(name, identity.current_caller())
 
 
-def _watch(name: str, created: object, caller: Caller) -> None:
+def _watch(name: str, updated: object, caller: Caller) -> None:
     seen: dict[str, str | None] | None = None
-    while (pipeline := pipelines.get(name)) is not None and pipeline["created"] == created:
-        found = _versions(pipeline["declaration"], caller)
+    while (pipeline := pipelines.get(name)) is not None and pipeline["updated"] == updated:
+        declaration = pipeline["declaration"]
+        role_arn = declaration["roleArn"]
+        found = {one["name"]: _version(role_arn, one["configuration"], caller) for one in _polled(declaration)}
         if seen is not None and any(version and version != seen.get(action) for action, version in found.items()):
-            variables = {one["name"]: one.get("defaultValue", "")
-                         for one in pipeline["declaration"].get("variables", [])}
+            variables = {one["name"]: one.get("defaultValue", "") for one in declaration.get("variables", [])}
             engine.start(pipeline, "PollForSourceChanges", caller, variables=variables)
         seen = found
         time.sleep(TIMING.source_polling)
 
 
-def _versions(declaration: Record, caller: Caller) -> dict[str, str | None]:
-    """The current version of each polled source's object; None where it cannot be read."""
-    polled = [action for action in declaration["stages"][0]["actions"]
-              if action["actionTypeId"]["provider"] == "S3"
-              and action["configuration"].get("PollForSourceChanges", "true") == "true"]
-    return {action["name"]: _version(declaration["roleArn"], action["configuration"], caller) for action in polled}
+def _polled(declaration: Record) -> list[Record]:
+    """The source actions that poll."""
+    return [
+        action
+        for action in declaration["stages"][0]["actions"]
+        if action["actionTypeId"]["provider"] == "S3"
+        and action["configuration"].get("PollForSourceChanges", "true") == "true"
+    ]
 
 
 def _version(role_arn: str, configuration: dict[str, str], caller: Caller) -> str | None:
