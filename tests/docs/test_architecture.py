@@ -12,20 +12,14 @@ from chalicelib.decide import Create, Step, Upload, decide
 from chalicelib.errors import Conflict
 from chalicelib.provision import carry_out
 from mlops.deploy.template import load
-from mlops.docs import decisions, phases
+from mlops.docs import decisions
 from mlops.docs.decisions import Situation
-from mlops.docs.pages import renewed
 
 from tests.faults.memory import MemoryCloud, World
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 MODULES = sorted(path for path in (ROOT / "orchestrator" / "chalicelib").glob("*.py") if path.stem != "__init__")
-
-
-def test_its_tables_are_what_make_docs_writes() -> None:
-    text = renewed(PAGE, "phases", phases.phases_table())
-    assert renewed(text, "decisions", decisions.decisions_table()) == PAGE
 
 
 def test_all_that_fits_a_row_is_decided_as_the_row_says() -> None:

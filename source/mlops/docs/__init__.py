@@ -1,7 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documentation repeats from the code, made from the code: `make docs` writes it, tests/docs holds it.
 
-pages.py       where a generated part stands in a page
-phases.py      what each status of a stack means
-decisions.py   what `decide` decides: rows that together are another telling of it
+pages.py          where a generated part stands in a page
+phases.py         what each status of a stack means
+decisions.py      what `decide` decides: rows that together are another telling of it
+installation.py   the main template's parameters and outputs
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlops.docs.decisions import decisions_table
+from mlops.docs.installation import outputs_table, parameters_table
+from mlops.docs.phases import phases_table
+
+
+def generated(root: Path) -> Mapping[str, Mapping[str, str]]:
+    """The generated parts of each page of docs/, by the page's and the part's names."""
+    return {
+        "architecture.md": {"phases": phases_table(), "decisions": decisions_table()},
+        "installing.md": {"parameters": parameters_table(root), "outputs": outputs_table(root)},
+    }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m mlops.docs`: renews the generated parts of docs/architecture.md."""
+"""`python -m mlops.docs`: renews the generated parts of the pages in docs/."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from pathlib import Path
 
 import click
 
-from mlops.docs.decisions import decisions_table
+from mlops.docs import generated
 from mlops.docs.pages import renewed
-from mlops.docs.phases import phases_table
 
 
 @click.command()
-@click.option("--docs", type=click.Path(exists=True, path_type=Path), default="docs", show_default=True)
-def main(docs: Path) -> None:
-    """Renew what the documentation repeats from the orchestrator's code."""
-    page = docs / "architecture.md"
-    text = renewed(page.read_text("utf-8"), "phases", phases_table())
-    page.write_text(renewed(text, "decisions", decisions_table()), "utf-8")
+@click.option("--root", type=click.Path(exists=True, path_type=Path), default=".", show_default=True)
+def main(root: Path) -> None:
+    """Renew what the documentation repeats from the code."""
+    for name, parts in generated(root).items():
+        page = root / "docs" / name
+        text = page.read_text("utf-8")
+        for part, content in parts.items():
+            text = renewed(text, part, content)
+        page.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/api.md and the README tell what the API answers: their examples and tables are held against the code."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chalicelib import api, door, errors, plan, status
+from chalicelib.catalog import Catalog
+from chalicelib.errors import OrchestratorError
+from chalicelib.found import ENDED_BADLY, RUNNING, STACK_PHASES, SUCCEEDED, Execution, Job, Stack
+from chalicelib.provision import provision
+from chalicelib.request import MAX_BYTES, MAX_DEPTH
+from chalicelib.settings import Settings
+from mlops.bench import cloud
+
+from tests.faults.memory import MemoryCloud, World
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8")
+CALLER = api.Caller("the-request", "arn:aws:iam::111122223333:user/somebody")
+
+
+def after(marker: str) -> str:
+    return PAGE.split(f"<!-- {marker} -->\n", 1)[1]
+
+
+def example(marker: str) -> Any:
+    return json.loads(after(f"example: {marker}").split("```json\n", 1)[1].split("```", 1)[0])
+
+
+def first_cells(marker: str) -> list[str]:
+    """The first cells of the rows of a table."""
+    table = after(marker).split("\n\n", 1)[0].splitlines()[2:]
+    return [row.split("|")[1].strip().strip("`") for row in table]
+
+
+@pytest.fixture
+def deployed(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The API with the environment of a deployment, and an AWS in which nothing is there yet."""
+    with cloud.serving() as address:
+        secrets = {"AWS_ACCESS_KEY_ID": "1", "AWS_SECRET_ACCESS_KEY": "2", "AWS_ENDPOINT_URL": f"http://{address}"}
+        for name, value in (environment | secrets).items():
+            monkeypatch.setenv(name, value)
+        api._deployment.cache_clear()
+        yield
+        api._deployment.cache_clear()
+
+
+def asked(body: Any) -> tuple[int, Any]:
+    answer = api.provision_pipeline(json.dumps(body).encode(), CALLER)
+    return answer.status, json.loads(answer.body)
+
+
+def readme_json() -> list[Any]:
+    return [json.loads(text) for text in re.findall(r"```json\n(.*?)```", README, re.DOTALL)]
+
+
+def test_the_readmes_request_has_the_readmes_answer(deployed: None) -> None:
+    request, told, _ = readme_json()
+    code, answer = asked(request)
+    assert code == 200
+    assert set(answer) == set(told)
+    assert (answer["message"], answer["name"]) == (told["message"], told["name"])
+    assert f"stack/{answer['name']}-codepipeline/" in told["pipeline_id"]
+
+
+def test_the_readmes_wrong_request_has_the_readmes_problems(deployed: None) -> None:
+    request, _, told = readme_json()
+    code, answer = asked({**request, "instance_type": "m5.large", "training_data": "s3://data/train.csv"})
+    assert code == 400
+    assert (answer["message"], answer["errors"]) == (told["message"], told["errors"])
+    assert set(answer) == set(told)
+
+
+def test_the_error_example_is_what_is_answered(deployed: None) -> None:
+    told = example("error")
+    code, answer = asked({**readme_json()[0], "instance_count": "two"})
+    assert code == 400
+    assert {**answer, "request_id": ""} == {**told, "request_id": ""}
+
+
+def test_a_warning_is_answered_as_the_example_has_it(deployed: None) -> None:
+    told = example("provisioned")
+    code, answer = asked({**readme_json()[0], "model_name": "churn", "target_attribute": "x"})
+    assert code == 200
+    assert answer["warnings"] == told["warnings"]
+    assert (set(answer), answer["name"]) == (set(told), told["name"])
+    assert set(answer) | {"execution_id"} == set(first_cells("keys: provisioned"))
+
+
+def test_every_error_has_the_documented_keys(deployed: None) -> None:
+    refused = api.provision_pipeline(b"", CALLER)
+    keys = set(json.loads(refused.body))
+    assert keys | {"detail"} == set(first_cells("keys: error"))
+    assert refused.headers["Content-Type"] == "application/json"
+
+
+def test_every_status_code_that_is_raised_is_documented() -> None:
+    sources = [path for path in Path(errors.__file__).parent.glob("*.py") if path.name != "errors.py"]
+    text = "\n".join(path.read_text("utf-8") for path in sources)
+    raised = {kind.status for kind in kinds(OrchestratorError) if re.search(rf"\b{kind.__name__}\(", text)}
+    assert {int(code[:3]) for code in first_cells("codes")} == raised
+
+
+def kinds(kind: type[OrchestratorError]) -> Iterator[type[OrchestratorError]]:
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from kinds(narrower)
+
+
+def test_the_limits_are_the_codes() -> None:
+    assert f"at most {MAX_BYTES:,} bytes, at most {MAX_DEPTH} levels" in " ".join(PAGE.split())
+
+
+def test_every_message_is_documented(
+    catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]
+) -> None:
+    patterns = [
+        "".join(".+" if re.match(r"<\w+>|…", part) else re.escape(part) for part in re.split(r"(<\w+>|…)", cell))
+        for cell in first_cells_of_messages()
+    ]
+    world, body = World(), example("model_training_builtin")
+
+    def told(**changes: Any) -> str:
+        checked = door.check(json.dumps({**body, **changes}).encode(), catalog, settings)
+        message = provision(plan.make(checked, settings, catalog), MemoryCloud(world)).message
+        world.settle()
+        return message
+
+    messages = [told(), told(instance_count=2), told(instance_count=2, rerun=True), told(instance_count=2)]
+    for pattern, message in zip(patterns, messages, strict=True):
+        assert re.fullmatch(pattern, message), (pattern, message)
+
+
+def first_cells_of_messages() -> list[str]:
+    return [
+        row.split("|")[1].strip().strip("`") for row in PAGE.splitlines() if re.match(r"\| `(success|Pipeline)", row)
+    ]
+
+
+NAME = "mlops-pipeline-churn-modeltraining"
+DELIVERY = Stack("id", f"{NAME}-codepipeline", "CREATE_COMPLETE", {"StackName": NAME}, {"PipelineName": "p"})
+DEPLOYED = Stack("id", NAME, "CREATE_COMPLETE")
+
+
+def test_the_statuses_are_all_there_are() -> None:
+    states = [None, *sorted(STACK_PHASES)]
+    executions = [None, *(Execution("run", one) for one in sorted(RUNNING | ENDED_BADLY | {SUCCEEDED}))]
+    seen = {
+        status.document(
+            status.Seen(
+                replace(DELIVERY, status=delivery),
+                replace(DEPLOYED, status=deployed) if deployed else None,
+                execution,
+                {"stageStates": [stage(**latest)]},
+            )
+        )["pipeline"]["status"]
+        for delivery, deployed, execution, latest in itertools.product(
+            states[1:], states, executions, [{}, {"token": "t"}]
+        )
+    }
+    assert seen == set(first_cells("statuses"))
+
+
+def stage(**latest: Any) -> dict[str, Any]:
+    action = {"actionName": "run_jobs", "latestExecution": {"status": "InProgress", **latest}}
+    return {
+        "stageName": "Run",
+        "latestExecution": {"pipelineExecutionId": "run", "status": "InProgress"},
+        "actionStates": [action],
+    }
+
+
+def test_a_status_has_the_documented_keys() -> None:
+    told = example("status")["pipeline"]
+    seen = status.Seen(DELIVERY, DEPLOYED, Execution("run", "InProgress"), {"stageStates": [stage()]})
+    answered = status.document(replace(seen, job=Job("TrainingJob", "j", "InProgress")))["pipeline"]
+    assert set(answered) == set(told) == set(first_cells("keys: pipeline"))
+    for key in ("job", "stack"):
+        assert set(answered[key]) == set(told[key])
+    assert set(answered["stages"][0]) == set(told["stages"][0])
+    assert set(answered["stages"][0]["actions"][0]) == set(told["stages"][0]["actions"][0])
+    for key in (*answered["stages"][0], *answered["stages"][0]["actions"][0], *answered["job"]):
+        assert f"`{key}`" in after("keys: pipeline")
