@@ -79,12 +79,13 @@ def _explain(error: Any, schema: Schema) -> Iterator[Problem]:
                 if key not in value:
                     yield Problem(f"{path}/{key}", "is missing", _advice(schema["properties"].get(key, {})))
         case "additionalProperties" if error.validator_value is False:
-            known = [name for one, of in schema["properties"].items() for name in (one, *of.get("x-aliases", ()))]
-            for key in sorted(set(value) - set(error.schema["properties"])):
+            takes = error.schema["properties"]
+            known = [name for one, of in takes.items() for name in (one, *of.get("x-aliases", ()))]
+            for key in sorted(set(value) - set(takes)):
                 near = get_close_matches(key, known, 1, _NEAR)
                 yield Problem(
                     f"{path}/{key}",
-                    "is no key of this request",
+                    "is not a known key",
                     f"did you mean {near[0]!r}?" if near else "leave it out",
                 )
         case "type":
@@ -122,7 +123,7 @@ def _explain(error: Any, schema: Schema) -> Iterator[Problem]:
 
 def _wrong_type(path: str, value: Any, field: Schema) -> Problem:
     wanted = _WANTED.get(field.get("type", ""), "of that type")
-    if isinstance(value, dict) and value and set(value) <= _STAGES:
+    if field.get("x-per-stage") and isinstance(value, dict) and value and set(value) <= _STAGES:
         return Problem(path, "is one value a stage, and this deployment has a single account", "give one value")
     shown = f"{_shown(value)}, {describe(value)}," if isinstance(value, str | int | float) else describe(value)
     return Problem(

@@ -15,10 +15,11 @@ from typing import Any
 import fastjsonschema
 import jsonschema
 
-from mlops.templates import cfn_yaml, parameters, schema
+from mlops.templates import cfn_yaml, manifest, parameters, references, schema
 from mlops.templates.folder import BlueprintError, Folder, Parts, read_delivery, read_folders, read_parts
 
 CATALOG_VERSION = 1
+RUN_OUTPUT = "StateMachineVersionArn"  # what the delivery pipeline's last stage starts
 _SECTIONS = ("Metadata", "Rules", "Mappings", "Conditions", "Resources", "Outputs")
 
 
@@ -32,7 +33,10 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
     delivery = read_delivery(blueprints)
     if not folders:
         raise BlueprintError(f"{blueprints} holds no blueprint folder")
-    files: dict[str, str] = {f"delivery/{name}.yaml": cfn_yaml.dump(template) for name, template in delivery.items()}
+    files: dict[str, str] = {
+        f"delivery/{name}.yaml": cfn_yaml.dump(_resolved(f"delivery/{name}.yaml", template))
+        for name, template in delivery.items()
+    }
     types: dict[str, str] = {}
     keys: set[str] = {"pipeline_type", "rerun", *parts.keys_elsewhere}
     for folder in folders:
@@ -63,29 +67,27 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
 
 
 def _blueprint(folder: Folder, parts: Parts) -> tuple[dict[str, Any], dict[str, str]]:
-    manifest = folder.manifest
-    for key in ("summary", "identity", "delivery", "pipeline_types", "parameters"):
-        if key not in manifest:
-            raise BlueprintError(f"{folder.name}/blueprint.yaml: {key} is missing")
     properties = schema.properties_of(folder, parts)
+    manifest.check(folder, properties)
+    declared = folder.manifest
     types: dict[str, Any] = {}
     validators: dict[str, str] = {}
-    for type_name, declared in manifest["pipeline_types"].items():
+    for type_name, one in declared["pipeline_types"].items():
         variants = schema.variants(folder, type_name, parts)
-        types[type_name] = {"stack_suffix": declared["stack_suffix"], "schemas": variants}
+        types[type_name] = {"stack_suffix": one["stack_suffix"], "schemas": variants}
         for variant, document in variants.items():
             jsonschema.Draft202012Validator.check_schema(document)
             validators[f"validators/{type_name}__{variant}.py"] = _validator(document)
     aliases = {alias for value in properties.values() for alias in value.get("x-aliases", [])}
     entry = {
         "name": folder.name,
-        "summary": manifest["summary"],
-        "identity": manifest["identity"],
-        "delivery": manifest["delivery"],
-        "run": bool(manifest.get("run", False)),
-        "immutable": manifest.get("immutable", []),
-        "rules": manifest.get("rules", []),
-        "parameters": manifest["parameters"],
+        "summary": declared["summary"],
+        "identity": declared["identity"],
+        "delivery": declared["delivery"],
+        "run": declared.get("run", False),
+        "immutable": declared.get("immutable", []),
+        "rules": declared.get("rules", []),
+        "parameters": declared["parameters"],
         "pipeline_types": types,
         "keys": sorted({*properties, *aliases}),
     }
@@ -120,7 +122,16 @@ def _template(folder: Folder, parts: Parts) -> cfn_yaml.Template:
                 if name in merged.setdefault(section, {}):
                     raise BlueprintError(f"{folder.name}/template.yaml: {section}/{name} stands twice")
                 merged[section][name] = value
-    return merged
+    if folder.manifest.get("run") and RUN_OUTPUT not in merged.get("Outputs", {}):
+        raise BlueprintError(f"{folder.name}/template.yaml: with `run: true` it has the output {RUN_OUTPUT}")
+    return references.snapshot_apis(_resolved(f"{folder.name}/template.yaml", merged))
+
+
+def _resolved(where: str, template: cfn_yaml.Template) -> cfn_yaml.Template:
+    lost = references.unresolved(template)
+    if lost:
+        raise BlueprintError(f"{where}: nothing is called what these name: {', '.join(lost)}")
+    return template
 
 
 _HEAD = """import re

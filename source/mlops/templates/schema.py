@@ -36,6 +36,8 @@ def variants(folder: Folder, type_name: str, parts: Parts) -> dict[str, Schema]:
         if unknown:
             raise BlueprintError(f"{folder.name}: {type_name} requires {unknown}, which the schema does not describe")
         own = {key: _ended(value) for key, value in properties.items() if key not in special or key in model_keys}
+        for key in _per_stage(folder) & own.keys():
+            own[key]["x-per-stage"] = True
         schemas[variant] = {
             "type": "object",
             "properties": {"pipeline_type": {"const": type_name}, **own, "rerun": _RERUN},
@@ -45,6 +47,12 @@ def variants(folder: Folder, type_name: str, parts: Parts) -> dict[str, Schema]:
         for key in _COMBINED & set(folder.schema):
             schemas[variant][key] = _resolve(folder.schema[key], parts)
     return schemas
+
+
+def _per_stage(folder: Folder) -> set[str]:
+    """The fields that may have one value a stage."""
+    sources = folder.manifest["parameters"].values()
+    return {source["from"].removeprefix("/") for source in sources if source.get("per_stage")}
 
 
 def properties_of(folder: Folder, parts: Parts) -> dict[str, Schema]:
@@ -87,7 +95,7 @@ def _resolve(value: Any, parts: Parts) -> Any:
 def _ended(field: Schema) -> Schema:
     """A field whose pattern ends where the text does: Python's `$` lets a last line break pass."""
     pattern = field.get("pattern", "")
-    return {**field, "pattern": f"{pattern[:-1]}\\Z"} if pattern.endswith("$") else field
+    return {**field, "pattern": f"{pattern[:-1]}\\Z"} if pattern.endswith("$") else dict(field)
 
 
 def _enum(shape: str) -> list[str]:
