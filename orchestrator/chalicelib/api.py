@@ -13,8 +13,8 @@ from typing import Any
 
 from chalicelib import plan as planning
 from chalicelib import status
+from chalicelib.aws import Aws
 from chalicelib.catalog import Catalog
-from chalicelib.cloud import Aws
 from chalicelib.door import check
 from chalicelib.errors import BadRequest, OrchestratorError, Problem
 from chalicelib.provision import provision

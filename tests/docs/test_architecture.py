@@ -73,7 +73,7 @@ def test_every_module_of_the_laptop_account_is_told_of() -> None:
 
 def test_only_cloud_knows_boto3_and_only_three_modules_know_cloud() -> None:
     imported = {path.name: imports(path) for path in MODULES}
-    assert [name for name, names in imported.items() if {"boto3", "botocore"} & names] == ["cloud.py"]
+    assert [name for name, names in imported.items() if {"boto3", "botocore"} & names] == ["aws.py"]
     assert {name for name, names in imported.items() if "chalicelib.cloud" in names} == {
         "api.py",
         "provision.py",

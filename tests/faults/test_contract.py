@@ -15,8 +15,9 @@ from typing import Any
 import boto3
 import pytest
 from chalicelib import door, plan
+from chalicelib.aws import Aws
 from chalicelib.catalog import Catalog
-from chalicelib.cloud import AlreadyExists, Aws, Cloud, Moved, PipelineGone
+from chalicelib.cloud import AlreadyExists, Cloud, Moved, PipelineGone
 from chalicelib.found import ENDED_BADLY, RUNNING, SUCCEEDED, Phase, Stack
 from chalicelib.plan import Plan
 from chalicelib.settings import Settings

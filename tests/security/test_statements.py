@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore import xform_name
 from mlops.deploy.template import load
 
 ROOT = Path(__file__).parents[2]
@@ -261,8 +262,8 @@ def test_inline_policies_fit(templates: dict[str, Any]) -> None:
 
 
 def test_the_orchestrator_may_do_what_it_does_and_no_more(templates: dict[str, Any]) -> None:
-    """Each action is that of a call in cloud.py, or is needed beside one."""
-    calls = (ROOT / "orchestrator" / "chalicelib" / "cloud.py").read_text()
+    """Each action is that of a call in aws.py, or is needed beside one."""
+    calls = (ROOT / "orchestrator" / "chalicelib" / "aws.py").read_text()
     beside = {
         "cloudformation:TagResource",
         "iam:PassRole",
@@ -279,5 +280,5 @@ def test_the_orchestrator_may_do_what_it_does_and_no_more(templates: dict[str, A
     }
     for action in granted - beside:
         name = action.split(":")[1]
-        snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+        snake = xform_name(name)
         assert other_names.get(action, snake) in calls, f"{action} is granted, but nothing calls it"

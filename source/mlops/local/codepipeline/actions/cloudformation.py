@@ -32,7 +32,8 @@ def run(action: Run) -> None:
     if stack is None:
         stack_id = action.client("cloudformation").create_stack(StackName=name, **wanted)["StackId"]
     elif not _update(action, stack, wanted):
-        stack_id, good_ends = stack["StackId"], {*good_ends, "UPDATE_ROLLBACK_COMPLETE"}  # what is there is what is wanted
+        # What is there is what is wanted, whatever the last update came to.
+        stack_id, good_ends = stack["StackId"], {*good_ends, "UPDATE_ROLLBACK_COMPLETE"}
     else:
         stack_id = stack["StackId"]
     _show(action, stack_id, name)
