@@ -20,6 +20,7 @@ from chalicelib.provision import provision
 from chalicelib.request import MAX_BYTES, MAX_DEPTH
 from chalicelib.settings import Settings
 from mlops.bench import cloud
+from mlops.deploy.template import load
 
 from tests.faults.memory import MemoryCloud, World
 
@@ -119,6 +120,13 @@ def kinds(kind: type[OrchestratorError]) -> Iterator[type[OrchestratorError]]:
 
 def test_the_limits_are_the_codes() -> None:
     assert f"at most {MAX_BYTES:,} bytes, at most {MAX_DEPTH} levels" in " ".join(PAGE.split())
+
+
+def test_the_throttle_is_the_main_templates() -> None:
+    api_stage = load(ROOT / "deployment" / "templates" / "orchestrator.sam.yaml")["Resources"]["RestAPI"]["Properties"]
+    (method,) = api_stage["MethodSettings"]
+    rate, burst = method["ThrottlingRateLimit"], method["ThrottlingBurstLimit"]
+    assert f"more than {rate} requests a second, or more than {burst} at once" in PAGE
 
 
 def test_every_message_is_documented(

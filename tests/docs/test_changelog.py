@@ -63,3 +63,11 @@ def test_what_changed_in_the_main_template_is_told() -> None:
     outputs = set(load(ROOT / "deployment" / "templates" / "outputs.yaml")["Outputs"])
     assert not MAIN_OUTPUTS - outputs
     assert told("the main template") == [set(), set(), outputs - MAIN_OUTPUTS]
+
+
+def test_logical_ids_are_kept(catalog_folder: Path) -> None:
+    """So that an existing stack can be taken over in place."""
+    serving = load(catalog_folder / "realtime_inference.yaml")["Resources"]
+    kept = {"MLOpsSagemakerModel", "MLOpsSagemakerEndpointConfig", "MLOpsSagemakerEndpoint"}
+    assert kept | {"MLOpsRealtimeSagemakerRoleEEC0971C"} <= set(serving)
+    assert "SingleAccountPipeline68667189" in load(catalog_folder / "delivery" / "single.yaml")["Resources"]
