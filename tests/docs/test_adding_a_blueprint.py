@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/adding-a-blueprint.md shows a manifest that would be taken, and names what there is to name."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import jsonschema
+import yaml
+from chalicelib.lookups import LOOKUPS
+from chalicelib.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "adding-a-blueprint.md").read_text("utf-8")
+MANIFEST = yaml.safe_load(PAGE.split("```yaml\n", 1)[1].split("```", 1)[0])
+SCHEMA = json.loads((ROOT / "source" / "mlops" / "templates" / "manifest.schema.json").read_text("utf-8"))
+
+
+def test_its_manifest_fits_the_schema_of_manifests() -> None:
+    jsonschema.Draft202012Validator(SCHEMA).validate(MANIFEST)
+
+
+def test_its_manifest_uses_every_key_there_is() -> None:
+    assert set(MANIFEST) == set(SCHEMA["properties"])
+
+
+def test_its_settings_exist() -> None:
+    known = {field.name for field in fields(Settings)}
+    assert {source["setting"] for source in MANIFEST["parameters"].values() if "setting" in source} <= known
+
+
+def test_it_names_every_look_up() -> None:
+    (listed,) = re.findall(r"lookups\.py`: ([^)]*)\)", PAGE)
+    assert set(re.findall(r"`(\w+)`", listed)) == set(LOOKUPS)
