@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import boto3
+import pytest
 
 from .conftest import Up, without_aws
 
@@ -48,6 +49,7 @@ def test_it_checks_its_promises_and_cleans_up(start_up: Callable[..., Up]) -> No
     assert stacks(up) == ["mlops-orchestrator"]
 
 
-def test_its_options_belong_together() -> None:
-    command = [sys.executable, "-m", "mlops.demo", "--yes"]
+@pytest.mark.parametrize("arguments", [["--yes"], ["--clean-up"], ["--in-aws", "--keep"]])
+def test_its_options_belong_together(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "mlops.demo", *arguments]
     assert subprocess.run(command, capture_output=True, timeout=60).returncode == 2

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -61,6 +62,13 @@ def test_a_step_is_answered_as_its_row_says(words: str, examples: dict[str, Situ
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_every_module_stands_in_the_picture(path: Path) -> None:
     assert path.name in PAGE
+
+
+def test_every_module_in_the_picture_exists() -> None:
+    picture = PAGE.split("```\n", 2)[1]
+    folders = (ROOT / "orchestrator", ROOT / "orchestrator" / "chalicelib")
+    for name in re.findall(r"\b\w+\.py\b", picture):
+        assert any((folder / name).exists() for folder in folders), name
 
 
 def test_every_module_of_the_laptop_account_is_told_of() -> None:

@@ -34,6 +34,8 @@ def demo(keep: bool, port: int, elsewhere: bool, yes: bool, clean_up: bool) -> N
     signal.signal(signal.SIGINT, laptop.interrupted)
     if not elsewhere and (yes or clean_up):
         raise click.UsageError("--yes and --clean-up go with --in-aws.")
+    if elsewhere and (keep or port):
+        raise click.UsageError("--keep and --port are for the account on this laptop.")
     try:
         if elsewhere:
             in_aws.run(Connection(), yes=yes, clean_up=clean_up)
