@@ -157,6 +157,11 @@ class Aws:
         return str(put["VersionId"])
 
     @_translated
+    def remove_bundle(self, plan: Plan, version: str) -> None:
+        bucket = self._settings.assets_bucket
+        self._client("s3").delete_object(Bucket=bucket, Key=plan.bundle_key, VersionId=version)
+
+    @_translated
     def create_delivery(self, plan: Plan) -> str:
         from botocore.exceptions import ClientError
 

@@ -39,6 +39,9 @@ class Cloud(Protocol):
     def put_bundle(self, plan: Plan, replaces: str | None) -> str:
         """Write a bundle where none is, or over the ETag given; returns its version. Raises Moved."""
 
+    def remove_bundle(self, plan: Plan, version: str) -> None:
+        """Take back one version of a bundle."""
+
     def create_delivery(self, plan: Plan) -> str:
         """Create the delivery stack; returns its id. Raises AlreadyExists."""
 

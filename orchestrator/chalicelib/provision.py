@@ -36,13 +36,23 @@ def provision(plan: Plan, cloud: Cloud) -> Provisioned:
     deployed = cloud.stack(plan.name)
     found = look(plan, cloud, deployed) if deployed else Found()
     known = deployed is not None  # or only assumed
+    written = ""  # the bundle's version, where this request wrote it and got no further
     for _ in range(3):
+        step = decide(plan, found)
+        if isinstance(step, Refuse) and written:
+            cloud.remove_bundle(plan, written)
         try:
-            return carry_out(plan, decide(plan, found), found, cloud)
-        except (Moved, AlreadyExists):
-            found = look(plan, cloud, cloud.stack(plan.name))
-        if known and (found.bundle is None or found.bundle.digest != plan.digest):
+            return carry_out(plan, step, found, cloud)
+        except Moved:
+            taken = False
+        except AlreadyExists:
+            taken = isinstance(step, Create) and not step.uploaded
+        found = look(plan, cloud, cloud.stack(plan.name))
+        same = found.bundle is not None and found.bundle.digest == plan.digest
+        if known and not same:
             break
+        if taken and same and found.bundle:
+            written = found.bundle.version
         known = True
     raise Conflict(f"Another request changed {plan.name} at the same time, and has won.", retry_after=RETRY_SOON)
 

@@ -60,7 +60,7 @@ def parse(raw: bytes) -> Body:
         ) from None
     if not isinstance(body, dict):
         raise _bad(f"the body is {describe(body)}", 'send one JSON object, as {"pipeline_type": …}')
-    problems = [*_text_problems(body, "")]
+    problems = _problems(body, "")
     if problems:
         raise BadRequest("The request body is not usable", problems)
     return body
@@ -110,16 +110,20 @@ def _depth(text: str) -> int:
     return deepest
 
 
+class _Doubled(dict[str, Any]):
+    """An object in which keys stand twice, until its place in the body is known."""
+
+    twice: list[str]
+
+
 def _object(pairs: list[tuple[str, Any]]) -> Body:
     found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        raise BadRequest(
-            "The request body is not usable",
-            [Problem(f"/{key}", "the key stands twice", "keep one of them") for key in twice],
-        )
-    return found
+    if len(found) == len(pairs):
+        return found
+    doubled = _Doubled(found)
+    keys = [key for key, _ in pairs]
+    doubled.twice = sorted({key for key in keys if keys.count(key) > 1})
+    return doubled
 
 
 def _constant(name: str) -> Any:
@@ -132,17 +136,21 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def _text_problems(value: Any, path: str) -> list[Problem]:
-    """Control characters, lone surrogates, and expressions that Step Functions would evaluate."""
+def _problems(value: Any, path: str) -> list[Problem]:
+    """Keys that stand twice, and texts that no field may have."""
     if isinstance(value, dict):
-        found = [problem for key in value for problem in _text_problems(key, f"{path}/{_pointer(key)}")]
-        return found + [
-            problem for key, item in value.items() for problem in _text_problems(item, f"{path}/{_pointer(key)}")
-        ]
+        twice = value.twice if isinstance(value, _Doubled) else []
+        found = [Problem(f"{path}/{_pointer(key)}", "the key stands twice", "keep one of them") for key in twice]
+        for key, item in value.items():
+            found += _problems(key, f"{path}/{_pointer(key)}") + _problems(item, f"{path}/{_pointer(key)}")
+        return found
     if isinstance(value, list):
-        return [problem for index, item in enumerate(value) for problem in _text_problems(item, f"{path}/{index}")]
-    if not isinstance(value, str):
-        return []
+        return [problem for index, item in enumerate(value) for problem in _problems(item, f"{path}/{index}")]
+    return _text_problems(value, path) if isinstance(value, str) else []
+
+
+def _text_problems(value: str, path: str) -> list[Problem]:
+    """Control characters, what is no character, and expressions that AWS would evaluate."""
     for expression in EXPRESSIONS:
         if expression in value:
             return [Problem(path, f"{expression!r} would be read as an expression", "leave it out")]
@@ -151,6 +159,8 @@ def _text_problems(value: Any, path: str) -> list[Problem]:
     for character in value:
         if "\ud800" <= character <= "\udfff":
             return [Problem(path, "half a surrogate pair is no character", "send text as UTF-8")]
+        if character == "\ufffd":  # what API Gateway makes of bytes that are no UTF-8
+            return [Problem(path, "holds a replacement character, where bytes were no UTF-8", "send text as UTF-8")]
         if (character < " " and character not in "\t\n\r") or "\x7f" <= character <= "\x9f":
             return [Problem(path, f"the control character U+{ord(character):04X} is not allowed", "leave it out")]
     return []

@@ -163,6 +163,11 @@ class MemoryCloud:
         return version
 
     @_call(write=True)
+    def remove_bundle(self, plan: Plan, version: str) -> None:
+        if self.world.bundles[plan.bundle_key].version == version:
+            del self.world.bundles[plan.bundle_key]
+
+    @_call(write=True)
     def create_delivery(self, plan: Plan) -> str:
         if plan.delivery_stack in self.world.stacks:
             raise AlreadyExists

@@ -359,6 +359,14 @@ def test_somebody_elses_stack_is_left_alone(make: Make, status: str) -> None:
             assert world.stacks == before
 
 
+def test_a_refused_request_leaves_no_bundle(make: Make) -> None:
+    name = make().delivery_stack
+    world = World(stacks={name: Stack("id", name, "CREATE_COMPLETE", tags={"stack_name": name})})
+    with pytest.raises(Conflict):
+        provision(make(), MemoryCloud(world))
+    assert world.bundles == {}
+
+
 def test_a_changed_endpoint_name_is_refused(make: Make) -> None:
     if "EndpointName" not in make().parameters:
         pytest.skip("has no endpoint")
