@@ -9,7 +9,11 @@ import functools
 import json
 import logging
 import os
+import re
 from typing import Any
+
+# SageMaker has one error for a wrong request and for an endpoint that isn't there, or not yet.
+ABSENT = re.compile(r"not (be )?found|not in ?service|does not exist", re.IGNORECASE)
 
 log = logging.getLogger()
 log.setLevel(logging.INFO)
@@ -37,7 +41,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             said = error.response.get("OriginalMessage", fault.get("Message", ""))
             return refusal(400, f"The model refused the payload: {said}", request_id)
         if fault.get("Code") == "ValidationError":
-            return refusal(503, "The endpoint cannot answer now.", request_id, retry_after=30)
+            said = fault.get("Message", "")
+            if ABSENT.search(said):
+                return refusal(503, "The endpoint cannot answer now.", request_id, retry_after=30)
+            return refusal(400, f"SageMaker refused the request: {said}", request_id)
         return refusal(503, "The endpoint failed at this request; its log says why.", request_id, retry_after=5)
     except BotoCoreError as error:
         log.warning("%s: %s", request_id, error)
@@ -73,11 +80,12 @@ def read(event: dict[str, Any]) -> tuple[bytes, str]:
 
 @functools.cache
 def runtime() -> Any:
-    """The client that asks endpoints; API Gateway ends a request after 29 seconds, so this one does before."""
+    """The client that asks endpoints, once: API Gateway ends a request after 29 seconds, so this one does before."""
     import boto3
     from botocore.config import Config
 
-    return boto3.client("sagemaker-runtime", config=Config(read_timeout=25, retries={"max_attempts": 1}))
+    once = Config(connect_timeout=3, read_timeout=25, retries={"total_max_attempts": 1})
+    return boto3.client("sagemaker-runtime", config=once)
 
 
 def answer(status: int, body: str, content_type: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
