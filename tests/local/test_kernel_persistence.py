@@ -91,6 +91,43 @@ def test_without_data_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest
     assert os.listdir(tmp_path) == []
 
 
+def test_what_a_killed_account_left_goes_at_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    running, killed = start_account(), start_account()
+    killed.process.kill()
+    killed.process.wait(10)
+    assert len(os.listdir(tmp_path)) == 2
+    assert stop_account(start_account()) == 0
+    assert len(os.listdir(tmp_path)) == 1, "the directory of the account that still runs, and only that"
+    assert stop_account(running) == 0
+
+
+def refused(directory: Path) -> str:
+    """What is said where the account cannot use a directory."""
+    done = subprocess.run([sys.executable, "-m", "mlops.local", "--port", "0", "--data", str(directory)], text=True,
+                          capture_output=True, check=False, timeout=20)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert str(directory) in done.stderr
+    return done.stderr
+
+
+def test_a_directory_is_one_accounts(tmp_path: Path, start: Start) -> None:
+    first = start("--data", str(tmp_path))
+    assert "another account already runs" in refused(tmp_path)
+    assert first.client("s3").list_buckets()["Buckets"] == []
+    first.process.kill()
+    first.process.wait(10)
+    start("--data", str(tmp_path))
+
+
+def test_a_directory_that_cannot_be_used_is_said_plainly(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "is not a directory" in refused(tmp_path / "file")
+    assert "cannot keep" in refused(tmp_path / "file" / "below")
+    assert "cannot keep" in refused(Path("/proc/x"))
+
+
 def test_a_taken_port_is_said_plainly(account: Account) -> None:
     port = account.endpoint.rsplit(":", 1)[1]
     done = subprocess.run([sys.executable, "-m", "mlops.local", "--port", port], capture_output=True, text=True,

@@ -23,7 +23,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.local import environment
+from mlops.local import directory, environment
 from mlops.local.settings import ACCOUNT_ID, REGION, SECRET_ACCESS_KEY, TIMING
 
 if TYPE_CHECKING:
@@ -47,8 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             print(f"mlops.local: cannot listen on port {options.port}: {error.strerror}", file=sys.stderr)
             return 1
-        temporary = tempfile.TemporaryDirectory(prefix="mlops-local-", ignore_cleanup_errors=True)
-        state = Path(options.data or cleanup.enter_context(temporary)).resolve()
+        try:
+            state = cleanup.enter_context(directory.claimed(options.data) if options.data else directory.passing())
+        except directory.Unusable as error:
+            print(f"mlops.local: {error}", file=sys.stderr)
+            return 1
         serve(listener, state, persist=options.data is not None)
     return 0
 
@@ -67,11 +70,11 @@ def serve(listener: socket.socket, state: Path, persist: bool) -> None:
     asyncio.run(_serve(listener, account.disk(state) if persist else None))
 
 
-def _own_temporary_files(directory: Path) -> None:
+def _own_temporary_files(place: Path) -> None:
     """Keep this process's temporary files in one place, where a killed one's are found and removed."""
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    tempfile.tempdir = str(directory)
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    tempfile.tempdir = str(place)
 
 
 async def _serve(listener: socket.socket, disk: Disk | None) -> None:
