@@ -174,6 +174,13 @@ def test_a_taken_port_is_a_sentence(up: Up) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_directory_that_cannot_be_used_is_a_sentence(up: Up) -> None:
+    done = up.mlops("local", "up", "--port", "0", "--data", "/proc/x", "--json")
+    assert done.returncode == 1
+    assert "/proc/x" in json.loads(done.stdout)["hint"]
+    assert "Traceback" not in done.stderr
+
+
 def test_a_kept_account_is_found_again(start_up: Callable[..., Up], data: Path) -> None:
     first = start_up("--port", "0", "--data", str(data))
     stack = client(first, "cloudformation").describe_stacks(StackName="mlops-orchestrator")["Stacks"][0]["StackId"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from mlops.cli.building import Build, build
 from mlops.cli.connection import STACK_NAME, Connection
-from mlops.cli.failures import Failure
+from mlops.cli.failures import Failure, last_line
 from mlops.deploy.build import ROOT
 from mlops.deploy.install import ResourceEvent, install
 
@@ -75,6 +74,7 @@ def start(port: int, data: Path | None) -> subprocess.Popen[str]:
         [sys.executable, "-m", "mlops.cli.child", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,  # Ctrl-C is for us; we tell the account
     )
@@ -83,10 +83,13 @@ def start(port: int, data: Path | None) -> subprocess.Popen[str]:
 def ready(process: subprocess.Popen[str]) -> dict[str, str]:
     """The line the account prints once it answers. What it may print later isn't an answer of ours."""
     assert process.stdout
+    assert process.stderr
     line = process.stdout.readline()
     if not line:
-        raise Failure("The account on your laptop did not start", "its own words are above")
-    threading.Thread(target=shutil.copyfileobj, args=(process.stdout, sys.stderr), daemon=True).start()
+        why = last_line(process.stderr.read()).removeprefix("mlops.local: ")
+        raise Failure("The account on your laptop did not start", why)
+    for words in (process.stdout, process.stderr):
+        threading.Thread(target=sys.stderr.writelines, args=(words,), daemon=True).start()
     found: dict[str, str] = json.loads(line)
     return found
 

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlops.cli.connection import Connection
-from mlops.cli.failures import Failure
+from mlops.cli.failures import Failure, last_line
 from mlops.deploy import template
 from mlops.deploy.build import ROOT, Sources
 from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE
@@ -38,7 +39,8 @@ def build(folder: Path, bucket: str, version: str | None = None) -> Build:
     command = [str(SCRIPT), built.bucket, built.solution, built.version, "--out", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Failure("The orchestrator could not be built", (done.stderr or done.stdout).strip())
+        told = last_line(done.stderr or done.stdout)
+        raise Failure("The orchestrator could not be built", f"{told}\n  all of it: {shlex.join(command)}")
     return built
 
 

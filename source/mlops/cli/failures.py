@@ -85,6 +85,11 @@ class PipelineFailed(Failure):
         return self.status_document
 
 
+def last_line(text: str) -> str:
+    """Where a program says what it died of."""
+    return (text.strip().splitlines() or ["it ended without a word"])[-1]
+
+
 def of_aws(error: BotoCoreError | ClientError) -> Failure:
     """An error of boto3 as something a person can act on."""
     match error:
