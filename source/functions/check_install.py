@@ -41,7 +41,7 @@ def check(properties: dict[str, str]) -> None:
     """Raise Unusable for the first thing that cannot be used."""
     check_stack_name(properties["StackName"])
     if bucket := properties.get("ExistingS3Bucket"):
-        check_bucket(bucket, properties["Region"])
+        check_bucket(bucket, properties["Region"], properties["Account"])
     if repository := properties.get("ExistingECRRepo"):
         check_repository(repository, properties["Region"])
 
@@ -55,12 +55,14 @@ def check_stack_name(name: str) -> None:
         )
 
 
-def check_bucket(name: str, region: str) -> None:
-    """The assets bucket must be here, and versioned: a pipeline runs one version of its template bundle."""
+def check_bucket(name: str, region: str, account: str) -> None:
+    """The assets bucket must be ours, here, versioned (a pipeline runs one version of its bundle), and readable."""
     s3 = boto3.client("s3", region_name=region)
+    bucket = {"Bucket": name, "ExpectedBucketOwner": account}
     try:
-        found_in = s3.head_bucket(Bucket=name)["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", region)
-        versioning = s3.get_bucket_versioning(Bucket=name).get("Status")
+        found_in = s3.head_bucket(**bucket)["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", region)
+        versioning = s3.get_bucket_versioning(**bucket).get("Status")
+        key = customer_key(s3, bucket)
     except ClientError as error:
         raise Unusable(f"ExistingS3Bucket: {explain_bucket(name, region, error)}") from error
     except BotoCoreError as error:
@@ -73,6 +75,24 @@ def check_bucket(name: str, region: str) -> None:
             f"(aws s3api put-bucket-versioning --bucket {name} --versioning-configuration Status=Enabled), "
             "or leave ExistingS3Bucket blank to have a bucket made."
         )
+    if key:
+        raise Unusable(
+            f"ExistingS3Bucket: the bucket {name} is encrypted with your key {key}, which the roles made here may not "
+            "use. Set its default encryption to SSE-S3 or to the key aws/s3, or leave ExistingS3Bucket blank to have a "
+            "bucket made."
+        )
+
+
+def customer_key(s3: Any, bucket: dict[str, str]) -> str:
+    """The key of the customer's that new objects are encrypted with; empty where S3 has its own."""
+    try:
+        rules = s3.get_bucket_encryption(**bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ServerSideEncryptionConfigurationNotFoundError":
+            return ""
+        raise
+    keys = [rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID", "") for rule in rules]
+    return next((key for key in keys if key and not key.endswith("alias/aws/s3")), "")
 
 
 def explain_bucket(name: str, region: str, error: ClientError) -> str:

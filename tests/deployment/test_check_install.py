@@ -64,7 +64,13 @@ def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waiting]:
     waiting.server.server_close()
 
 
-GOOD = {"StackName": "mlops-orchestrator", "Region": "us-east-1", "ExistingS3Bucket": "", "ExistingECRRepo": ""}
+GOOD = {
+    "StackName": "mlops-orchestrator",
+    "Region": "us-east-1",
+    "Account": "123456789012",
+    "ExistingS3Bucket": "",
+    "ExistingECRRepo": "",
+}
 
 
 def test_nothing_existing_is_a_success(cloudformation: Waiting) -> None:
@@ -94,3 +100,24 @@ def test_an_unreachable_service_is_a_failure_with_a_reason(
     answer = cloudformation.asks("Update", **{**GOOD, property_name: "mine"})
     assert answer["Status"] == "FAILED"
     assert reason in answer["Reason"]
+
+
+def test_a_bucket_of_another_account_is_refused(cloudformation: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As S3 does it: a bucket whose owner is not the one expected is forbidden, even where its policy admits us."""
+
+    class S3(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(200 if self.headers["x-amz-expected-bucket-owner"] == "999999999999" else 403)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), S3)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    answer = cloudformation.asks("Create", **{**GOOD, "ExistingS3Bucket": "theirs"})
+    server.shutdown()
+    server.server_close()
+    assert answer["Status"] == "FAILED"
+    assert "belongs to another account" in answer["Reason"]

@@ -135,6 +135,15 @@ def test_an_unversioned_bucket_fails_the_installation_and_leaves_nothing(
     assert {item["Name"] for item in account.client("s3").list_buckets()["Buckets"]} == before
 
 
+def test_a_bucket_under_a_key_of_the_customers_is_refused(stack_name: str, url: str, account: Any) -> None:
+    existing, key = bucket(account, versioned=True), account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    encryption = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+    account.client("s3").put_bucket_encryption(Bucket=existing, ServerSideEncryptionConfiguration=encryption)
+    with pytest.raises(InstallError, match=f"encrypted with your key {key}"):
+        install(account, stack_name, url, {**EMAIL, "ExistingS3Bucket": existing})
+
+
 def test_an_installation_that_failed_is_made_anew(stack_name: str, url: str, account: Any) -> None:
     existing = bucket(account, versioned=False)
     with pytest.raises(InstallError):
