@@ -16,7 +16,8 @@ from typing import Any
 
 import boto3
 import pytest
-from mlops.demo import dataset, story
+from mlops.demo import story
+from mlops.sample import dataset
 
 from .conftest import Up
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from mlops.demo import dataset, scores
+from mlops.demo import scores
+from mlops.sample import dataset
 
 
 def test_the_data_is_the_copy_its_readme_names() -> None:

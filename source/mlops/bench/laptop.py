@@ -16,7 +16,8 @@ from mlops.bench.runtime import Function, Package
 from mlops.cli import account
 from mlops.cli.building import Build
 from mlops.cli.connection import Connection
-from mlops.demo import dataset, story
+from mlops.demo import story
+from mlops.sample import dataset
 
 _GROUP = "The account on a laptop"
 _CALLS = "AWS calls"

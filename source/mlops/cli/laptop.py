@@ -18,7 +18,7 @@ from mlops.cli import account, show
 from mlops.cli.account import Laptop
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Failure
-from mlops.demo import dataset
+from mlops.sample import dataset
 
 EXAMPLE = "source/mlops/demo/requests/training.json"
 

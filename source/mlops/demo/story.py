@@ -17,8 +17,9 @@ from rich.markup import escape
 from mlops.cli import show, watching
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Document, Failure
-from mlops.demo import dataset, scores
-from mlops.demo.dataset import Row
+from mlops.demo import scores
+from mlops.sample import dataset
+from mlops.sample.dataset import Row
 
 REQUESTS = Path(__file__).parent / "requests"
 ENDPOINT = "breast-cancer"

@@ -40,7 +40,7 @@ def load() -> Split:
 
 
 def upload(s3: Any, bucket: str) -> Split:
-    """Put the rows to train and to validate where the requests in requests/ say."""
+    """Put the rows to train and to validate where the demo's requests say."""
     split = load()
     for name, rows in (("train", split.train), ("validation", split.validation)):
         s3.put_object(Bucket=bucket, Key=f"demo/{name}.csv", Body=labelled(rows))
