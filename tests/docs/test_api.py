@@ -105,6 +105,32 @@ def test_every_error_has_the_documented_keys(deployed: None) -> None:
     assert refused.headers["Content-Type"] == "application/json"
 
 
+@pytest.mark.parametrize("allowed", ["Yes", "No"])
+def test_awss_own_words_are_answered_only_where_that_is_allowed(
+    deployed: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, allowed: str
+) -> None:
+    monkeypatch.setenv("ALLOW_DETAILED_ERROR_MESSAGE", allowed)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with caplog.at_level("INFO", "orchestrator"):
+        answer = api.provision_pipeline(json.dumps(readme_json()[0]).encode(), CALLER)
+    body = json.loads(answer.body)
+    assert (answer.status, answer.headers["Retry-After"], body["errors"]) == (503, "5", [])
+    assert ("127.0.0.1:1" in body.get("detail", "")) == (allowed == "Yes")
+    assert "127.0.0.1:1" not in body["message"]
+    assert "127.0.0.1:1" in caplog.text
+
+
+@pytest.mark.parametrize("changes", [{}, {"instance_count": "two"}])
+def test_who_asked_is_logged_and_what_was_asked_is_not(
+    deployed: None, caplog: pytest.LogCaptureFixture, changes: dict[str, Any]
+) -> None:
+    with caplog.at_level("DEBUG", "orchestrator"):
+        asked({**readme_json()[0], "training_data": "secret/customers.csv", **changes})
+    assert CALLER.request_id in caplog.text
+    assert CALLER.arn in caplog.text
+    assert "secret" not in caplog.text
+
+
 def test_every_status_code_that_is_raised_is_documented() -> None:
     sources = [path for path in Path(errors.__file__).parent.glob("*.py") if path.name != "errors.py"]
     text = "\n".join(path.read_text("utf-8") for path in sources)
