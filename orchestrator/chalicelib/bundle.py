@@ -10,14 +10,14 @@ from collections.abc import Mapping
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can carry
 
 
-def pack(files: Mapping[str, str]) -> bytes:
-    """A zip of text files by name, byte for byte repeatable."""
+def pack(files: Mapping[str, str | bytes], level: int | None = None) -> bytes:
+    """A zip of files by name, byte for byte repeatable."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, text in sorted(files.items()):
+        for name, content in sorted(files.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix, wherever it is made
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, text)
+            entry.external_attr = 0o100644 << 16  # a file that all may read
+            archive.writestr(entry, content, compresslevel=level)
     return buffer.getvalue()

@@ -8,9 +8,10 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from chalicelib.bundle import pack
+
 from mlops.deploy.errors import NativeCode
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
 NATIVE = (".so", ".pyd", ".dylib", ".dll")
 
 
@@ -19,15 +20,7 @@ def write_zip(contents: Mapping[str, bytes]) -> bytes:
     native = sorted(name for name in contents if name.endswith(NATIVE) or ".so." in name)
     if native:
         raise NativeCode(f"Only pure Python may ship, but these files are compiled: {', '.join(native)}")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name in sorted(contents):
-            entry = zipfile.ZipInfo(name, EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # Unix, wherever it is built
-            entry.external_attr = 0o100644 << 16
-            archive.writestr(entry, contents[name])
-    return buffer.getvalue()
+    return pack(contents, level=9)
 
 
 def read_zip(data: bytes) -> dict[str, bytes]:
