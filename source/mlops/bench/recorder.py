@@ -35,17 +35,8 @@ def recording(account: str) -> Iterator[Recorder]:
     class Passing(wire.Exchange):
         def do_POST(self) -> None:
             body = self.body()
-            recorder.calls.append(_operation(self.command, self.headers.get("X-Amz-Target"), body))
-            connection = http.client.HTTPConnection(account, timeout=30)
-            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():  # Host too: it is part of what is signed
-                if name.lower() != "expect":
-                    connection.putheader(name, value)
-            connection.endheaders(body)
-            answer = connection.getresponse()
-            headers = {name: value for name, value in answer.getheaders() if name.lower() not in _OUR_OWN}
-            self.answer(answer.status, answer.read(), headers)
-            connection.close()
+            recorder.calls.append(operation(self.command, self.headers.get("X-Amz-Target"), body))
+            self.answer(*forward(self, account, body))
 
         do_GET = do_HEAD = do_PUT = do_DELETE = do_POST
 
@@ -57,11 +48,26 @@ def recording(account: str) -> Iterator[Recorder]:
 _OUR_OWN = ("content-length", "transfer-encoding", "connection", "date")
 
 
+def forward(exchange: wire.Exchange, account: str, body: bytes) -> tuple[int, bytes, dict[str, str]]:
+    """The account's answer to a request as it came: status, body and headers."""
+    connection = http.client.HTTPConnection(account, timeout=30)
+    connection.putrequest(exchange.command, exchange.path, skip_host=True, skip_accept_encoding=True)
+    for name, value in exchange.headers.items():  # Host too: it is part of what is signed
+        if name.lower() != "expect":
+            connection.putheader(name, value)
+    connection.endheaders(body)
+    answer = connection.getresponse()
+    headers = {name: value for name, value in answer.getheaders() if name.lower() not in _OUR_OWN}
+    found = answer.status, answer.read(), headers
+    connection.close()
+    return found
+
+
 def is_write(call: str) -> bool:
     return not call.startswith(_READS)
 
 
-def _operation(method: str, target: str | None, body: bytes) -> str:
+def operation(method: str, target: str | None, body: bytes) -> str:
     """The operation's name; S3's by its method, for that is all we ask of it."""
     if target:
         return target.split(".")[-1]
