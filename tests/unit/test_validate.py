@@ -94,3 +94,12 @@ def test_a_key_of_another_region_is_taken_with_a_warning(
     body = {**example("model_training_builtin"), "kms_key_arn": f"arn:aws:kms:{key}:111122223333:alias/models"}
     checked = door.check(json.dumps(body).encode(), catalog, settings)
     assert [(one.path, "eu-west-1" in one.problem) for one in checked.warnings] == [("/kms_key_arn", True)] * warns
+
+
+def test_a_value_for_each_stage_is_told_from_a_wrong_type(told: Told, example: Example) -> None:
+    body = example("byom_realtime_builtin")
+    staged = {"dev": "ml.m5.large", "prod": "ml.m5.xlarge"}
+    ((path, problem, _),) = told({**body, "inference_instance": staged})
+    assert (path, "single account" in problem) == ("/inference_instance", True)
+    ((path, problem, _),) = told({**body, "model_framework": staged})
+    assert (path, "single account" in problem) == ("/model_framework", False)
