@@ -34,7 +34,7 @@ def test_after_a_kill(start: Callable[..., Account], tmp_path: Path) -> None:
     assert kept["CreationTime"] == job["CreationTime"]
     failed: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=long["TrainingJobName"])
     assert failed["TrainingJobStatus"] == failed["SecondaryStatus"] == "Failed"
-    assert "was stopped while this job ran" in failed["FailureReason"]
+    assert "was stopped while this was running" in failed["FailureReason"]
     runtime = again.client("sagemaker-runtime")
     answer = runtime.invoke_endpoint(EndpointName=endpoint, Body=csv(FEATURES[:3]), ContentType="text/csv")
     assert answer["Body"].read().decode() == expected

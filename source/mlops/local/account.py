@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlops.local import bridge, functions, permissions, resources, roles, rules, tasks
 from mlops.local.api import Api
+from mlops.local.settings import CUT_OFF
 from mlops.local.store import Disk
 
 
@@ -24,7 +25,7 @@ def assemble(state: Path) -> None:
 
 
 # where a stack ends whose operation was cut off; nobody knows how far the last resource had come
-_CUT_OFF = {
+_ENDS = {
     "CREATE_IN_PROGRESS": "CREATE_FAILED", "ROLLBACK_IN_PROGRESS": "ROLLBACK_FAILED",
     "UPDATE_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED", "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
@@ -39,12 +40,19 @@ def disk(state: Path) -> Disk:
 def restore(where: Disk) -> None:
     """After ministack has read its state: read ours, and fail what was running when the account stopped."""
     where.load()
-    bridge.settle_stacks(_CUT_OFF, "The account on this laptop was stopped while this was running.")
+    bridge.settle_stacks(_ENDS, CUT_OFF)
+    bridge.settle_executions(CUT_OFF)
 
 
 def save(where: Disk) -> None:
     bridge.save()
     where.save()
+
+
+def save_last(where: Disk) -> None:
+    """As the account stands now; what becomes of it while it shuts down is not kept."""
+    save(where)
+    bridge.save_no_more()
 
 
 def _by_signing_name() -> dict[str, list[Api]]:

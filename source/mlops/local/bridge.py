@@ -428,6 +428,16 @@ def run_executions_as(session: Callable[[str, str], str]) -> None:
     _stepfunctions._run_execution = as_role
 
 
+def settle_executions(cause: str) -> None:
+    """Let the executions that ministack failed when it read them back fail with a cause of ours."""
+    for execution in _stepfunctions._executions.all_values():
+        if execution.get("error") == "States.ServiceRestart":
+            execution.update(error="States.Runtime", cause=cause)
+            _stepfunctions._add_event(
+                execution, "ExecutionFailed", {"executionFailedEventDetails": {"error": "States.Runtime", "cause": cause}}
+            )
+
+
 def execution_stopped() -> bool:
     """Whether somebody stopped the execution this code works for; its thread goes on and must look."""
     execution = _stepfunctions._executions.get(_execution.get())
@@ -485,3 +495,8 @@ def has_objects(bucket: str) -> bool:
 def save() -> None:
     """Write the state of ministack's own services."""
     _persistence.save_all(_app._build_persistence_save_dict())
+
+
+def save_no_more() -> None:
+    """Keep what was written last, whatever happens from now on."""
+    _persistence.PERSIST_STATE = False

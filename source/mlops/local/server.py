@@ -85,8 +85,16 @@ async def _serve(listener: socket.socket, disk: Disk | None) -> None:
 
     connections.install()
     started, ended = asyncio.Event(), asyncio.Event()
+
+    def end() -> None:
+        if disk and started.is_set() and not ended.is_set():
+            # what runs now fails against the closing port; it comes back as what was cut off, not with that
+            logging.disable()
+            account.save_last(disk)
+        ended.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        asyncio.get_running_loop().add_signal_handler(number, end)
     config = Config()
     port = listener.getsockname()[1]
     config.bind = [f"fd://{listener.detach()}"]
@@ -97,19 +105,19 @@ async def _serve(listener: socket.socket, disk: Disk | None) -> None:
     await asyncio.wait([server, asyncio.create_task(started.wait())], return_when=asyncio.FIRST_COMPLETED)
     if started.is_set():
         _announce(port)
-    saver = asyncio.create_task(_save_often(disk)) if disk else None
+    saver = asyncio.create_task(_save_often(disk, ended)) if disk else None
     await server
-    if saver and disk:
+    end()
+    if saver:
         saver.cancel()
-        account.save(disk)
 
 
-async def _save_often(disk: Disk) -> None:
+async def _save_often(disk: Disk, ended: asyncio.Event) -> None:
     from mlops.local import account
 
-    while True:
-        await asyncio.sleep(TIMING.save)
+    while not ended.is_set():
         account.save(disk)
+        await asyncio.sleep(TIMING.save)
 
 
 def _prepared(application: Application, started: asyncio.Event, disk: Disk | None) -> Application:

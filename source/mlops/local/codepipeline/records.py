@@ -12,6 +12,7 @@ from typing import Any
 from mlops.local import identity
 from mlops.local.api import Api
 from mlops.local.errors import ApiError, Caller
+from mlops.local.settings import CUT_OFF
 from mlops.local.store import Store
 
 Record = dict[str, Any]
@@ -85,11 +86,10 @@ def _arns(operation: str, request: Record, caller: Caller) -> list[str]:
 @store.on_load
 def fail_interrupted() -> None:
     """What ran when the account was stopped cannot go on: its threads are gone."""
-    reason = "The account on this laptop was stopped while this was running."
     for execution in list(executions.values()):
         if execution["status"] not in RUNNING:
             continue
-        execution.update(status="Failed", statusSummary=reason, lastUpdateTime=now())
+        execution.update(status="Failed", statusSummary=CUT_OFF, lastUpdateTime=now())
         for stage_state in pipelines[execution["pipelineName"]]["stageStates"].values():
             latest = stage_state.get("latestExecution")
             if latest and latest["pipelineExecutionId"] == execution["pipelineExecutionId"] \
@@ -98,7 +98,7 @@ def fail_interrupted() -> None:
             stage_state.pop("inboundExecution", None)
         for action in execution["actions"]:
             if action["status"] == "InProgress":
-                fail_action(execution, action, "JobFailed", reason)
+                fail_action(execution, action, "JobFailed", CUT_OFF)
 
 
 def fail_action(execution: Record, action: Record, code: str, message: str) -> None:

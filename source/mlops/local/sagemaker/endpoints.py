@@ -15,7 +15,7 @@ from mlops.local import identity
 from mlops.local.errors import Caller
 from mlops.local.sagemaker import endpoint_configs, listing, serving, tags
 from mlops.local.sagemaker.service import arn, invalid, now, put_event, sagemaker, store
-from mlops.local.settings import TIMING
+from mlops.local.settings import CUT_OFF, TIMING
 from mlops.local.store import Record
 
 _LOG = logging.getLogger(__name__)
@@ -23,7 +23,6 @@ _endpoints = store.table("Endpoint")
 _deployed: dict[str, list[serving.Variant]] = {}  # by endpoint ARN; filled again on demand after a restart
 _CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _SERVING = ("InService", "Updating", "SystemUpdating", "RollingBack")
-_STOPPED = "The account on your laptop was stopped while the endpoint was being {}."
 
 
 def find(name: str, caller: Caller) -> Record:
@@ -248,10 +247,10 @@ def _settle_what_changed() -> None:
     for endpoint in list(_endpoints.values()):
         status = endpoint["EndpointStatus"]
         if status == "Creating":
-            endpoint["FailureReason"] = _STOPPED.format("created")
+            endpoint["FailureReason"] = CUT_OFF
             _set_status(endpoint, "Failed")
         elif status in ("Updating", "RollingBack"):
-            endpoint.setdefault("FailureReason", _STOPPED.format("updated"))
+            endpoint.setdefault("FailureReason", CUT_OFF)
             _set_status(endpoint, "InService")
         elif status == "Deleting":
             _endpoints.pop(endpoint["EndpointName"], None)

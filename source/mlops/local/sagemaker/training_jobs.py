@@ -9,6 +9,7 @@ from mlops.local import identity
 from mlops.local.errors import ApiError, Caller
 from mlops.local.sagemaker import listing, tags, training_run
 from mlops.local.sagemaker.service import PRINCIPAL, arn, has_local_storage, invalid, now, sagemaker, store
+from mlops.local.settings import CUT_OFF
 from mlops.local.store import Record
 
 _jobs = store.table("TrainingJob")
@@ -118,5 +119,4 @@ def _fail_what_ran() -> None:
     """After a restart: a job that was running is not any more."""
     for job in _jobs.values():
         if job["TrainingJobStatus"] in ("InProgress", "Stopping"):
-            training_run.record_failure(job, "InternalServerError: The account on your laptop was stopped while this "
-                                             "job ran. Please start the job again.")
+            training_run.record_failure(job, f"InternalServerError: {CUT_OFF} Please start the job again.")
