@@ -111,7 +111,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 def _pipeline_id(body: Mapping[str, Any]) -> str:
-    problems = [Problem(f"/{key}", "is no key of this request", "leave it out") for key in body if key != "pipeline_id"]
+    problems = [Problem(f"/{key}", "is not a known key", "leave it out") for key in body if key != "pipeline_id"]
     found = body.get("pipeline_id")
     if found is None or found == "":
         problems.append(

@@ -47,7 +47,12 @@ def canonical(body: Body, schema: Schema, known_elsewhere: frozenset[str]) -> Ca
             continue
         if value == "":
             continue
-        value = tidy(value, properties[name])
+        try:
+            value = tidy(value, properties[name])
+        except BadRequest as unreadable:
+            result.problems += [
+                Problem(f"/{key}", f"holds no usable JSON: {one.problem}", one.hint) for one in unreadable.problems
+            ]
         if value in ("", properties[name].get("default", "")) and value in _EMPTY:
             continue
         if name in result.body and result.body[name] != value:
@@ -61,7 +66,10 @@ def canonical(body: Body, schema: Schema, known_elsewhere: frozenset[str]) -> Ca
 
 
 def tidy(value: Any, schema: Schema) -> Any:
-    """One value in its schema's type, where it can be read as that; else unchanged."""
+    """One value in its schema's type, where it can be read as that; else unchanged.
+
+    Raises BadRequest where it is text that begins as JSON and isn't.
+    """
     kind = schema.get("type")
     if kind == "object" and schema.get("x-values"):
         value = _from_text(value, dict)
@@ -97,10 +105,7 @@ def _from_text(value: Any, wanted: type) -> Any:
     opening = "{" if wanted is dict else "["
     if not value.lstrip().startswith(opening):
         return value
-    try:
-        return parse(f'{{"value": {value}}}'.encode())["value"]
-    except BadRequest:
-        return value
+    return parse(f'{{"value": {value}}}'.encode())["value"]
 
 
 def _integer(value: Any) -> Any:
@@ -119,6 +124,10 @@ def _string(value: Any, steps: tuple[str, ...]) -> Any:
     if isinstance(value, str):
         if "strip" in steps:
             value = value.strip()
+        if "lower" in steps:
+            value = value.lower()
+        if "none_is_empty" in steps and value == "None":
+            value = ""
         if "strip_trailing_slash" in steps:
             value = value.removesuffix("/")
     return value

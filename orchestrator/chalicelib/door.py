@@ -37,9 +37,9 @@ def check(raw: bytes, catalog: Catalog, settings: Settings) -> Checked:
     variant, schema = blueprint.schema(pipeline_type, settings.use_model_registry)
     tidied = canonical(written, schema, catalog.keys)
     body = tidied.body
-    problems = tidied.problems + validate.problems(
-        body, schema, catalog.validator(pipeline_type, variant), blueprint.rules
-    )
+    known = {problem.path for problem in tidied.problems}
+    found = validate.problems(body, schema, catalog.validator(pipeline_type, variant), blueprint.rules)
+    problems = tidied.problems + [problem for problem in found if problem.path not in known]
     rerun = body.pop("rerun")
     wrong = {problem.path for problem in problems}
     values = parameters.evaluate(body, blueprint, settings, wrong)

@@ -41,8 +41,19 @@ def problems(
         check(body)
     except Mismatch as mismatch:
         found = explain(body, schema) or [Problem("", str(mismatch))]
+    found += _too_many_bytes(body, schema, {problem.path for problem in found})
     wrong = {problem.path for problem in found}
     found += [problem for rule in rules if wrong.isdisjoint(_fields(rule)) for problem in _broken(rule, body)]
+    return found
+
+
+def _too_many_bytes(body: Body, schema: Schema, wrong: set[str]) -> list[Problem]:
+    """Texts longer than AWS takes them, which counts bytes where JSON Schema counts characters."""
+    found = []
+    for name, field in schema["properties"].items():
+        value, most = body.get(name), field.get("x-max-bytes")
+        if most and isinstance(value, str) and f"/{name}" not in wrong and (size := len(value.encode())) > most:
+            found.append(Problem(f"/{name}", f"has {size} bytes as UTF-8", f"at most {most}"))
     return found
 
 
@@ -89,7 +100,8 @@ def _explain(error: Any, schema: Schema) -> Iterator[Problem]:
                     f"did you mean {near[0]!r}?" if near else "leave it out",
                 )
         case "type":
-            yield _wrong_type(path, value, field)
+            needed = list(error.absolute_path) in [[key] for key in schema["required"]]
+            yield _wrong_type(path, value, field, needed)
         case "enum" | "const":
             yield _not_listed(path, value, field)
         case "pattern":
@@ -121,16 +133,15 @@ def _explain(error: Any, schema: Schema) -> Iterator[Problem]:
             yield Problem(path, error.message, _advice(field))
 
 
-def _wrong_type(path: str, value: Any, field: Schema) -> Problem:
+def _wrong_type(path: str, value: Any, field: Schema, needed: bool) -> Problem:
     wanted = _WANTED.get(field.get("type", ""), "of that type")
     if field.get("x-per-stage") and isinstance(value, dict) and value and set(value) <= _STAGES:
         return Problem(path, "is one value a stage, and this deployment has a single account", "give one value")
-    shown = f"{_shown(value)}, {describe(value)}," if isinstance(value, str | int | float) else describe(value)
-    return Problem(
-        path,
-        f"is {shown} not {wanted}" if shown.endswith(",") else f"is {shown}, not {wanted}",
-        "leave the key out instead" if value is None else _advice(field),
-    )
+    hint = "leave the key out instead" if value is None and not needed else _advice(field)
+    what = describe(value)
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return Problem(path, f"is {_shown(value)}, {what}, not {wanted}", hint)
+    return Problem(path, f"is {what}, not {wanted}", hint)
 
 
 def _not_listed(path: str, value: Any, field: Schema) -> Problem:
