@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The orchestrator's role is enough, which every test here shows, for it is enforced; and nearly all of it is used."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from tests.api.installed import Installed
+from tests.api.test_first_light import LABELS, ROWS, csv, realtime, training
+from tests.api.wired import Wired
+
+# Granted and not called here, and why.
+BESIDE = {
+    "cloudformation:ContinueUpdateRollback": "only for a stack whose rollback failed, which nobody can order here",
+    "cloudformation:RollbackStack": "the same, for one that was updated by hand without a rollback",
+    "cloudformation:UpdateStack": "only after an upgrade that changed the delivery template",
+    "cloudformation:TagResource": "CreateStack with tags asks for it",
+    "iam:PassRole": "CreateStack with a role asks for it",
+    "s3:ListBucket": "without it a missing object is a 403",
+    "logs:CreateLogStream": "Lambda's",
+    "logs:PutLogEvents": "Lambda's",
+    "sagemaker:DescribeAutoMLJobV2": "for blueprints that run such jobs",
+    "sagemaker:DescribeHyperParameterTuningJob": "for blueprints that run such jobs",
+    "sagemaker:DescribeProcessingJob": "for blueprints that run such jobs",
+    "sagemaker:DescribeTransformJob": "for blueprints that run such jobs",
+}
+OF_OPERATION = {"HeadObject": "s3:GetObject", "DeleteObject": "s3:DeleteObjectVersion", "PutObject": "s3:PutObject"}
+
+
+def test_what_is_granted_is_used(api: Installed, wired: Wired) -> None:
+    wired.line.calls.clear()
+    live_through_everything(api, wired)
+    granted = orchestrator_actions(api)
+    named = {action.split(":")[1]: action for action in granted}
+    used = {OF_OPERATION.get(call) or named[call] for call in wired.line.calls}
+    assert used <= granted
+    assert granted - used == set(BESIDE)
+
+
+def live_through_everything(api: Installed, wired: Wired) -> None:
+    """New, running, failed, repeated, changed, rerun, refused, cleared away."""
+    api.put("used/train.csv", csv(ROWS[:40], LABELS[:40]))
+    body = training("used", training_data="used/train.csv", validation_data="")
+    slow = {"objective": "binary:logistic", "num_round": 3000}
+    _, _, answer = wired.provision({**body, "algo_hyperparameters": slow})
+    while wired.status(answer["pipeline_id"])["job"] is None:
+        time.sleep(0.1)
+    api.ended(answer["pipeline_id"])
+    assert wired.healed({**body, "rerun": True})["status"] == "Succeeded"
+    assert not wired.provision(body)[2].get("execution_id")
+
+    _, _, answer = wired.provision(training("used-nothing", training_data="used/nothing.csv", validation_data=""))
+    api.ended(answer["pipeline_id"])
+    assert "used/nothing.csv" in wired.status(answer["pipeline_id"])["reason"]
+
+    _, _, answer = wired.provision(realtime(api, "used/nothing.tar.gz", model_name="used", endpoint_name=""))
+    api.ended(answer["pipeline_id"])
+    assert "used/nothing.tar.gz" in wired.status(answer["pipeline_id"])["reason"]
+    assert wired.provision(realtime(api, "used/nothing.tar.gz", model_name="used", endpoint_name=""))[0] == 409
+
+    foreign = "mlops-pipeline-used-foreign-modeltraining-codepipeline"
+    template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    api.client("cloudformation").create_stack(StackName=foreign, TemplateBody=json.dumps(template))
+    status, _, _ = wired.provision(training("used-foreign", training_data="used/train.csv", validation_data=""))
+    assert status == 409
+    bundles = "mlops_provisioned_pipelines/mlops-pipeline-used-foreign-modeltraining/"
+    listed: Any = api.client("s3").list_objects_v2(Bucket=api.assets_bucket, Prefix=bundles)
+    assert listed["KeyCount"] == 0
+    api.client("cloudformation").delete_stack(StackName=foreign)
+
+
+def orchestrator_actions(api: Installed) -> set[str]:
+    """What the installed role may do."""
+    iam = api.client("iam")
+    (name,) = [role["RoleName"] for role in iam.list_roles()["Roles"] if "-OrchestratorRole" in role["RoleName"]]
+    actions: set[str] = set()
+    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        for statement in iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]["Statement"]:
+            found = statement["Action"]
+            actions |= {found} if isinstance(found, str) else set(found)
+    return actions
