@@ -188,6 +188,28 @@ def test_a_stack_works_as_its_role(account: Account, bucket: str) -> None:
     assert status == "CREATE_COMPLETE", reasons
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_a_role_for_names_of_one_kind_makes_and_deletes_those_only(account: Account, own: bool) -> None:
+    """Creating is authorized for the name that the resource gets, as deleting is."""
+    stack = unique("stack")
+    maker = trusted_role(account, "cloudformation.amazonaws.com", {
+        "Action": "logs:*", "Resource": f"arn:aws:logs:us-east-1:123456789012:log-group:{stack if own else "other"}-*"})
+    cloudformation = account.client("cloudformation")
+    cloudformation.create_stack(StackName=stack, RoleARN=maker, TemplateBody=json.dumps(
+        {"Resources": {"Group": {"Type": "AWS::Logs::LogGroup"}}}))
+    ended, reasons = settled(account, stack)
+    assert ended == ("CREATE_COMPLETE" if own else "ROLLBACK_COMPLETE"), reasons
+    assert ("not authorized to perform: logs:CreateLogGroup" in reasons) != own
+    stack_id = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackId"]
+    cloudformation.delete_stack(StackName=stack)
+
+    def deleted() -> bool:
+        found: str = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
+        return found == "DELETE_COMPLETE"
+
+    wait_for(deleted)
+
+
 def test_a_stack_role_must_trust_cloudformation(account: Account, lambda_role: str) -> None:
     with pytest.raises(ClientError, match="cannot be assumed"):
         deployed(account, {"Resources": {"T": {"Type": "AWS::SNS::Topic"}}}, RoleARN=lambda_role)
