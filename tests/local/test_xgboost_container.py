@@ -21,13 +21,13 @@ from tests.local.machine_learning import IMAGE, csv, labels, libsvm, rows
 FEATURES = rows()
 BINARY = {"objective": "binary:logistic", "num_round": "5"}
 Channels = dict[str, tuple[str, dict[str, str]]]  # name -> content type, files
-Train = Callable[[dict[str, str], Channels], tuple[Path, str]]
+Train = Callable[..., tuple[Path, str]]
 
 
 @pytest.fixture
 def train(tmp_path: Path) -> Train:
     """Run the training program; the tree and its output."""
-    def run(given: dict[str, str], channels: Channels) -> tuple[Path, str]:
+    def run(given: dict[str, str], channels: Channels, image: str = IMAGE) -> tuple[Path, str]:
         for part in ("input/config", "input/data", "model", "output/data"):
             (tmp_path / part).mkdir(parents=True)
         for name, (_, files) in channels.items():
@@ -39,7 +39,7 @@ def train(tmp_path: Path) -> Train:
         (tmp_path / "input/config/hyperparameters.json").write_text(json.dumps(given))
         container = containers.find(IMAGE)
         assert container is not None
-        with subprocess.Popen(container.training_command(tmp_path), stdin=subprocess.PIPE, text=True,
+        with subprocess.Popen(container.training_command(tmp_path, image), stdin=subprocess.PIPE, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
             assert process.stdout is not None
             output = process.stdout.read()
@@ -107,6 +107,27 @@ def test_one_based_libsvm_leaves_column_zero_empty(train: Train) -> None:
     assert _model(tree).num_features() == FEATURES.shape[1] + 1
 
 
+# --- where training starts from ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "given", "score"), [("1.7-1", {}, 0.5), ("3.0-5", {}, 0.3), ("1.7-1", {"base_score": "0.25"}, 0.25)]
+)
+def test_the_base_score_is_the_image_versions(train: Train, version: str, given: dict[str, str], score: float) -> None:
+    label = np.array([1] * 60 + [0] * 140)
+    tree, _ = train(
+        BINARY | given, {"train": ("csv", {"a": csv(FEATURES, label)})}, IMAGE.replace("1.7-1", version)
+    )
+    config = json.loads(_model(tree).save_config())
+    found = config["learner"]["learner_model_param"]["base_score"]
+    assert float(found.strip("[]")) == pytest.approx(score, abs=1e-4)
+
+
+def test_labels_of_one_class_can_be_trained_on(train: Train) -> None:
+    tree, output = train(BINARY, {"train": ("csv", {"a": csv(FEATURES, np.zeros(200, int))})})
+    assert (tree / "model/xgboost-model").exists(), output
+
+
 # --- training ----------------------------------------------------------------------------------------------
 
 
@@ -127,7 +148,7 @@ def test_weights_come_from_the_second_column_if_asked(train: Train) -> None:
     weighted = np.column_stack([weights, FEATURES])
     tree, _ = train({**BINARY, "csv_weights": "1"}, {
         "train": ("csv", {"a": csv(weighted, label)}), "validation": ("csv", {"b": csv(FEATURES, label)})})
-    expected = xgboost.train({"objective": "binary:logistic"},
+    expected = xgboost.train({"objective": "binary:logistic", "base_score": 0.5},
                              xgboost.DMatrix(FEATURES, label=label, weight=weights), 5)
     unseen = xgboost.DMatrix(rows(seed=4))
     assert np.array_equal(_model(tree).predict(unseen), expected.predict(unseen))
@@ -175,7 +196,8 @@ def test_the_process_ends_when_its_input_does(tmp_path: Path, train: Train) -> N
     (tree / "input/config/hyperparameters.json").write_text(json.dumps({**BINARY, "num_round": "10000000"}))
     container = containers.find(IMAGE)
     assert container is not None
-    with subprocess.Popen(container.training_command(tree), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    command = container.training_command(tree, IMAGE)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdin is not None
         process.stdout.readline()

@@ -205,8 +205,9 @@ def _train(container: containers.Container, tree: Path, log: Path, stream: LogSt
     """Run the training process; how it ended: Completed, Failed, Stopped or MaxRuntimeExceeded."""
     deadline = time.monotonic() + job["StoppingCondition"].get("MaxRuntimeInSeconds", 86400)
     ended = ""
+    command = container.training_command(tree, job["AlgorithmSpecification"]["TrainingImage"])
     with (log.open("wb") as output,
-          subprocess.Popen(container.training_command(tree), stdin=subprocess.PIPE, stdout=output,
+          subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output,
                            stderr=subprocess.STDOUT, cwd=tree) as process):
         while process.poll() is None and not ended:
             if stop_signal.asked.wait(TIMING.poll):

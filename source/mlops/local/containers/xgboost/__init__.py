@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """SageMaker's built-in XGBoost image: trains with and serves by the xgboost package installed here.
 
-The image's version picks no other xgboost; every version takes the same data and hyperparameters. Pipe input
+The image's version picks no other xgboost; every version takes the same data and hyperparameters. Only where
+training starts from differs: 0.5, and an estimate from the labels as of version 2. Pipe input
 mode brings the same records as File mode, so both read the downloaded files. A job of several instances is
 trained by one process on all of its data.
 """
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _IMAGE = re.compile(r"\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/"
                     r"(sagemaker-)?xgboost([:@].+)?")
+_VERSION = re.compile(r":(\d+)[^/]*$")
 _METRIC = re.compile(r"\t(train|validation)-([^\s:]+):(\S+)")
 
 
@@ -29,8 +31,9 @@ class XGBoostContainer:
     def matches(self, image_uri: str) -> bool:
         return _IMAGE.fullmatch(image_uri) is not None
 
-    def training_command(self, tree: Path) -> list[str]:
-        return [sys.executable, "-u", "-m", f"{__name__}.train", str(tree)]
+    def training_command(self, tree: Path, image_uri: str) -> list[str]:
+        version = _VERSION.search(image_uri)
+        return [sys.executable, "-u", "-m", f"{__name__}.train", str(tree), version[1] if version else "1"]
 
     def metrics(self, log: str) -> Mapping[str, float]:
         return {f"{channel}:{metric}": float(value) for channel, metric, value in _METRIC.findall(log)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The training process: `python -m mlops.local.containers.xgboost.train TREE`.
+"""The training process: `python -m mlops.local.containers.xgboost.train TREE VERSION`.
 
 Reads and writes the folder tree as SageMaker's image does, prints a line of metrics each round, saves the
 model as `model/xgboost-model` in xgboost's UBJ format, which `xgboost.Booster.load_model` and SageMaker's
@@ -29,11 +29,13 @@ from mlops.local.containers.xgboost.errors import AlgorithmError, TrainingError,
 _USERS_DOING = ("label must be", "label_correct", "num_class", "base_score", "`inf`", "preds.size()",
                 "only pos or neg", "Parameter", "Invalid", "Unknown", "must be", "should be", "Must have")
 
+_ESTIMATES_BASE_SCORE = 2  # since this version of xgboost, from the labels; before, only where errors are absolute
 
-def main(tree: Path) -> int:
+
+def main(tree: Path, version: int) -> int:
     threading.Thread(target=_end_with_input, daemon=True).start()
     try:
-        train(tree)
+        train(tree, version)
     except TrainingError as error:
         return _fail(tree, f"{error.prefix}: {error}")
     except Exception as error:
@@ -55,9 +57,11 @@ def _fail(tree: Path, reason: str) -> int:
     return 1
 
 
-def train(tree: Path) -> None:
+def train(tree: Path, version: int) -> None:
     config = tree / "input" / "config"
     settings = hyperparameters.validate(json.loads((config / "hyperparameters.json").read_text()))
+    if version < _ESTIMATES_BASE_SCORE and settings.get("objective") != "reg:absoluteerror":
+        settings.setdefault("base_score", 0.5)
     inputs = json.loads((config / "inputdataconfig.json").read_text())
     data = channels.read(tree, inputs, settings.get("csv_weights") == 1)
     _check_labels(settings, data)
@@ -143,4 +147,4 @@ class _Stopper(xgboost.callback.TrainingCallback):  # type: ignore[misc]
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
