@@ -148,6 +148,17 @@ def test_a_failed_state_machine_gives_its_error_and_cause_and_a_retry_runs_it_ag
     assert details[0]["actionExecutionId"] != details[1]["actionExecutionId"]
 
 
+def test_a_state_machine_that_was_deleted_is_named(world: World, machine: str) -> None:
+    states = world.account.client("stepfunctions")
+    version = states.publish_state_machine_version(stateMachineArn=machine)["stateMachineVersionArn"]
+    states.delete_state_machine(stateMachineArn=machine)
+    world.upload()
+    name = world.create(source(world.bucket), invoke(version))
+    assert world.ended(name)["status"] == "Failed"
+    said = f"StateMachineDoesNotExist: State Machine Does Not Exist: '{version}'"
+    assert world.error(name, "Jobs") == said
+
+
 def test_a_start_names_the_version_it_wants_and_its_token_makes_it_once(world: World) -> None:
     first, _ = world.upload(), world.upload()
     name = world.create(source(world.bucket), approval())

@@ -432,10 +432,14 @@ def settle_executions(cause: str) -> None:
     """Let the executions that ministack failed when it read them back fail with a cause of ours."""
     for execution in _stepfunctions._executions.all_values():
         if execution.get("error") == "States.ServiceRestart":
-            execution.update(error="States.Runtime", cause=cause)
-            _stepfunctions._add_event(
-                execution, "ExecutionFailed", {"executionFailedEventDetails": {"error": "States.Runtime", "cause": cause}}
-            )
+            failed = {"error": "States.Runtime", "cause": cause}
+            execution.update(failed)
+            _stepfunctions._add_event(execution, "ExecutionFailed", {"executionFailedEventDetails": failed})
+
+
+def has_state_machine(arn: str) -> bool:
+    """Whether there is the state machine that an ARN names, be it a version's or an alias's."""
+    return ":".join(arn.split(":")[:7]) in _stepfunctions._state_machines
 
 
 def execution_stopped() -> bool:

@@ -19,6 +19,7 @@ def install() -> None:
     bridge.after_changes("AWS::IAM::Role", _set_permissions_boundary)
     bridge.after_changes("AWS::ApiGateway::RestApi", _set_gateway_responses)
     bridge.wrap_service("cloudformation", _refuse_name_of_failed_stack)
+    bridge.wrap_service("states", _refuse_deleted_state_machine)
     bridge.check_tasks(_check_task_role)
     bridge.verify_root_signatures()
 
@@ -134,6 +135,20 @@ def _check_state_machine(change: bridge.Change) -> None:
                    else error.message)
         raise ResourceFailed(f'Resource handler returned message: "{problem}." '
                              "(HandlerErrorCode: AccessDenied)") from error
+
+
+def _refuse_deleted_state_machine(handler: bridge.Handler) -> bridge.Handler:
+    """The versions of a state machine go with it; ministack keeps them, and stumbles when one is started."""
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes,
+                     query: dict[str, Any]) -> bridge.Response:
+        if headers.get("x-amz-target", "").endswith(".StartExecution"):
+            arn = str(json.loads(body or b"{}").get("stateMachineArn", ""))
+            if arn.startswith("arn:") and not bridge.has_state_machine(arn):
+                refusal = {"__type": "StateMachineDoesNotExist", "message": f"State Machine Does Not Exist: '{arn}'"}
+                return 400, {"content-type": "application/x-amz-json-1.0"}, json.dumps(refusal).encode()
+        return await handler(method, path, headers, body, query)
+
+    return handle
 
 
 def _check_task_role(resource: str, arguments: dict[str, Any]) -> None:

@@ -19,7 +19,10 @@ def run(action: Run) -> None:
     prefix = action.configuration.get("ExecutionNamePrefix")
     name = f"{prefix}-{action.action_execution_id}" if prefix else action.action_execution_id
     machine = action.configuration["StateMachineArn"]
-    arn = states.start_execution(stateMachineArn=machine, name=name[:80], input=_input(action))["executionArn"]
+    try:
+        arn = states.start_execution(stateMachineArn=machine, name=name[:80], input=_input(action))["executionArn"]
+    except states.exceptions.StateMachineDoesNotExist as error:
+        raise ActionFailed(f"StateMachineDoesNotExist: {error.response['Error']['Message']}") from error
     region = action.caller.region
     action.show(externalExecutionId=arn, externalExecutionUrl=f"https://{region}.console.aws.amazon.com/states/"
                                                               f"home?region={region}#/executions/details/{arn}")
