@@ -108,6 +108,21 @@ def test_a_stack_serves_is_updated_in_place_rolls_back_and_is_deleted(lab: Lab, 
                                       lab.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]])
 
 
+def test_an_endpoint_that_was_deleted_behind_its_stack_is_named(lab: Lab, tmp_path: Path) -> None:
+    cloudformation, stack = lab.account.client("cloudformation"), unique("hollow")
+    model = _upload(lab, tmp_path, bytes(_booster(3).save_raw("ubj")))
+    cloudformation.create_stack(StackName=stack, TemplateBody=_template(lab, model))
+    outputs = _outputs(_stack(lab, stack))
+    lab.sagemaker.delete_endpoint(EndpointName=outputs["Name"])
+    wait_for(lambda: not lab.sagemaker.list_endpoints(NameContains=stack)["Endpoints"])
+    capture = {"EnableCapture": True, "InitialSamplingPercentage": 100, "DestinationS3Uri": f"s3://{lab.bucket}/c",
+               "CaptureOptions": [{"CaptureMode": "Input"}]}
+    changed = _template(lab, model, DataCaptureConfig=capture)
+    cloudformation.update_stack(StackName=stack, TemplateBody=changed)
+    _stack(lab, stack)
+    assert any(f'Could not find endpoint "{outputs["Arn"]}"' in reason for reason in _reasons(lab, stack))
+
+
 def test_a_stack_whose_endpoint_fails_says_why_and_leaves_nothing(lab: Lab, tmp_path: Path) -> None:
     stack = unique("failing")
     template = _template(lab, _upload(lab, tmp_path, b"nonsense"))

@@ -48,7 +48,8 @@ class _Named:
 
     def update(self, physical_id: str, old: Properties, new: Properties, request: Request) -> Resource:
         _tags_changed(physical_id, old, new, request.caller)
-        return self._made(physical_id, self._name(physical_id))
+        # what was deleted behind the stack's back is asked for all the same: the API says that it isn't there
+        return self._made(physical_id, self._name(physical_id) or physical_id.rsplit("/", 1)[-1])
 
     def delete(self, physical_id: str, properties: Properties, request: Request) -> None:
         name = self._name(physical_id)
