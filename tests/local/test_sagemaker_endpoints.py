@@ -184,7 +184,9 @@ def test_an_artifact_that_went_away_fails_the_endpoint(lab: Lab, uploaded: str, 
     reason = lab.settled(lab.endpoint(lab.config(gone)))["FailureReason"]
     assert "Failed to download model data" in reason
     assert uri in reason
-    assert "Failed to extract" in lab.settled(lab.endpoint(lab.config(broken)))["FailureReason"]
+    reason = lab.settled(lab.endpoint(lab.config(broken)))["FailureReason"]
+    assert "Failed to extract" in reason
+    assert reason.endswith("it is not a .tar.gz archive.")
 
 
 def test_an_update_swaps_models_without_a_gap(lab: Lab, uploaded: str, folder: Path) -> None:

@@ -112,5 +112,7 @@ def unpack(archive: bytes, folder: Path) -> None:
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:*") as opened:
             opened.extractall(folder, filter="data")
+    except tarfile.ReadError as error:
+        raise StorageError("it is not a .tar.gz archive") from error
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise StorageError(f"it is not a .tar.gz archive that can be unpacked ({error})") from error
+        raise StorageError(f"it is a damaged archive, or one that cannot be unpacked ({error})") from error
