@@ -58,8 +58,8 @@ def test_a_group_and_its_versions(lab: Lab, group: str, specification: dict[str,
     assert package["InferenceSpecification"] == specification
     assert (package["ModelPackageVersion"], package["ModelApprovalStatus"]) == (2, "Approved")
     listed = lab.sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
-    assert [package["ModelPackageVersion"] for package in listed] == [2, 1]
-    assert listed[1]["ModelApprovalStatus"] == "PendingManualApproval"
+    assert [package["ModelPackageVersion"] for package in listed] == [1, 2]
+    assert listed[0]["ModelApprovalStatus"] == "PendingManualApproval"
     approved = lab.sagemaker.list_model_packages(ModelPackageGroupName=group, ModelApprovalStatus="Approved")
     assert [package["ModelPackageArn"] for package in approved["ModelPackageSummaryList"]] == [second]
     with pytest.raises(ClientError, match="delete them first"):

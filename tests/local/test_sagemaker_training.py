@@ -68,7 +68,7 @@ def test_a_job_completes_with_metrics_times_and_an_artifact(lab: Lab, completed:
 
 def test_the_model_is_the_one_xgboost_trains_on_the_same_rows(lab: Lab, completed: dict[str, Any]) -> None:
     ours = lab.booster(completed["ModelArtifacts"]["S3ModelArtifacts"])
-    theirs = xgboost.train({"objective": "binary:logistic", "eval_metric": "auc"},
+    theirs = xgboost.train({"objective": "binary:logistic", "eval_metric": "auc", "base_score": 0.5},
                            xgboost.DMatrix(FEATURES, label=LABELS), 10)
     unseen = xgboost.DMatrix(rows(seed=9))
     assert np.array_equal(ours.predict(unseen), theirs.predict(unseen))
@@ -273,12 +273,13 @@ def test_listing_filters_sorts_and_pages(lab: Lab, train: str) -> None:
         answer = lab.sagemaker.list_training_jobs(NameContains=prefix, **query)
         return [job["TrainingJobName"].removeprefix(f"{prefix}-") for job in answer["TrainingJobSummaries"]]
 
-    assert names() == ["bad", "2", "1", "0"]
+    assert names() == ["0", "1", "2", "bad"]
+    assert names(SortOrder="Descending") == ["bad", "2", "1", "0"]
     assert names(SortBy="Name", SortOrder="Ascending") == ["0", "1", "2", "bad"]
     assert names(StatusEquals="Failed") == ["bad"]
-    first = lab.sagemaker.list_training_jobs(NameContains=prefix, SortBy="Name", MaxResults=3)
+    first = lab.sagemaker.list_training_jobs(NameContains=prefix, SortBy="Name", MaxResults=3)  # ascending
     assert len(first["TrainingJobSummaries"]) == 3
-    assert names(SortBy="Name", MaxResults=3, NextToken=first["NextToken"]) == ["0"]
+    assert names(SortBy="Name", MaxResults=3, NextToken=first["NextToken"]) == ["bad"]
     with pytest.raises(ClientError, match="Invalid pagination token"):
         names(NextToken="rubbish!")
 
@@ -290,6 +291,30 @@ def test_tags(lab: Lab, completed: dict[str, Any]) -> None:
         {"Key": "team", "Value": "risk"}, {"Key": "stage", "Value": "dev"}]
     lab.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["stage"])
     assert lab.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "risk"}]
+    nobody = arn.rsplit("/", 1)[0] + "/nobody"
+    for call in (
+        lambda: lab.sagemaker.list_tags(ResourceArn=nobody),
+        lambda: lab.sagemaker.add_tags(ResourceArn=nobody, Tags=[{"Key": "stage", "Value": "dev"}]),
+        lambda: lab.sagemaker.delete_tags(ResourceArn=nobody, TagKeys=["stage"]),
+    ):
+        with pytest.raises(ClientError, match="Could not find resource"):
+            call()
+
+
+def test_a_network_must_be_there(lab: Lab, train: str) -> None:
+    ec2 = lab.account.client("ec2")
+    network = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=network, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName=unique("group"), Description="d", VpcId=network)["GroupId"]
+    for subnets, groups, wrong in (
+        (["subnet-0123456789abcdef0"], [group], "subnet-0123456789abcdef0"),
+        ([subnet], ["sg-0123456789abcdef0"], "sg-0123456789abcdef0"),
+    ):
+        request = lab.training_request(train, VpcConfig={"Subnets": subnets, "SecurityGroupIds": groups})
+        with pytest.raises(ClientError, match=wrong):
+            lab.sagemaker.create_training_job(**request)
+    request = lab.training_request(train, VpcConfig={"Subnets": [subnet], "SecurityGroupIds": [group]})
+    assert lab.train(request)["TrainingJobStatus"] == "Completed"
 
 
 def test_events_tell_a_jobs_states(lab: Lab, train: str) -> None:

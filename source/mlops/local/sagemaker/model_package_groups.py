@@ -45,7 +45,8 @@ def describe_model_package_group(request: dict[str, Any], caller: Caller) -> dic
 def list_model_package_groups(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     return listing.page(_groups.values(), request, (
         "ModelPackageGroupName", "ModelPackageGroupArn", "ModelPackageGroupDescription", "CreationTime",
-        "ModelPackageGroupStatus"), "ModelPackageGroupSummaryList", name="ModelPackageGroupName")
+        "ModelPackageGroupStatus"), "ModelPackageGroupSummaryList", name="ModelPackageGroupName",
+        default_order="Ascending")
 
 
 @sagemaker.operation("DeleteModelPackageGroup")

@@ -131,7 +131,7 @@ def list_model_packages(request: dict[str, Any], caller: Caller) -> dict[str, An
              and (kind == "Both" or (kind == "Versioned") == ("ModelPackageVersion" in package))
              and (not approval or package.get("ModelApprovalStatus") == approval)]
     return listing.page(found, request, _SUMMARY, "ModelPackageSummaryList", name="ModelPackageName",
-                        default_order="Descending")
+                        default_order="Ascending")
 
 
 @sagemaker.operation("DeleteModelPackage")

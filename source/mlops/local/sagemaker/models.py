@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from mlops.local import identity
 from mlops.local.errors import Caller
-from mlops.local.sagemaker import listing, model_packages, storage, tags
+from mlops.local.sagemaker import listing, model_packages, networks, storage, tags
 from mlops.local.sagemaker.service import PRINCIPAL, arn, invalid, now, put_event, sagemaker, store
 from mlops.local.store import Record
 
@@ -52,6 +52,7 @@ def create_model(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         raise invalid("One or more parameters were invalid: ExecutionRoleArn is required to create a model.")
     identity.check_role(role_arn, PRINCIPAL, caller, model_arn)
     _check_artifacts(request, role_arn, caller, model_arn)
+    networks.check(request, caller)
     record = {**{member: value for member, value in request.items() if member != "Tags"},
               "ModelArn": model_arn, "CreationTime": now(),
               "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False)}

@@ -10,6 +10,7 @@ from mlops.local.errors import Caller
 from mlops.local.sagemaker.service import invalid, sagemaker, store
 
 _LIMIT = 50
+_TAGGED = ("Endpoint", "EndpointConfig", "Model", "ModelPackage", "ModelPackageGroup", "TrainingJob")
 _tags = store.table("Tags")
 
 
@@ -38,23 +39,32 @@ def _add(resource_arn: str, tags: list[dict[str, str]]) -> None:
     _tags[resource_arn] = {"Tags": merged}
 
 
+def _check_exists(resource_arn: str) -> None:
+    """A resource that can have tags; those that are made with tags are given them by `attach`."""
+    if not any(record.get(f"{kind}Arn") == resource_arn for kind in _TAGGED for record in store.table(kind).values()):
+        raise invalid(f'Could not find resource "{resource_arn}".')
+
+
 def _listed(resource_arn: str) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in of(resource_arn).items()]
 
 
 @sagemaker.operation("AddTags")
 def add_tags(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    _check_exists(request["ResourceArn"])
     _add(request["ResourceArn"], request["Tags"])
     return {"Tags": _listed(request["ResourceArn"])}
 
 
 @sagemaker.operation("ListTags")
 def list_tags(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    _check_exists(request["ResourceArn"])
     return {"Tags": _listed(request["ResourceArn"])}
 
 
 @sagemaker.operation("DeleteTags")
 def delete_tags(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    _check_exists(request["ResourceArn"])
     kept = {key: value for key, value in of(request["ResourceArn"]).items() if key not in request["TagKeys"]}
     _tags[request["ResourceArn"]] = {"Tags": kept}
     return {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from mlops.local import identity
 from mlops.local.errors import ApiError, Caller
-from mlops.local.sagemaker import listing, tags, training_run
+from mlops.local.sagemaker import listing, networks, tags, training_run
 from mlops.local.sagemaker.service import PRINCIPAL, arn, has_local_storage, invalid, now, sagemaker, store
 from mlops.local.settings import CUT_OFF
 from mlops.local.store import Record
@@ -28,6 +28,7 @@ def create_training_job(request: dict[str, Any], caller: Caller) -> dict[str, An
     job_arn = arn(caller, "training-job", name)
     _check(request)
     identity.check_role(request["RoleArn"], PRINCIPAL, caller, job_arn)
+    networks.check(request, caller)
     moment = now()
     output = request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
     job: Record = {
@@ -104,7 +105,7 @@ def list_training_jobs(request: dict[str, Any], caller: Caller) -> dict[str, Any
     return listing.page(_jobs.values(), request, (
         "TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime",
         "TrainingJobStatus", "SecondaryStatus"), "TrainingJobSummaries", name="TrainingJobName",
-        status="TrainingJobStatus")
+        status="TrainingJobStatus", default_order="Ascending")
 
 
 @sagemaker.operation("StopTrainingJob")
