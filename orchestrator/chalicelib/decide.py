@@ -107,18 +107,15 @@ def decide(plan: Plan, found: Found) -> Step:
 
 
 def _not_ours(plan: Plan, delivery: Stack | None, deployed: Stack | None) -> Step | None:
-    foreign = [
-        stack.name
-        for stack, ours in (
-            (delivery, delivery is not None and delivery.tags.get(OWNER_TAG) == plan.tags[OWNER_TAG]),
-            (deployed, deployed is not None and names.same_role(deployed.role, plan.role)),
-        )
-        if stack is not None and not ours
-    ]
-    if not foreign:
+    """Ours is a delivery stack that this orchestrator tagged, and a stack deployed with its role for CloudFormation."""
+    if delivery and delivery.tags.get(OWNER_TAG) != plan.tags[OWNER_TAG]:
+        foreign = delivery.name
+    elif deployed and not names.same_role(deployed.role, plan.role):
+        foreign = deployed.name
+    else:
         return None
     return Refuse(
-        f"The stack {foreign[0]} was not made by this orchestrator. Delete it, or give the request another name."
+        f"The stack {foreign} was not made by this orchestrator. Delete it, or give the request another name."
     )
 
 
