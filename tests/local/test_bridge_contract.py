@@ -21,10 +21,15 @@ PARAMETERS = {
     "_app._build_persistence_save_dict": "",
     "_app.pin_signed_request": "method raw_path query_params raw_headers",
     "_app.app": "scope receive send",
+    "_app._enforce_execute_api": "api_id stage method execute_path headers query_params",
+    "_apigateway.authentication_error_response": "api_id stage_name error headers query_params",
+    "_arn.execute_api_arn": "region account_id api_id stage method path",
     "_changesets.validate_template_support": "template conditions params",
     "_concurrency.run_reentrant": "fn *args",
     "_engine._intrinsic_references": "value",
     "_eventbridge._put_events": "data allow_aws_source",
+    "_iam_actions.access_denied_response": "service action principal_arn request_id",
+    "_iam_actions.identity_denial_message": "action principal_arn resource explicit_deny",
     "_iam_evaluator._gather_role_policies": "role_name account_id",
     "_iam_evaluator._gather_user_policies": "user_name account_id",
     "_iam_evaluator._is_root_key": "access_key_id",
@@ -72,6 +77,7 @@ LOOKED_UP = {
     "_provisioners._REPLACING_PROPERTIES": "_provisioners._property_recreation",
     "_provisioners._STACK_TAG_PROPERTY": "_provisioners._with_stack_tags",
     "_persistence.PERSIST_STATE": "_persistence.save_state",
+    "_app._enforce_execute_api": "_app._handle_execute_api_request",
     "_app.SERVICE_HANDLERS": "_app._dispatch_service_request",
     "_app.pin_signed_request": "_app.app",
     "_iam_evaluator._is_root_key": "_iam_evaluator.pin_signed_request",
@@ -129,6 +135,13 @@ def test_what_we_replace_is_looked_up_when_it_is_used(name: str, reader: str) ->
     function, attribute = _find(reader), name.split(".")[1]
     assert inspect.getmodule(function) is importlib.import_module(_modules()[name.split(".")[0]])
     assert attribute in _names(function.__code__)
+
+
+@pytest.mark.parametrize("reader", ["_app._enforce_data_plane", "_app._dispatch_service_request"])
+def test_a_denial_is_imported_when_it_is_made(reader: str) -> None:
+    code = _find(reader).__code__
+    assert "access_denied_response" in code.co_names, "the name of an import inside the function"
+    assert "access_denied_response" in code.co_varnames
 
 
 def _names(code: Any) -> set[str]:

@@ -85,6 +85,39 @@ def test_a_role_is_passed_by_those_who_may(account: Account) -> None:
             pipeline=declaration(unique("p"), role, bucket, source(bucket), approval()))
 
 
+def test_a_denial_names_its_resource(account: Account) -> None:
+    nobody, bucket = account.assume(_role_for_root(account, {"Action": "sts:*", "Resource": "*"})), unique("bucket")
+    account.client("s3").create_bucket(Bucket=bucket)
+    for service, operation, arguments, resource in (
+        ("sqs", "create_queue", {"QueueName": "q"}, "arn:aws:sqs:us-east-1:123456789012:q"),
+        ("s3", "put_object", {"Bucket": bucket, "Key": "k"}, f'"arn:aws:s3:::{bucket}/k"'),
+        ("lambda", "get_function", {"FunctionName": "f"}, "arn:aws:lambda:us-east-1:123456789012:function:f"),
+    ):
+        with pytest.raises(ClientError) as denied:
+            getattr(account.client(service, nobody), operation)(**arguments)
+        assert f"on resource: {resource} because no identity-based policy allows" in str(denied.value)
+
+
+def test_a_gateway_denies_in_the_words_its_api_gave_it(account: Account) -> None:
+    gateway = account.client("apigateway")
+    api_id = gateway.create_rest_api(name=unique("api"))["id"]
+    root = gateway.get_resources(restApiId=api_id)["items"][0]["id"]
+    gateway.put_method(restApiId=api_id, resourceId=root, httpMethod="GET", authorizationType="AWS_IAM")
+    gateway.put_integration(restApiId=api_id, resourceId=root, httpMethod="GET", type="MOCK")
+    gateway.put_gateway_response(restApiId=api_id, responseType="DEFAULT_4XX", responseTemplates={
+        "application/json": '{"message": $context.error.messageString, "errors": []}'})
+    gateway.create_deployment(restApiId=api_id, stageName="prod")
+    nobody = account.assume(_role_for_root(account, {"Action": "sts:*", "Resource": "*"}))
+    signed = AWSRequest("GET", f"{account.endpoint}/_aws/execute-api/{api_id}/prod/")
+    SigV4Auth(nobody.get_credentials(), "execute-api", "us-east-1").add_auth(signed)
+    with pytest.raises(HTTPError) as denied:
+        urllib.request.urlopen(urllib.request.Request(signed.url, headers=dict(signed.headers)))
+    assert denied.value.code == 403
+    answer = json.load(denied.value)
+    assert answer["errors"] == []
+    assert f"on resource: arn:aws:execute-api:us-east-1:********9012:{api_id}/prod/GET/" in answer["message"]
+
+
 def test_an_unsigned_call_is_refused(account: Account) -> None:
     request = urllib.request.Request(f"{account.endpoint}/", data=b"{}", method="POST", headers={
         "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"{TARGET}.ListPipelines",

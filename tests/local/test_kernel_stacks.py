@@ -192,8 +192,9 @@ def test_a_stack_works_as_its_role(account: Account, bucket: str) -> None:
 def test_a_role_for_names_of_one_kind_makes_and_deletes_those_only(account: Account, own: bool) -> None:
     """Creating is authorized for the name that the resource gets, as deleting is."""
     stack = unique("stack")
+    group = f"{stack if own else 'other'}-*"
     maker = trusted_role(account, "cloudformation.amazonaws.com", {
-        "Action": "logs:*", "Resource": f"arn:aws:logs:us-east-1:123456789012:log-group:{stack if own else "other"}-*"})
+        "Action": "logs:*", "Resource": f"arn:aws:logs:us-east-1:123456789012:log-group:{group}"})
     cloudformation = account.client("cloudformation")
     cloudformation.create_stack(StackName=stack, RoleARN=maker, TemplateBody=json.dumps(
         {"Resources": {"Group": {"Type": "AWS::Logs::LogGroup"}}}))

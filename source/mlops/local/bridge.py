@@ -19,7 +19,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import ministack.app as _app
+from ministack.core import arn as _arn
 from ministack.core import concurrency as _concurrency
+from ministack.core import iam_actions as _iam_actions
 from ministack.core import iam_evaluator as _iam_evaluator
 from ministack.core import lambda_runtime as _lambda_runtime
 from ministack.core import persistence as _persistence
@@ -45,6 +47,8 @@ Wire = Callable[..., Any]
 
 application = _app.app
 _execution: ContextVar[str] = ContextVar("execution", default="")
+_called_api: ContextVar[tuple[Any, ...]] = ContextVar("called_api", default=())
+_API_DENIED = "AccessDeniedByPolicy"  # ours, among the codes of failed authentications
 
 
 # --- who is asking -----------------------------------------------------------------------------------------
@@ -149,6 +153,40 @@ def decide_document(document: dict[str, Any], action: str, resource: str, keys: 
         service_context={key.lower(): value for key, value in keys.items()},
     )
     return str(_iam_evaluator.evaluate(context, [_iam_evaluator.parse_policy_document(document)]).decision)
+
+
+def name_denied_resources() -> None:
+    """Say in each denial which resource it is about, and deny the calls of a REST API as its gateway does."""
+    deny, enforce = _iam_actions.access_denied_response, _app._enforce_execute_api
+
+    def naming(service: str, action: str, principal_arn: str, request_id: str, **rest: Any) -> Any:
+        resource, explicit = rest.get("resource_arn", "*"), rest.get("explicit_deny", False)
+        if _called_api.get() and not rest.get("error_code"):
+            api_id, stage, resource, headers, query = _called_api.get()
+            message = _iam_actions.identity_denial_message(action, principal_arn, resource, explicit)
+            error = _iam_evaluator.AuthError(_API_DENIED, message)
+            answer = _apigateway.authentication_error_response(api_id, stage, error, headers, query)
+            if answer:
+                return answer
+        by_resource_policy = explicit and rest.get("resource_policy_arn")
+        if resource != "*" and not (rest.get("message") or rest.get("error_code") or by_resource_policy):
+            shown = f'"{resource}"' if service == "s3" else resource
+            rest["message"] = _iam_actions.identity_denial_message(action, principal_arn, shown, explicit)
+        return deny(service, action, principal_arn, request_id, **rest)
+
+    def enforced(
+        api_id: str, stage: str, method: str, path: str, headers: Any, query: Any, *rest: Any, **more: Any
+    ) -> Any:
+        account_id, region = current_scope()
+        resource = _arn.execute_api_arn(region, f"********{account_id[-4:]}", api_id, stage, method, path)
+        token = _called_api.set((api_id, stage, resource, headers, query))
+        try:
+            return enforce(api_id, stage, method, path, headers, query, *rest, **more)
+        finally:
+            _called_api.reset(token)
+
+    _apigateway._AUTHENTICATION_GATEWAY_ERRORS[_API_DENIED] = ("ACCESS_DENIED", "AccessDeniedException")
+    _iam_actions.access_denied_response, _app._enforce_execute_api = naming, enforced
 
 
 def verify_root_signatures() -> None:

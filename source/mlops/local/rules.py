@@ -22,6 +22,7 @@ def install() -> None:
     bridge.wrap_service("states", _refuse_deleted_state_machine)
     bridge.check_tasks(_check_task_role)
     bridge.verify_root_signatures()
+    bridge.name_denied_resources()
 
 
 # --- stacks ------------------------------------------------------------------------------------------------
