@@ -71,6 +71,20 @@ def test_the_api_refuses_unsigned_calls(up: Up) -> None:
     assert refused.value.code == 403
 
 
+def test_who_is_throttled_is_told_when_to_come_again(up: Up) -> None:
+    response = client(up, "apigateway").get_gateway_response(restApiId=api_id(up), responseType="THROTTLED")
+    assert response["responseParameters"] == {"gatewayresponse.header.Retry-After": "'1'"}
+    assert '"errors": []' in response["responseTemplates"]["application/json"]
+    [stage] = client(up, "apigateway").get_stages(restApiId=api_id(up))["item"]
+    [settings] = stage["methodSettings"].values()
+    assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (100, 200)
+
+
+def api_id(up: Up) -> str:
+    """`…/_aws/execute-api/<id>/prod`"""
+    return up.ready["api_url"].split("/")[-2]
+
+
 def test_provision_and_watch(trained: dict[str, Any]) -> None:
     assert trained["name"] == NAME
     assert trained["status"]["pipeline"]["status"] == "Succeeded"
