@@ -24,14 +24,24 @@ class Up:
 
     def mlops(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """The command, with only what the account says about itself in the environment."""
-        environment = without_aws() | {
+        command, environment = self._command(arguments), self._environment()
+        return subprocess.run(command, input=given, capture_output=True, text=True, env=environment, timeout=120)
+
+    def started(self, *arguments: str) -> subprocess.Popen[str]:
+        """The same, while it still runs."""
+        command, environment = self._command(arguments), self._environment()
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "mlops.cli", *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        return without_aws() | {
             "AWS_ENDPOINT_URL": self.ready["aws_endpoint_url"],
             "AWS_REGION": self.ready["region"],
             "AWS_ACCESS_KEY_ID": self.ready["access_key_id"],
             "AWS_SECRET_ACCESS_KEY": self.ready["secret_access_key"],
         }
-        command = [sys.executable, "-m", "mlops.cli", *arguments]
-        return subprocess.run(command, input=given, capture_output=True, text=True, env=environment, timeout=120)
 
 
 def without_aws() -> dict[str, str]:

@@ -155,6 +155,30 @@ def test_what_is_not_there(up: Up, arguments: list[str], told: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_part_of_a_name_finds_the_pipelines_that_have_it(up: Up, trained: dict[str, Any]) -> None:
+    for command in ("status", "run"):
+        done = up.mlops(command, "breast-cancer")
+        assert done.returncode == 1
+        assert NAME in done.stderr
+
+
+def test_ctrl_c_ends_the_watching_and_not_the_pipeline(up: Up, trained: dict[str, Any]) -> None:
+    hyperparameters = {**TRAINING["algo_hyperparameters"], "num_round": 1000000}
+    long = json.dumps(TRAINING | {"model_name": "long", "algo_hyperparameters": hyperparameters})
+    name = json.loads(up.mlops("provision", "-", "--json", given=long).stdout)["name"]
+    with up.started("status", name, "--watch") as watching:
+        assert watching.stderr
+        watching.stderr.readline()
+        watching.send_signal(signal.SIGINT)
+        told = watching.stderr.read()
+    assert watching.returncode == 130
+    assert f"mlops status {name} --watch" in told
+    assert json.loads(up.mlops("status", name, "--json").stdout)["pipeline"]["status"] in ("Creating", "Running")
+    sagemaker = client(up, "sagemaker")
+    for job in sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]:
+        sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
+
+
 def test_an_endpoint_is_asked(up: Up, trained: dict[str, Any], tmp_path: Path) -> None:
     job = client(up, "sagemaker").describe_training_job(TrainingJobName=jobs(up)[-1])
     bucket = up.ready["assets_bucket"]

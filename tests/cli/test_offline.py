@@ -116,6 +116,21 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
     assert mlops(*arguments).exit_code == 2
 
 
+@pytest.mark.parametrize("option", ["--endpoint-url", "--api-url"])
+def test_an_option_that_is_no_url_is_said_so(option: str) -> None:
+    told = mlops(option, "notaurl", "status", "x")
+    assert told.exit_code == 2
+    assert "'notaurl' is not a URL" in told.output
+
+
+def test_an_endpoint_in_the_environment_that_is_no_url_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "notaurl")
+    told = mlops("status", "x", "--region", "us-east-1")
+    assert told.exit_code == 1
+    assert "Invalid endpoint: notaurl" in told.stderr
+    assert "defect" not in told.stderr
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command: str) -> None:
     done = mlops(*command.split(), "--help")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -63,12 +64,20 @@ class Commands(Guarded, click.Group):
         return ours + rest
 
 
+def a_url(context: click.Context, option: click.Parameter, given: str | None) -> str | None:
+    if given and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", given):
+        raise click.BadParameter(f"{given!r} is not a URL; one looks like http://127.0.0.1:4566", context, option)
+    return given
+
+
 def failure_of(error: Exception) -> Failure:
     match error:
         case BotoCoreError() | ClientError():
             return of_aws(error)
         case DeployError() | BlueprintError() | OSError():
             return Failure(str(error))
+        case ValueError() if str(error).startswith("Invalid endpoint"):
+            return Failure(str(error), "AWS_ENDPOINT_URL or the profile's endpoint_url; like http://127.0.0.1:4566")
         case _:
             return Failure(f"{type(error).__name__}: {error}", "a defect of ours; mlops --debug … shows where")
 
@@ -81,7 +90,7 @@ def failure_of(error: Exception) -> Failure:
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, on stdout.")
 @click.option("--profile", help="Of the AWS configuration [AWS_PROFILE].")
 @click.option("--region", help="[AWS_REGION]")
-@click.option("--endpoint-url", help="Of the account, where it isn't AWS's [AWS_ENDPOINT_URL].")
+@click.option("--endpoint-url", callback=a_url, help="Of the account, where it isn't AWS's [AWS_ENDPOINT_URL].")
 @click.option(
     "--stack-name",
     default=STACK_NAME,
@@ -89,7 +98,9 @@ def failure_of(error: Exception) -> Failure:
     envvar="MLOPS_STACK_NAME",
     help="The orchestrator's stack; its outputs say where the API is.",
 )
-@click.option("--api-url", envvar="MLOPS_API_URL", help="The API's stage, if not from the stack [MLOPS_API_URL].")
+@click.option(
+    "--api-url", envvar="MLOPS_API_URL", callback=a_url, help="The API's stage, if not from the stack [MLOPS_API_URL]."
+)
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.version_option(package_name="mlops-orchestrator", prog_name="mlops")
 @click.pass_context

@@ -3,6 +3,7 @@
 
 Failure                 exit code 1
 ├── Refused             the API's answer wasn't 200: its problems, each with path and hint
+├── StoppedWatching     exit code 130: Ctrl-C, which ends the watching and not the pipeline
 └── PipelineFailed      the pipeline that was watched didn't succeed
 """
 
@@ -70,6 +71,15 @@ class Refused(Failure):
         detail, request = self.answer.get("detail"), self.answer.get("request_id")
         problems = [*self.problems, {"problem": detail}] if detail else self.problems
         show.failure(self.message, problems, self.hint, f"request id {request}" if request else "")
+
+
+class StoppedWatching(Failure):
+    """Ctrl-C while a pipeline was watched: the command ends, the pipeline doesn't."""
+
+    exit_code = 130  # as shells have it for a command that SIGINT ended
+
+    def __init__(self, pipeline: str) -> None:
+        super().__init__(f"Not watched any more; {pipeline} goes on", f"follow it: mlops status {pipeline} --watch")
 
 
 class PipelineFailed(Failure):

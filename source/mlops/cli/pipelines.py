@@ -14,6 +14,8 @@ from mlops.cli.connection import Connection
 from mlops.cli.failures import Failure, Refused
 
 DELIVERY = "-codepipeline"
+NOT_FOUND = 404
+SUGGESTIONS = 5
 watch_option = click.option("--watch", is_flag=True, help="Follow the pipeline until it has ended.")
 
 
@@ -67,7 +69,12 @@ def status(connection: Connection, name_or_id: str, watch: bool) -> None:
     NAME_OR_ID is the pipeline's name, or the pipeline_id that provisioning answered. A failed pipeline is told
     and isn't an error, except with --watch.
     """
-    document = watching.follow(connection, name_or_id) if watch else watching.status_of(connection, name_or_id)
+    try:
+        document = watching.follow(connection, name_or_id) if watch else watching.status_of(connection, name_or_id)
+    except Refused as refused:
+        if refused.status == NOT_FOUND:
+            refused.hint = like(connection, name_or_id)
+        raise
     if show.wants_json():
         show.as_json(document)
     else:
@@ -102,11 +109,23 @@ def delivery_pipeline(connection: Connection, name: str) -> str:
     except ClientError as error:
         if "does not exist" not in str(error):
             raise
-        raise Failure(f"There is no pipeline {name!r}", "provision it first: mlops provision FILE") from error
+        hint = like(connection, name) or "provision it first: mlops provision FILE"
+        raise Failure(f"There is no pipeline {name!r}", hint) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
     if "PipelineName" not in outputs:
         raise Failure(f"{name} is {found['StackStatus']} and has no pipeline yet", f"see: mlops status {name}")
     return str(outputs["PipelineName"])
+
+
+def like(connection: Connection, part: str) -> str:
+    """The pipelines that have `part` in their names, as a hint: a model's name is a part of its pipelines'."""
+    pages = connection.client("cloudformation").get_paginator("describe_stacks").paginate()
+    try:
+        stacks = [stack["StackName"] for page in pages for stack in page["Stacks"]]
+    except ClientError:  # who may not list them is told what there is to tell
+        return ""
+    names = [name.removesuffix(DELIVERY) for name in stacks if name.endswith(DELIVERY) and part in name]
+    return f"is it one of these? {', '.join(sorted(names)[:SUGGESTIONS])}" if names else ""
 
 
 @click.command(epilog="Example:  mlops validate training.json")

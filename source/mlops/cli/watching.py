@@ -11,7 +11,7 @@ from rich.live import Live
 
 from mlops.cli import show
 from mlops.cli.connection import Connection
-from mlops.cli.failures import Document, PipelineFailed, Refused
+from mlops.cli.failures import Document, PipelineFailed, Refused, StoppedWatching
 
 BUSY = {429, 502, 503, 504}
 ENDED = {"Succeeded", "Failed", "Stopped"}
@@ -37,8 +37,19 @@ def patient_status_of(connection: Connection, pipeline: str) -> Document:
 def follow(connection: Connection, pipeline: str, execution: str | None = None) -> Document:
     """Show a pipeline until it has ended, and answer its last status.
 
-    With `execution` its end is that execution's, not that of one before it. Raises PipelineFailed.
+    With `execution` its end is that execution's, not that of one before it. Raises PipelineFailed, and
+    StoppedWatching at Ctrl-C.
     """
+    try:
+        document = shown_until_it_ends(connection, pipeline, execution)
+    except KeyboardInterrupt as interrupt:
+        raise StoppedWatching(pipeline) from interrupt
+    if document["pipeline"]["status"] != "Succeeded":
+        raise PipelineFailed(document)
+    return document
+
+
+def shown_until_it_ends(connection: Connection, pipeline: str, execution: str | None) -> Document:
     console = show.err()
     pause = PAUSE_ON_LAPTOP if connection.is_elsewhere else PAUSE
     document = patient_status_of(connection, pipeline)
@@ -60,8 +71,6 @@ def follow(connection: Connection, pipeline: str, execution: str | None = None) 
                 break
             time.sleep(pause)
             document = patient_status_of(connection, pipeline)
-    if document["pipeline"]["status"] != "Succeeded":
-        raise PipelineFailed(document)
     return document
 
 
