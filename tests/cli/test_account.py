@@ -184,7 +184,14 @@ def test_an_endpoint_is_asked(up: Up, trained: dict[str, Any], tmp_path: Path) -
     bucket = up.ready["assets_bucket"]
     artifact = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{bucket}/")
     body = story.request("realtime", MODEL_ARTIFACT=artifact, ASSETS_BUCKET=bucket).decode()
-    assert up.mlops("provision", "-", "--watch", given=body).returncode == 0
+    answer = up.mlops("provision", "-", "--watch", "--json", given=body)
+    assert answer.returncode == 0, answer.stderr
+    outputs = json.loads(answer.stdout)["status"]["pipeline"]["outputs"]
+    assert refused_unsigned(up, outputs["BYOMInferenceLambdaRestApiEndpoint"]).keys() == {
+        "message",
+        "errors",
+        "request_id",
+    }
 
     rows = tmp_path / "rows.csv"
     rows.write_bytes(dataset.unlabelled(dataset.load().unseen[:3]))
@@ -194,6 +201,17 @@ def test_an_endpoint_is_asked(up: Up, trained: dict[str, Any], tmp_path: Path) -
     narrow = up.mlops("invoke", "breast-cancer", "--data", "-", given="1,2,3\n")
     assert narrow.returncode == 1
     assert "Traceback" not in narrow.stderr
+
+
+def refused_unsigned(up: Up, inference_api: str) -> dict[str, Any]:
+    """What an inference API's gateway answers whoever doesn't sign."""
+    api = inference_api.removeprefix("https://").split(".")[0]
+    url = f"{up.ready['aws_endpoint_url']}/_aws/execute-api/{api}/prod/inference"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(urllib.request.Request(url, data=b"{}", method="POST"))
+    assert refused.value.code == 403
+    answer: dict[str, Any] = json.load(refused.value)
+    return answer
 
 
 def test_install_into_any_account_and_install_again(up: Up) -> None:

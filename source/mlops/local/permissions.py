@@ -169,6 +169,7 @@ def _rest_api_part(path: str, verb: str = "POST") -> Calls:
 
 _TYPES: dict[str, Calls] = {
     "AWS::ApiGateway::Deployment": _rest_api_part("/restapis/{RestApiId}/deployments"),
+    "AWS::ApiGateway::GatewayResponse": _rest_api_part("/restapis/{RestApiId}/gatewayresponses/{ResponseType}", "PUT"),
     "AWS::ApiGateway::Method": _rest_api_part(
         "/restapis/{RestApiId}/resources/{ResourceId}/methods/{HttpMethod}", "PUT"),
     "AWS::ApiGateway::Resource": _rest_api_part("/restapis/{RestApiId}/resources"),
