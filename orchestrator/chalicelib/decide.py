@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from chalicelib import names
 from chalicelib.found import RUNNING, SUCCEEDED, Bundle, Execution, Found, Phase, Stack
-from chalicelib.plan import OWNER_TAG, Plan
+from chalicelib.plan import OWNER_TAG, TYPE_TAG, Plan
 
 RETRY_SOON = 15  # seconds: a delivery stack is one resource
 RETRY_LATER = 60  # a deployed stack may hold an endpoint
@@ -112,6 +112,11 @@ def _not_ours(plan: Plan, delivery: Stack | None, deployed: Stack | None) -> Ste
         foreign = delivery.name
     elif deployed and not names.same_role(deployed.role, plan.role):
         foreign = deployed.name
+    elif delivery and delivery.tags.get(TYPE_TAG) != plan.pipeline_type:
+        other = delivery.tags.get(TYPE_TAG)
+        return Refuse(
+            f"The stack {delivery.name} is of a {other} pipeline, and this request of a {plan.pipeline_type}."
+        )
     else:
         return None
     return Refuse(

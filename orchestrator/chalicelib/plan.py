@@ -19,6 +19,7 @@ from chalicelib.parameters import as_json
 from chalicelib.settings import Settings
 
 OWNER_TAG = "mlops_orchestrator"  # on a delivery stack: the orchestrator that made it
+TYPE_TAG = "pipeline_type"
 PARAMETERS_FILE = "template_params.json"
 
 
@@ -78,7 +79,7 @@ def make(checked: Checked, settings: Settings, catalog: Catalog) -> Plan:
         },
         tags={
             "stack_name": names.delivery_stack(checked.name),
-            "pipeline_type": checked.pipeline_type,
+            TYPE_TAG: checked.pipeline_type,
             OWNER_TAG: settings.orchestrator_stack,
         },
         role=settings.cfn_role_arn,

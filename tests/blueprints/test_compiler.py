@@ -34,6 +34,12 @@ def compiled(tmp_path: Path) -> Compile:
 @pytest.mark.parametrize(
     ("file", "old", "new", "problem"),
     [
+        (
+            "model_training/blueprint.yaml",
+            "stack_suffix: ModelTraining",
+            "stack_suffix: byompipelinerealtimecustom",
+            "their stacks would be one",
+        ),
         ("model_training/blueprint.yaml", "rules:", "rulse:", "/rulse is not a known key (did you mean 'rules'?)"),
         ("model_training/blueprint.yaml", "identity: /model_name", "", "/identity is missing"),
         ("model_training/blueprint.yaml", "delivery: home", "delivery: hom", "did you mean 'home'?"),

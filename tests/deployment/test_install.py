@@ -181,3 +181,11 @@ def test_uninstalling_keeps_what_holds_data(stack_name: str, url: str, account: 
     account.client("s3").head_bucket(Bucket=outputs["AssetsBucketName"])
     account.client("ecr").describe_repositories(repositoryNames=[outputs["ECRRepoName"]])
     uninstall(account, stack_name)  # again: there is nothing left to do
+
+
+def test_a_parameter_that_the_template_lacks_is_refused_with_the_nearest(
+    url: str, account: Any, stack_name: str, outputs: dict[str, str]
+) -> None:
+    for name in (stack_name, "mlops-orchestrator"):
+        with pytest.raises(InstallError, match="did you mean 'UseModelRegistry'"):
+            install(account, name, url, {**EMAIL, "UseModelRegistri": "Yes"})

@@ -359,6 +359,13 @@ def test_somebody_elses_stack_is_left_alone(make: Make, status: str) -> None:
             assert world.stacks == before
 
 
+def test_a_pipeline_of_another_type_is_left_alone(make: Make) -> None:
+    world = running(make())
+    with pytest.raises(Conflict, match="and this request of a other_type"):
+        provision(replace(changed(make), pipeline_type="other_type"), MemoryCloud(world))
+    assert world.writes == []
+
+
 def test_a_refused_request_leaves_no_bundle(make: Make) -> None:
     name = make().delivery_stack
     world = World(stacks={name: Stack("id", name, "CREATE_COMPLETE", tags={"stack_name": name})})

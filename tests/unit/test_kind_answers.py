@@ -80,6 +80,7 @@ def test_one_mistake_is_one_problem(
         {"model_framework": " xgboost "},
         {"compression_type": "None"},
         {"data_record_wrapping": "None"},
+        {"training_data": " b/train.csv "},
         {"training_data": "a folder/with späces/"},
         {"training_data": "k" * 1024},
     ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -106,6 +107,7 @@ class _Stack:
     def create(self, template_url: str, parameters: Mapping[str, str]) -> None:
         self._begin()
         try:
+            self._takes(template_url, parameters)
             made = self._cloudformation.create_stack(
                 StackName=self._name,
                 TemplateURL=template_url,
@@ -122,8 +124,7 @@ class _Stack:
         self._begin()
         had = {parameter["ParameterKey"] for parameter in found.get("Parameters", [])}
         try:
-            takes = self._cloudformation.get_template_summary(TemplateURL=template_url)["Parameters"]
-            kept = [name["ParameterKey"] for name in takes if name["ParameterKey"] in had - set(parameters)]
+            kept = sorted(self._takes(template_url, parameters) & (had - set(parameters)))
             self._cloudformation.update_stack(
                 StackName=self._name,
                 TemplateURL=template_url,
@@ -135,6 +136,18 @@ class _Stack:
                 return False
             raise InstallError(f"{self._name}: {_words(error)}") from error
         return True
+
+    def _takes(self, template_url: str, parameters: Mapping[str, str]) -> set[str]:
+        """The parameters that the template takes; refuses others with the nearest of these."""
+        summary = self._cloudformation.get_template_summary(TemplateURL=template_url)
+        takes = {one["ParameterKey"] for one in summary["Parameters"]}
+        for name in sorted(set(parameters) - takes):
+            near = get_close_matches(name, sorted(takes), 1)
+            raise InstallError(
+                f"{self._name}: the template has no parameter {name!r}"
+                + (f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(sorted(takes))}")
+            )
+        return takes
 
     def delete(self) -> None:
         self._begin()

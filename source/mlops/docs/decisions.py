@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from chalicelib.decide import Continue, Create, Nothing, Recreate, Refuse, Rerun, Step, Upload, Wait, decide
 from chalicelib.found import ENDED_BADLY, RUNNING, STACK_PHASES, SUCCEEDED, Bundle, Execution, Found, Phase, Stack
-from chalicelib.plan import OWNER_TAG, Plan
+from chalicelib.plan import OWNER_TAG, TYPE_TAG, Plan
 
 from mlops.docs.pages import table
 
@@ -27,7 +27,7 @@ PLAN = Plan(
     immutable=("EndpointName",),
     delivery_template="",
     delivery_parameters={"DeliveryDigest": "new"},
-    tags={OWNER_TAG: "mlops-orchestrator"},
+    tags={OWNER_TAG: "mlops-orchestrator", TYPE_TAG: "type"},
     role="arn:aws:iam::111122223333:role/mlops-orchestrator-CloudFormationRole-1ABC",
     rerun=False,
     warnings=(),
@@ -102,7 +102,10 @@ class Row:
 
 
 ROWS = (
-    Row("a stack under one of the names that this orchestrator didn't make", lambda at: at.foreign),
+    Row(
+        "a stack under one of the names that this orchestrator did not make, or made for another type",
+        lambda at: at.foreign,
+    ),
     Row("the delivery stack is being deleted", lambda at: at.delivery is Phase.DELETING),
     Row("the delivery stack never completed", lambda at: at.delivery is Phase.NEVER_COMPLETED),
     Row("the delivery stack is stuck", lambda at: at.delivery is Phase.STUCK),

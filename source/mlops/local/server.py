@@ -23,7 +23,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.local import directory, environment
+from mlops.local import directory, doorkeeper, environment
 from mlops.local.settings import ACCOUNT_ID, REGION, SECRET_ACCESS_KEY, TIMING
 
 if TYPE_CHECKING:
@@ -133,6 +133,12 @@ def _prepared(application: Application, started: asyncio.Event, disk: Disk | Non
             await send(message)
 
         if scope["type"] == "http":
+            if refused := doorkeeper.refusal(scope):
+                status, body = refused
+                headers = [(b"content-type", b"application/xml"), (b"content-length", str(len(body)).encode())]
+                await send({"type": "http.response.start", "status": status, "headers": headers})
+                await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+                return
             # What never leaves this machine counts as TLS, or bucket policies that ask for aws:SecureTransport
             # would refuse everybody.
             scope = {**scope, "scheme": "https"}

@@ -38,6 +38,7 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
         for name, template in delivery.items()
     }
     types: dict[str, str] = {}
+    suffixes: dict[str, str] = {}
     keys: set[str] = {"pipeline_type", "rerun", *parts.keys_elsewhere}
     for folder in folders:
         entry, validators = _blueprint(folder, parts)
@@ -45,6 +46,12 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
             if type_name in types:
                 raise BlueprintError(f"{folder.name}: {type_name} is a type of {types[type_name]} already")
             types[type_name] = folder.name
+            suffix = entry["pipeline_types"][type_name]["stack_suffix"].lower()
+            if suffix in suffixes:
+                raise BlueprintError(
+                    f"{folder.name}: {type_name} has the stack_suffix of {suffixes[suffix]}: their stacks would be one"
+                )
+            suffixes[suffix] = type_name
         keys.update(entry["keys"])
         files[f"{folder.name}.json"] = _json(entry)
         files[f"{folder.name}.yaml"] = cfn_yaml.dump(_template(folder, parts))
