@@ -79,6 +79,12 @@ def test_a_reference_to_nothing_is_refused_before_anything_is_made(account: Acco
             "DisplayName": {"Fn::Sub": "${Nobody}-x"}}}}})
 
 
+def test_a_parameter_the_template_lacks_is_refused(account: Account) -> None:
+    template = {"Resources": {"T": {"Type": "AWS::SNS::Topic"}}}
+    with pytest.raises(ClientError, match=r"Parameters: \[Nope\] do not exist in the template"):
+        deployed(account, template, Parameters=[{"ParameterKey": "Nope", "ParameterValue": "x"}])
+
+
 def test_a_type_nobody_knows_is_refused(account: Account) -> None:
     with pytest.raises(ClientError, match="Unrecognized resource types"):
         deployed(account, {"Resources": {"T": {"Type": "AWS::SageMaker::TrainingJob"}}})

@@ -381,6 +381,17 @@ def check_templates(check: Callable[[dict[str, Any]], None]) -> None:
     _stack_operations.validate_template_support = _changesets.validate_template_support = checked
 
 
+def check_parameters(check: Callable[[dict[str, Any], list[str]], None]) -> None:
+    """Call `check(template, names)` with the parameters that a request gives; a ValueError is a ValidationError."""
+    before = _stack_operations._resolve_parameters
+
+    def checked(template: dict[str, Any], provided_params: list[dict[str, Any]], *rest: Any, **more: Any) -> Any:
+        check(template, [one["Key"] for one in provided_params])
+        return before(template, provided_params, *rest, **more)
+
+    _stack_operations._resolve_parameters = _changesets._resolve_parameters = checked
+
+
 def template_references(value: Any) -> set[str]:
     """The names that Ref, Fn::GetAtt and Fn::Sub mention anywhere below `value`."""
     return {name for name, _ in _engine._intrinsic_references(value)}

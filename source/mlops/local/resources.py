@@ -85,6 +85,7 @@ def install() -> None:
     bridge.name_like_cloudformation("AWS::Logs::LogGroup", "LogGroupName", _generated)
     bridge.check_changes(_check)
     bridge.check_templates(_check_references)
+    bridge.check_parameters(_check_parameters)
 
 
 def _add(type_name: str, instance: ResourceType) -> None:
@@ -170,6 +171,12 @@ _PSEUDO = {
     "AWS::StackName",
     "AWS::URLSuffix",
 }
+
+
+def _check_parameters(template: dict[str, Any], names: list[str]) -> None:
+    """A parameter that the template doesn't have is refused."""
+    if unknown := [name for name in names if name not in template.get("Parameters", {})]:
+        raise ValueError(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
 
 
 def _check_references(template: dict[str, Any]) -> None:
