@@ -2,9 +2,6 @@
 """One build, and one account on the laptop to install it in."""
 
 import json
-import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,6 +14,8 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from mlops.deploy.build import Distribution, build
+
+from tests.local.laptop import start_account, stop_account
 
 DISTRIBUTION = Distribution("a-distribution-bucket", "mlops-orchestrator", "v0")
 
@@ -58,11 +57,8 @@ class Account:
 
 @pytest.fixture(scope="session")
 def account() -> Iterator[Account]:
-    command = [sys.executable, "-m", "mlops.local", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
-        session = boto3.Session(ready["access_key_id"], ready["secret_access_key"], region_name=ready["region"])
-        yield Account(ready["aws_endpoint_url"], session)
-        process.send_signal(signal.SIGTERM)
-        process.wait(15)
+    started = start_account()
+    try:
+        yield Account(started.endpoint, started.session)
+    finally:
+        assert stop_account(started) == 0
