@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AWS, as the orchestrator needs it: a protocol. aws.py makes the calls; the tests have a cloud in memory."""
+"""AWS, as the orchestrator needs it: a protocol. aws makes the calls; the tests have a cloud in memory."""
 
 from __future__ import annotations
 

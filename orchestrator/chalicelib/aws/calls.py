@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all calls share: clients, and AWS's failures as ours.
+
+boto3 is imported with the first call, so that a cold start is ready before it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from chalicelib.errors import Unavailable
+from chalicelib.settings import Settings
+
+RETRY_AFTER = 5
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+def translated(call: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """AWS's failures as ours: whatever AWS refuses or cannot do now is Unavailable, with AWS's words as detail."""
+
+    @functools.wraps(call)
+    def translated(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return call(*args, **kwargs)
+        except ClientError as error:
+            refused = "AccessDenied" in code(error)
+            words = (
+                "AWS refused a call that the orchestrator may not make"
+                if refused
+                else "AWS could not take the request now"
+            )
+            raise Unavailable(
+                f"{words}; nothing is lost by sending it again.", retry_after=RETRY_AFTER, detail=str(error)
+            ) from error
+        except BotoCoreError as error:
+            raise Unavailable(
+                "AWS could not be reached; nothing is lost by sending the request again.",
+                retry_after=RETRY_AFTER,
+                detail=str(error),
+            ) from error
+
+    return translated
+
+
+class Calls:
+    """The connection that the services' calls are made over."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @functools.cache  # noqa: B019 (lives as long as its process)
+    def client(self, service: str) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        # All within the 29 seconds that API Gateway waits.
+        config = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=5)
+        return boto3.client(service, region_name=self.settings.aws_region, config=config)
+
+
+def code(error: Any) -> str:
+    """The code of a ClientError."""
+    return str(error.response.get("Error", {}).get("Code", ""))
