@@ -126,12 +126,52 @@ def test_what_the_model_refuses(lab: Lab, endpoint: str, body: str, content_type
     assert answer["LogStreamArn"].endswith(f"/aws/sagemaker/Endpoints/{endpoint}")
 
 
-def test_an_unknown_image_fails_the_invocation_and_names_the_images_known(lab: Lab, uploaded: str) -> None:
+def test_an_unknown_image_fails_the_endpoint_and_names_the_images_known(lab: Lab, uploaded: str) -> None:
     name = lab.endpoint(lab.config(lab.model(uploaded, image=UNKNOWN_IMAGE)))
-    assert lab.settled(name)["EndpointStatus"] == "InService"
-    with pytest.raises(ClientError, match="sagemaker-xgboost:<version>") as caught:
+    failed = lab.settled(name)
+    assert failed["EndpointStatus"] == "Failed"
+    for words in ("AllTraffic did not pass the ping health check", UNKNOWN_IMAGE, "sagemaker-xgboost:<version>"):
+        assert words in failed["FailureReason"]
+    with pytest.raises(ClientError, match="not found"):
         lab.invoke(name, "1,2")
-    assert UNKNOWN_IMAGE in caught.value.response["OriginalMessage"]
+
+
+def test_an_update_to_an_unknown_image_is_rolled_back(lab: Lab, uploaded: str) -> None:
+    name = lab.endpoint(lab.config(lab.model(uploaded)))
+    lab.settled(name)
+    config = lab.config(lab.model(uploaded, image=UNKNOWN_IMAGE))
+    lab.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
+    after = lab.settled(name)
+    assert after["EndpointStatus"] == "InService"
+    assert UNKNOWN_IMAGE in after["FailureReason"]
+    assert _scores(lab.invoke(name, csv(UNSEEN))) == _booster().predict(xgboost.DMatrix(UNSEEN)).tolist()
+
+
+def test_names_differ_by_more_than_case_and_arns_keep_it(lab: Lab, uploaded: str) -> None:
+    config, name = lab.config(lab.model(uploaded)), f"Mixed-{unique('Case')}"
+    created = lab.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)["EndpointArn"]
+    assert created.endswith(f":endpoint/{name}")
+    lab.settled(name)
+    with pytest.raises(ClientError, match=f'Cannot create already existing endpoint "{created}"'):
+        lab.sagemaker.create_endpoint(EndpointName=name.upper(), EndpointConfigName=config)
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        lab.sagemaker.describe_endpoint(EndpointName=name.lower())
+    with pytest.raises(ClientError, match="not found"):
+        lab.invoke(name.lower(), csv(UNSEEN))
+
+
+def test_a_policy_for_the_lower_case_arn_is_not_enough(lab: Lab, uploaded: str) -> None:
+    config, name = lab.config(lab.model(uploaded)), unique("Case")
+    anywhere = "arn:aws:sagemaker:us-east-1:123456789012:endpoint"
+    allowed = {"Effect": "Allow", "Action": "sagemaker:*", "Resource": [f"{anywhere}-config/*"]}
+    for resource, may in ((f"{anywhere}/{name.lower()}", False), (f"{anywhere}/{name}", True)):
+        role = lab.make_role([allowed, {**allowed, "Resource": resource}], "cloudformation.amazonaws.com")
+        asks = lab.account.client("sagemaker", lab.account.assume(role))
+        if may:
+            asks.create_endpoint(EndpointName=name, EndpointConfigName=config)
+        else:
+            with pytest.raises(ClientError, match="not authorized to perform: sagemaker:CreateEndpoint"):
+                asks.create_endpoint(EndpointName=name, EndpointConfigName=config)
 
 
 def test_an_invocation_takes_milliseconds(lab: Lab, endpoint: str) -> None:

@@ -52,7 +52,7 @@ def test_a_group_and_its_versions(lab: Lab, group: str, specification: dict[str,
         {"Key": "team", "Value": "risk"}]
     first = _version(lab, group, specification)
     second = _version(lab, group, specification, ModelApprovalStatus="Approved", ModelPackageDescription="better")
-    assert first.endswith(f":model-package/{group.lower()}/1")
+    assert first.endswith(f":model-package/{group}/1")
     assert second.endswith("/2")
     package = lab.sagemaker.describe_model_package(ModelPackageName=second)
     assert package["InferenceSpecification"] == specification
@@ -91,7 +91,7 @@ def test_what_the_registry_refuses(lab: Lab, group: str, specification: dict[str
         ("already exists", lambda: lab.sagemaker.create_model_package_group(ModelPackageGroupName=group)),
         ("does not exist", lambda: _version(lab, "no-such-group", specification)),
         ("does not exist", lambda: lab.sagemaker.describe_model_package(
-            ModelPackageName=f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group.lower()}/9")),
+            ModelPackageName=f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/9")),
         ("either ModelPackageGroupName", lambda: _version(lab, group, specification, ModelPackageName="x")),
         ("InferenceSpecification", lambda: lab.sagemaker.create_model_package(ModelPackageGroupName=group)),
     ):

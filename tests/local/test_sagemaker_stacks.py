@@ -81,7 +81,7 @@ def test_a_stack_serves_is_updated_in_place_rolls_back_and_is_deleted(lab: Lab, 
     assert created["StackStatus"] == "CREATE_COMPLETE", _reasons(lab, stack)
     outputs = _outputs(created)
     endpoint = outputs["Name"]
-    assert outputs["Arn"] == f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{endpoint.lower()}"
+    assert outputs["Arn"] == f"arn:aws:sagemaker:us-east-1:123456789012:endpoint/{endpoint}"
     assert endpoint.startswith(stack[:10])
     assert len(outputs["Model"]) <= 63
     assert _scores(lab, endpoint) == first.predict(xgboost.DMatrix(UNSEEN)).tolist()
@@ -164,7 +164,7 @@ def test_a_registry_in_a_stack(lab: Lab, tmp_path: Path) -> None:
     cloudformation.create_stack(StackName=stack, TemplateBody=template("PendingManualApproval"))
     created = _stack(lab, stack)
     assert created["StackStatus"] == "CREATE_COMPLETE", _reasons(lab, stack)
-    assert _outputs(created)["Group"].endswith(f":model-package-group/{group.lower()}")
+    assert _outputs(created)["Group"].endswith(f":model-package-group/{group}")
     cloudformation.update_stack(StackName=stack, TemplateBody=template("Approved"))
     updated = _stack(lab, stack)
     assert _outputs(updated) == _outputs(created)

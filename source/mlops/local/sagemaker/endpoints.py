@@ -52,8 +52,9 @@ def create_endpoint(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     config = endpoint_configs.find(request["EndpointConfigName"], caller)
     moment = now()
     with _endpoints.lock:
-        if name in _endpoints:
-            raise invalid(f'Cannot create already existing endpoint "{endpoint_arn}".')
+        taken = next((other for other in _endpoints if other.lower() == name.lower()), None)
+        if taken is not None:  # names differ by more than case, but are looked up with it
+            raise invalid(f'Cannot create already existing endpoint "{arn(caller, "endpoint", taken)}".')
         tags.attach(endpoint_arn, request, caller)
         endpoint = _endpoints[name] = {
             "EndpointName": name, "EndpointArn": endpoint_arn, "EndpointConfigName": request["EndpointConfigName"],

@@ -18,8 +18,7 @@ _SUMMARY = ("ModelPackageName", "ModelPackageGroupName", "ModelPackageVersion", 
 
 
 def find(name_or_arn: str, caller: Caller | None = None) -> Record:
-    prefix, slash, name = name_or_arn.partition("/")
-    package_arn = f"{prefix}{slash}{name.lower()}"
+    package_arn = name_or_arn
     if caller and not name_or_arn.startswith("arn:"):
         package_arn = arn(caller, "model-package", name_or_arn)
     record = _packages.get(package_arn)

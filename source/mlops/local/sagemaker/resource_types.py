@@ -60,7 +60,7 @@ class _Named:
         return Resource(arn, {f"{self.kind}Name": name, f"{self.kind}Arn": arn})
 
     def _name(self, arn: str) -> str:
-        """The name as it was given: ARNs have it in lower case."""
+        """The name of what an ARN stands for; none once it is gone."""
         return _names(self.kind).get(arn, "")
 
 

@@ -36,8 +36,8 @@ def now() -> datetime:
 
 
 def arn(caller: Caller, kind: str, name: str) -> str:
-    """A SageMaker ARN; the service writes names in it in lower case."""
-    return f"arn:aws:sagemaker:{caller.region}:{caller.account_id}:{kind}/{name.lower()}"
+    """A SageMaker ARN. Names keep their case, and IAM compares with case."""
+    return f"arn:aws:sagemaker:{caller.region}:{caller.account_id}:{kind}/{name}"
 
 
 def invalid(message: str) -> ApiError:

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from mlops.local import containers, identity
-from mlops.local.containers import InferenceError, ModelLoadError, Prediction, Predictor
+from mlops.local.containers import ModelLoadError, Prediction, Predictor
 from mlops.local.errors import ApiError, Caller
 from mlops.local.sagemaker import models, storage
 from mlops.local.sagemaker.service import PRINCIPAL
@@ -31,16 +31,6 @@ class Variant:
     role_arn: str
     images: tuple[str, ...]
     predictor: Predictor
-
-
-class _Unknown:
-    """An image this laptop cannot run. On AWS the endpoint would come up, so it does here, and says so when asked."""
-
-    def __init__(self, image: str) -> None:
-        self._image = image
-
-    def invoke(self, body: bytes, content_type: str, accept: str) -> Prediction:
-        raise InferenceError(500, containers.unknown_image(self._image))
 
 
 class _Chain:
@@ -68,27 +58,29 @@ def _load_variant(variant: dict[str, Any], caller: Caller, endpoint_arn: str) ->
         s3 = identity.role_session(model["ExecutionRoleArn"], PRINCIPAL, caller, endpoint_arn).client("s3")
     except ApiError as error:
         raise DeploymentFailed(error.message) from error
-    predictors = [_load_container(container, number, s3) for number, container in enumerate(specified, 1)]
+    predictors = [_load_container(container, number, variant["VariantName"], s3)
+                  for number, container in enumerate(specified, 1)]
     return Variant(variant["VariantName"], variant["ModelName"], model["ExecutionRoleArn"],
                    tuple(container["Image"] for container in specified),
                    predictors[0] if len(predictors) == 1 else _Chain(predictors))
 
 
-def _load_container(container: dict[str, Any], number: int, s3: Any) -> Predictor:
-    name = container.get("ContainerHostname", f"container_{number}")
+def _load_container(container: dict[str, Any], number: int, variant: str, s3: Any) -> Predictor:
+    name = container.get("ContainerHostname", "primary" if number == 1 else f"container_{number}")
+    unhealthy = f"The {name} container for production variant {variant} did not pass the ping health check"
+    known = containers.find(container["Image"])
+    if known is None:
+        raise DeploymentFailed(f"{unhealthy}: {containers.unknown_image(container['Image'])}")
     with tempfile.TemporaryDirectory(prefix="mlops-model-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         uri = models.artifact(container)
         if uri is not None:
             _fetch(container, uri, name, s3, folder)
-        known = containers.find(container["Image"])
-        if known is None:
-            return _Unknown(container["Image"])
         try:
             return known.load(folder)
         except ModelLoadError as error:
-            raise DeploymentFailed(f"The {name} container for production variant did not pass the ping health check: "
-                                   f"unable to load model from {uri or 'no artifact'}: {error}.") from error
+            raise DeploymentFailed(f"{unhealthy}: unable to load model from {uri or 'no artifact'}: {error}."
+                                   ) from error
 
 
 def _fetch(container: dict[str, Any], uri: str, name: str, s3: Any, folder: Path) -> None:
