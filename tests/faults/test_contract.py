@@ -61,9 +61,12 @@ def cloud(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytes
     if request.param == "memory":
         yield MemoryCloud(World())
         return
+    keys = boto3.Session("123456789012", "of-no-account").get_credentials()
+    if request.param == "laptop":
+        keys = request.getfixturevalue("laptop").session.get_credentials()
     for name, value in {
-        "ACCESS_KEY_ID": "123456789012",
-        "SECRET_ACCESS_KEY": "laptop",
+        "ACCESS_KEY_ID": keys.access_key,
+        "SECRET_ACCESS_KEY": keys.secret_key,
         "DEFAULT_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(f"AWS_{name}", value)

@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The directory that holds the account's state: one account's at a time, for as long as its process lives."""
+"""The directory that holds the account's state: one account's at a time, for as long as its process lives.
+
+In: the directory given with `--data`, or none. Out: the folder `account` in it, which is the account's own: whatever
+else lies in the directory is never touched. A marker file tells a directory of ours from any other.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import os
+import secrets
 import shutil
+import stat
+import string
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_LOCK = "account.lock"
+_MARKER = "mlops-account.lock"
+_MARKER_OF_0_1 = "account.lock"
+_OWN = "account"
 _PREFIX = "mlops-local-"
+_KEY_LENGTH = 40  # as AWS's secret keys have
 
 
 class Unusable(Exception):
@@ -20,10 +31,15 @@ class Unusable(Exception):
 
 @contextmanager
 def claimed(directory: Path) -> Iterator[Path]:
-    """The directory, made if missing. The system gives the claim up when this process ends, a kill included."""
+    """The account's own folder in the directory, both made if missing and closed to other users.
+
+    The system gives the claim up when this process ends, a kill included.
+    """
+    os.umask(0o077)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / _LOCK).open("a")
+        _refuse_what_is_not_ours(directory)
+        lock = (directory / _MARKER).open("a")
     except FileExistsError as error:
         raise Unusable(f"{directory} is not a directory") from error
     except OSError as error:
@@ -33,14 +49,55 @@ def claimed(directory: Path) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise Unusable(f"another account already runs on {directory}; end it, or give another --data") from error
-        yield directory.resolve()
+        try:
+            own = directory.resolve() / _OWN
+            own.mkdir(exist_ok=True)
+            for path in (directory, own):
+                path.chmod(0o700)
+        except OSError as error:
+            raise Unusable(f"cannot keep the account's state in {directory}: {error.strerror}") from error
+        yield own
+
+
+def _refuse_what_is_not_ours(directory: Path) -> None:
+    names = set(os.listdir(directory))
+    if not names or _MARKER in names:
+        return
+    if _MARKER_OF_0_1 in names:
+        raise Unusable(f"{directory} holds an account of an earlier version, which this version cannot read; "
+                       "give another --data, or delete it")
+    raise Unusable(f"{directory} is neither empty nor an account's, so it is left alone; "
+                   "give --data a directory of its own")
 
 
 @contextmanager
 def passing() -> Iterator[Path]:
     """A directory that goes with the account; those of accounts that were killed go now."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
-        with suppress(Unusable), claimed(left.parent):
-            shutil.rmtree(left.parent, ignore_errors=True)
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(Unusable, FileNotFoundError):
+            if _is_left_by_us(left):
+                with claimed(left):
+                    shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as made, claimed(Path(made)) as state:
         yield state
+
+
+def _is_left_by_us(path: Path) -> bool:
+    """Whether it is a directory that this user's account made: others can write to the folder it lies in."""
+    found = path.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and (path / _MARKER).exists()
+
+
+def secret_key(own: Path) -> str:
+    """The secret access key of the account's root, made once for each account."""
+    path = own / "secret-access-key"
+    with suppress(FileNotFoundError):
+        key = path.read_text("ascii", "replace").strip()
+        if len(key) != _KEY_LENGTH or not set(key) <= set(string.hexdigits):
+            raise Unusable(f"{path} holds no secret key; delete it to get a new one")
+        return key
+    key, part = secrets.token_hex(_KEY_LENGTH // 2), own / ".secret-access-key"
+    part.write_text(f"{key}\n", "ascii")
+    part.chmod(0o600)
+    part.replace(path)
+    return key

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mlops.local.settings import ACCOUNT_ID, REGION, SECRET_ACCESS_KEY
+from mlops.local.settings import ACCOUNT_ID, REGION
 
 
-def prepare(port: int, state: Path, persist: bool) -> None:
+def prepare(port: int, state: Path, persist: bool, secret_key: str) -> None:
     for name in list(os.environ):
         if name.startswith(("AWS_", "LAMBDA_", "_LAMBDA_", "PYTHONPATH")):
             del os.environ[name]
@@ -25,7 +25,7 @@ def prepare(port: int, state: Path, persist: bool) -> None:
         MINISTACK_ACCOUNT_ID=ACCOUNT_ID,
         MINISTACK_REGION=REGION,
         AWS_DEFAULT_REGION=REGION,
-        AWS_SECRET_ACCESS_KEY=SECRET_ACCESS_KEY,  # of the root key
+        AWS_SECRET_ACCESS_KEY=secret_key,  # of the root key
         AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
         AWS_EC2_METADATA_DISABLED="true",
         LAMBDA_EXECUTOR="local",
@@ -39,3 +39,8 @@ def prepare(port: int, state: Path, persist: bool) -> None:
         SFTP_ENABLED="0",
         DOCKER_HOST=f"unix://{state / 'no-docker.sock'}",
     )
+
+
+def secret_key() -> str:
+    """The secret access key of the account's root, in the process that `prepare` prepared."""
+    return os.environ["AWS_SECRET_ACCESS_KEY"]

@@ -14,9 +14,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
-from mlops.local import bridge
+from mlops.local import bridge, environment
 from mlops.local.errors import ApiError, Caller
-from mlops.local.settings import SECRET_ACCESS_KEY
 
 _CLIENTS = Config(retries={"mode": "standard", "max_attempts": 1}, s3={"addressing_style": "path"},
                   max_pool_connections=20)
@@ -76,7 +75,7 @@ def role_session(role_arn: str, service: str, caller: Caller, source_arn: str | 
 def root_session(caller: Caller) -> boto3.Session:
     """A session that may do everything, for what a service does in its own name."""
     return _session(caller.region, aws_access_key_id=caller.account_id,
-                    aws_secret_access_key=SECRET_ACCESS_KEY)
+                    aws_secret_access_key=environment.secret_key())
 
 
 def session_of(credentials: Mapping[str, str], caller: Caller) -> boto3.Session:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import importlib
 import json
 import logging
+import os
 import shutil
 import signal
 import socket
@@ -20,11 +22,13 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.local import directory, doorkeeper, environment
-from mlops.local.settings import ACCOUNT_ID, REGION, SECRET_ACCESS_KEY, TIMING
+from mlops.local import directory, doorkeeper, environment, running
+from mlops.local.running import Running
+from mlops.local.settings import ACCOUNT_ID, REGION, TIMING
 
 if TYPE_CHECKING:
     from mlops.local.store import Disk
@@ -45,21 +49,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             listener = cleanup.enter_context(socket.create_server(("127.0.0.1", options.port), backlog=256))
         except OSError as error:
-            print(f"mlops.local: cannot listen on port {options.port}: {error.strerror}", file=sys.stderr)
+            print(f"mlops.local: {_not_listening(options.port, error)}", file=sys.stderr)
             return 1
         try:
             state = cleanup.enter_context(directory.claimed(options.data) if options.data else directory.passing())
+            secret_key = directory.secret_key(state)
         except directory.Unusable as error:
             print(f"mlops.local: {error}", file=sys.stderr)
             return 1
-        serve(listener, state, persist=options.data is not None)
+        serve(listener, state, options.data, secret_key)
     return 0
 
 
-def serve(listener: socket.socket, state: Path, persist: bool) -> None:
-    """Serve on a bound socket until a signal comes."""
+def _not_listening(port: int, error: OSError) -> str:
+    hint = "; --port 0 takes a free one" if error.errno in (errno.EADDRINUSE, errno.EACCES) else ""
+    return f"cannot listen on port {port}: {error.strerror}{hint}"
+
+
+def serve(listener: socket.socket, state: Path, data: Path | None, secret_key: str) -> None:
+    """Serve on a bound socket until a signal comes. `data` is where the state is kept, if it is."""
     _own_temporary_files(state / "tmp")
-    environment.prepare(listener.getsockname()[1], state, persist)
+    port = listener.getsockname()[1]
+    environment.prepare(port, state, data is not None, secret_key)
     # ministack reads the environment while it is imported, so it is imported only now
     from mlops.local import account
 
@@ -67,7 +78,9 @@ def serve(listener: socket.socket, state: Path, persist: bool) -> None:
     for module in SERVICES:
         importlib.import_module(module)
     account.assemble(state)
-    asyncio.run(_serve(listener, account.disk(state) if persist else None))
+    this = Running(os.getpid(), port, f"http://127.0.0.1:{port}", REGION, ACCOUNT_ID, ACCOUNT_ID, secret_key,
+                   str(data.resolve()) if data else None, datetime.now(UTC).isoformat(timespec="seconds"))
+    asyncio.run(_serve(listener, account.disk(state) if data else None, this))
 
 
 def _own_temporary_files(place: Path) -> None:
@@ -77,7 +90,7 @@ def _own_temporary_files(place: Path) -> None:
     tempfile.tempdir = str(place)
 
 
-async def _serve(listener: socket.socket, disk: Disk | None) -> None:
+async def _serve(listener: socket.socket, disk: Disk | None, this: Running) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
@@ -96,20 +109,20 @@ async def _serve(listener: socket.socket, disk: Disk | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end)
     config = Config()
-    port = listener.getsockname()[1]
     config.bind = [f"fd://{listener.detach()}"]
     config.loglevel, config.errorlog, config.accesslog = "CRITICAL", None, None
     config.graceful_timeout, config.keep_alive_timeout = 0.2, 75
     application: Any = _prepared(bridge.application, started, disk)
     server = asyncio.create_task(hypercorn_serve(application, config, shutdown_trigger=ended.wait))
     await asyncio.wait([server, asyncio.create_task(started.wait())], return_when=asyncio.FIRST_COMPLETED)
-    if started.is_set():
-        _announce(port)
-    saver = asyncio.create_task(_save_often(disk, ended)) if disk else None
-    await server
-    end()
-    if saver:
-        saver.cancel()
+    with ExitStack() as announcement:
+        if started.is_set():
+            _announce(this, announcement)
+        saver = asyncio.create_task(_save_often(disk, ended)) if disk else None
+        await server
+        end()
+        if saver:
+            saver.cancel()
 
 
 async def _save_often(disk: Disk, ended: asyncio.Event) -> None:
@@ -147,8 +160,12 @@ def _prepared(application: Application, started: asyncio.Event, disk: Disk | Non
     return prepared
 
 
-def _announce(port: int) -> None:
+def _announce(this: Running, announcement: ExitStack) -> None:
+    try:
+        announcement.enter_context(running.announced(this))
+    except running.Unwritable as error:
+        print(f"mlops.local: mlops local status will not show this account: {error}", file=sys.stderr)
     print(json.dumps({
-        "aws_endpoint_url": f"http://127.0.0.1:{port}", "region": REGION, "account_id": ACCOUNT_ID,
-        "access_key_id": ACCOUNT_ID, "secret_access_key": SECRET_ACCESS_KEY,
+        "aws_endpoint_url": this.endpoint, "region": this.region, "account_id": this.account_id,
+        "access_key_id": this.access_key_id, "secret_access_key": this.secret_access_key,
     }), flush=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
-SECRET_ACCESS_KEY = "laptop"  # noqa: S105  the account's root key, which is open to whoever can reach 127.0.0.1
 CUT_OFF = "The account on this laptop was stopped while this was running."
 
 
