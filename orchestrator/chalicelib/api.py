@@ -16,6 +16,7 @@ from chalicelib import status
 from chalicelib.aws import Aws
 from chalicelib.catalog import Catalog
 from chalicelib.door import check
+from chalicelib.echo import pointer
 from chalicelib.errors import BadRequest, OrchestratorError, Problem
 from chalicelib.provision import provision
 from chalicelib.request import describe, parse
@@ -111,7 +112,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 def _pipeline_id(body: Mapping[str, Any]) -> str:
-    problems = [Problem(f"/{key}", "is not a known key", "leave it out") for key in body if key != "pipeline_id"]
+    problems = [Problem(pointer(key), "is not a known key", "leave it out") for key in body if key != "pipeline_id"]
     found = body.get("pipeline_id")
     if found is None or found == "":
         problems.append(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.catalog import Schema
+from chalicelib.echo import pointer
 from chalicelib.errors import BadRequest, Problem
 from chalicelib.request import Body, Decimal, parse
 
@@ -41,7 +42,7 @@ def canonical(body: Body, schema: Schema, known_elsewhere: frozenset[str]) -> Ca
         name = names.get(key)
         if name is None:
             if key in known_elsewhere:
-                result.warnings.append(Problem(f"/{key}", f"{body['pipeline_type']} has no use for it: ignored"))
+                result.warnings.append(Problem(pointer(key), f"{body['pipeline_type']} has no use for it: ignored"))
             else:
                 result.body[key] = value
             continue
@@ -117,10 +118,8 @@ def _integer(value: Any) -> Any:
 
 
 def _string(value: Any, steps: tuple[str, ...]) -> Any:
-    if isinstance(value, Decimal):
-        value = value.text
-    elif isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
+    if "number" in steps and isinstance(value, int | Decimal) and not isinstance(value, bool):
+        value = text(value)
     if isinstance(value, str):
         if "strip" in steps:
             value = value.strip()

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from chalicelib.echo import shown
 from chalicelib.errors import BadRequest, Problem
 
 Schema = Mapping[str, Any]
@@ -71,14 +72,15 @@ class Catalog:
         if isinstance(pipeline_type, str) and pipeline_type in self.pipeline_types:
             return self.blueprint(self.pipeline_types[pipeline_type])
         known = sorted(self.pipeline_types)
+        listed = f"one of {', '.join(known)}"
         if pipeline_type in (None, ""):
-            problem = Problem("/pipeline_type", "is missing", f"one of {', '.join(known)}")
+            problem = Problem("/pipeline_type", "is missing", listed)
         elif not isinstance(pipeline_type, str):
-            problem = Problem("/pipeline_type", "is not a string", f"one of {', '.join(known)}")
+            problem = Problem("/pipeline_type", f"is {shown(pipeline_type)}, not a string", listed)
         else:
             near = get_close_matches(pipeline_type, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(known)}"
-            problem = Problem("/pipeline_type", f"{pipeline_type!r} is not a pipeline type here", hint)
+            hint = f"did you mean {near[0]!r}?" if near else listed
+            problem = Problem("/pipeline_type", f"{shown(pipeline_type)} is not a pipeline type here", hint)
         raise BadRequest("The pipeline type is not supported", [problem])
 
     @functools.cache  # noqa: B019

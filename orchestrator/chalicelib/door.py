@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from chalicelib import names, parameters, validate
 from chalicelib.canonical import canonical
 from chalicelib.catalog import Blueprint, Catalog
+from chalicelib.echo import shown
 from chalicelib.errors import BadRequest, Problem
 from chalicelib.request import parse
 from chalicelib.settings import Settings
@@ -65,5 +66,5 @@ def _too_long(identity: object, path: str, prefix: str, suffix: str) -> list[Pro
     longest = names.longest_identity(prefix, suffix)
     if not isinstance(identity, str) or len(identity) <= longest:
         return []
-    problem = f"{identity!r} has {len(identity)} characters, too many for the names of its stacks"
+    problem = f"{shown(identity)} has {len(identity)} characters, too many for the names of its stacks"
     return [Problem(path, problem, f"at most {longest}")]

@@ -15,14 +15,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.echo import TEXT, cut
+
+MOST_PROBLEMS = 100  # that one answer lists
+
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a request: where (a JSON pointer), what, and what to write instead."""
+    """One thing wrong with a request: where (a JSON pointer), what, and what to write instead; each part is cut."""
 
     path: str
     problem: str
     hint: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("path", "problem", "hint"):
+            object.__setattr__(self, name, cut(getattr(self, name), TEXT))
 
     def document(self) -> dict[str, str]:
         """The problem as the API answers it."""
@@ -44,13 +52,15 @@ class OrchestratorError(Exception):
 
 
 class BadRequest(OrchestratorError):
-    """The request is wrong; `problems` says everything that is."""
+    """The request is wrong; `problems` says everything that is, up to MOST_PROBLEMS."""
 
     status = 400
 
     def __init__(self, message: str, problems: list[Problem]) -> None:
         super().__init__(message)
-        self.problems = problems
+        self.problems = problems[:MOST_PROBLEMS]
+        if (more := len(problems) - MOST_PROBLEMS) > 0:
+            self.problems.append(Problem("", f"and {more} more problems", "correct the others first"))
 
 
 class TooLarge(BadRequest):

@@ -39,10 +39,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class LookUp:
-    """One look-up: what finds the value, and the fields of the request it reads by itself."""
+    """One look-up: what finds the value, the fields of the request it reads by itself, and its arguments."""
 
     find: Callable[[Asked], str]
     fields: tuple[str, ...]
+    arguments: Mapping[str, str]  # keys beside it in the manifest, all of them needed -> what each is
 
     @property
     def description(self) -> str:
@@ -51,13 +52,17 @@ class LookUp:
 
 
 LOOKUPS: dict[str, LookUp] = {}
+FIELD, WORD = "field", "word"
 
 
-def _reads(*fields: str) -> Callable[[Callable[[Asked], str]], Callable[[Asked], str]]:
-    """Decorator: this function is the look-up of its name, and reads these fields."""
+def _reads(*fields: str, **arguments: str) -> Callable[[Callable[[Asked], str]], Callable[[Asked], str]]:
+    """Decorator: this function is the look-up of its name, reads these fields, and is given these arguments.
+
+    An argument is FIELD, the pointer to a field, or WORD, a part of a name.
+    """
 
     def register(find: Callable[[Asked], str]) -> Callable[[Asked], str]:
-        LOOKUPS[find.__name__] = LookUp(find, fields)
+        LOOKUPS[find.__name__] = LookUp(find, fields, arguments)
         return find
 
     return register
@@ -75,13 +80,18 @@ def training_image(asked: Asked) -> str:
 def inference_image(asked: Asked) -> str:
     """The container image that serves; empty when the model package says it."""
     if "model_package_name" in asked.body:
+        package = str(asked.body["model_package_name"])
+        if not re.search(r"/[0-9]+$", package):
+            problem = "names no version: SageMaker reads it as a model package that is in no group"
+            hint = f"of a model package group, name a version: '{package}/1'"
+            asked.warnings.append(Problem("/model_package_name", problem, hint))
         return ""
     if "custom_image_uri" in asked.body:
         return str(asked.body["custom_image_uri"])
     return _image(asked, images.inference_image, "/inference_instance")
 
 
-@_reads("/job_name")
+@_reads("/job_name", kind=WORD)
 def job_name(asked: Asked) -> str:
     """The job's name: the one that was asked for, or one made of the identity and the request's digest."""
     return str(asked.body.get("job_name") or names.job_name(asked.identity, asked.source["kind"], asked.digest))
@@ -93,7 +103,7 @@ def job_name(asked: Asked) -> str:
 _LOCAL_STORAGE = re.compile(r"ml\.([a-z]+[0-9]+[a-z]*d[a-z]*|g5|g6e?|g7e?|p5|p5en?|trn1n?|trn2|dl1|i[0-9][a-z]*)\.")
 
 
-@_reads("/kms_key_arn")
+@_reads("/kms_key_arn", instance=FIELD)
 def volume_kms_key(asked: Asked) -> str:
     """The key of the instances' volumes; empty where they encrypt their own local storage."""
     key = str(asked.body.get("kms_key_arn", ""))

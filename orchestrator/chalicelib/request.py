@@ -7,8 +7,10 @@ Numbers keep the text they were written as (`1.10` stays 1.10), since a version 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
+from chalicelib.echo import cut, pointer
 from chalicelib.errors import BadRequest, Problem, TooLarge
 
 MAX_BYTES = 64 * 1024
@@ -137,15 +139,17 @@ def _integer(text: str) -> int:
 
 
 def _problems(value: Any, path: str) -> list[Problem]:
-    """Keys that stand twice, and texts that no field may have."""
+    """Keys that stand twice, and numbers and texts that no field may have."""
     if isinstance(value, dict):
         twice = value.twice if isinstance(value, _Doubled) else []
-        found = [Problem(f"{path}/{_pointer(key)}", "the key stands twice", "keep one of them") for key in twice]
+        found = [Problem(path + pointer(key), "the key stands twice", "keep one of them") for key in twice]
         for key, item in value.items():
-            found += _problems(key, f"{path}/{_pointer(key)}") + _problems(item, f"{path}/{_pointer(key)}")
+            found += _problems(key, path + pointer(key)) + _problems(item, path + pointer(key))
         return found
     if isinstance(value, list):
         return [problem for index, item in enumerate(value) for problem in _problems(item, f"{path}/{index}")]
+    if isinstance(value, Decimal) and not math.isfinite(value):
+        return [Problem(path, f"{cut(value.text, 20)} is too large a number", "no field needs that")]
     return _text_problems(value, path) if isinstance(value, str) else []
 
 
@@ -164,8 +168,3 @@ def _text_problems(value: str, path: str) -> list[Problem]:
         if (character < " " and character not in "\t\n\r") or "\x7f" <= character <= "\x9f":
             return [Problem(path, f"the control character U+{ord(character):04X} is not allowed", "leave it out")]
     return []
-
-
-def _pointer(key: str) -> str:
-    """A key as a part of a JSON pointer (RFC 6901), printable."""
-    return key.replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode("utf-8")

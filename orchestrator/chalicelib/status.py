@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from chalicelib.cloud import Cloud, PipelineGone
+from chalicelib.echo import shown
 from chalicelib.errors import NotFound
 from chalicelib.found import RUNNING, SUCCEEDED, Execution, Job, Phase, Stack
 from chalicelib.names import DELIVERY, PIPELINE_OUTPUT, delivery_stack, is_stack_name
@@ -44,7 +45,7 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> Seen:
     stacks = (cloud.stack(name) for name in _candidates(pipeline_id, settings))
     delivery = next((stack for stack in stacks if stack and _ours(stack, settings)), None)
     if delivery is None:
-        raise NotFound(f"There is no pipeline {pipeline_id!r} of this orchestrator.")
+        raise NotFound(f"There is no pipeline {shown(pipeline_id)} of this orchestrator.")
     seen = Seen(delivery, cloud.stack(delivery.parameters["StackName"]))
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
     if pipeline:

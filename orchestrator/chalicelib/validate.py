@@ -7,14 +7,17 @@ everything that is wrong. Both come from the same schema, and a test holds them 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from chalicelib.canonical import text as canonical_text
 from chalicelib.catalog import Schema
-from chalicelib.errors import Problem
-from chalicelib.request import Body, describe
+from chalicelib.echo import VALUE, cut, pointer, shown
+from chalicelib.errors import MOST_PROBLEMS, BadRequest, Problem
+from chalicelib.request import Body, describe, parse
 
 _NEAR = 0.6
 _SHORT_LIST = 12
@@ -79,7 +82,9 @@ def _leaves(errors: Iterator[Any]) -> Iterator[Any]:
 
 
 def _explain(error: Any, schema: Schema) -> Iterator[Problem]:
-    path = "".join(f"/{part}" for part in error.absolute_path)
+    path = pointer(*error.absolute_path)
+    if "propertyNames" in error.absolute_schema_path:  # what does not fit is a key of the object there
+        path += pointer(error.instance)
     # A conditional part says only what is different; what the field is stands in its property.
     about = schema["properties"].get(error.absolute_path[0], {}) if len(error.absolute_path) == 1 else {}
     field: Schema = {**about, **error.schema}
@@ -88,14 +93,14 @@ def _explain(error: Any, schema: Schema) -> Iterator[Problem]:
         case "required":
             for key in error.validator_value:
                 if key not in value:
-                    yield Problem(f"{path}/{key}", "is missing", _advice(schema["properties"].get(key, {})))
+                    yield Problem(path + pointer(key), "is missing", _advice(schema["properties"].get(key, {})))
         case "additionalProperties" if error.validator_value is False:
             takes = error.schema["properties"]
             known = [name for one, of in takes.items() for name in (one, *of.get("x-aliases", ()))]
-            for key in sorted(set(value) - set(takes)):
-                near = get_close_matches(key, known, 1, _NEAR)
+            for index, key in enumerate(sorted(set(value) - set(takes))):
+                near = get_close_matches(key, known, 1, _NEAR) if index < MOST_PROBLEMS else []
                 yield Problem(
-                    f"{path}/{key}",
+                    path + pointer(key),
                     "is not a known key",
                     f"did you mean {near[0]!r}?" if near else "leave it out",
                 )
@@ -107,18 +112,18 @@ def _explain(error: Any, schema: Schema) -> Iterator[Problem]:
         case "pattern":
             yield Problem(
                 path,
-                f"{_shown(value)} is not {field.get('title', 'of the right form')}",
+                f"{shown(value)} is not {field.get('title', 'of the right form')}",
                 _mistake(value, field) or _advice(field),
             )
         case "minimum" | "exclusiveMinimum":
-            yield Problem(path, f"{value} is too small", f"at least {error.validator_value}")
+            yield Problem(path, f"{shown(value)} is too small", f"at least {error.validator_value}")
         case "maximum" | "exclusiveMaximum":
-            yield Problem(path, f"{value} is too large", f"at most {error.validator_value}")
+            yield Problem(path, f"{shown(value)} is too large", f"at most {error.validator_value}")
         case "maxLength" | "minLength":
             most = error.validator == "maxLength"
             yield Problem(
                 path,
-                f"{_shown(value)} has {len(value)} characters",
+                f"{shown(value)} has {len(value)} characters",
                 f"at {'most' if most else 'least'} {error.validator_value}",
             )
         case "minProperties" | "minItems":
@@ -134,21 +139,37 @@ def _explain(error: Any, schema: Schema) -> Iterator[Problem]:
 
 
 def _wrong_type(path: str, value: Any, field: Schema, needed: bool) -> Problem:
-    wanted = _WANTED.get(field.get("type", ""), "of that type")
+    kind = field.get("type", "")
+    wanted = _WANTED.get(kind, "of that type")
     if field.get("x-per-stage") and isinstance(value, dict) and value and set(value) <= _STAGES:
         return Problem(path, "is one value a stage, and this deployment has a single account", "give one value")
     hint = "leave the key out instead" if value is None and not needed else _advice(field)
     what = describe(value)
+    if isinstance(value, str) and kind in ("object", "array") and (held := _held(value)):
+        return Problem(path, f"is text that holds {held}, not {wanted}", hint)
+    if kind == "string" and isinstance(value, int | float) and not isinstance(value, bool):
+        quoted = json.dumps(canonical_text(value))
+        if re.search(field.get("pattern", ""), quoted[1:-1]):
+            hint = f"if that is meant, write it as text: {quoted}"
     if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return Problem(path, f"is {_shown(value)}, {what}, not {wanted}", hint)
+        return Problem(path, f"is {shown(value)}, {what}, not {wanted}", hint)
     return Problem(path, f"is {what}, not {wanted}", hint)
+
+
+def _held(value: str) -> str:
+    """What kind of JSON a text holds, where it holds any that is no text itself."""
+    try:
+        held = parse(f'{{"value": {value}}}'.encode())["value"]
+    except (BadRequest, KeyError):
+        return ""
+    return "" if isinstance(held, str) else describe(held)
 
 
 def _not_listed(path: str, value: Any, field: Schema) -> Problem:
     allowed = [one for one in field.get("enum", [field.get("const")]) if one != ""]
     kind = field.get("title")
-    problem = f"{_shown(value)} is not {kind}" if kind else f"{_shown(value)} is not one of the values it can have"
-    near = _nearest(str(value), [str(one) for one in allowed])
+    problem = f"{shown(value)} is not {kind}" if kind else f"{shown(value)} is not one of the values it can have"
+    near = nearest(str(value), [str(one) for one in allowed])
     if near:
         return Problem(path, problem, f"did you mean {near!r}?")
     if len(allowed) <= _SHORT_LIST:
@@ -156,7 +177,7 @@ def _not_listed(path: str, value: Any, field: Schema) -> Problem:
     return Problem(path, problem, _advice(field))
 
 
-def _nearest(value: str, known: list[str]) -> str | None:
+def nearest(value: str, known: list[str]) -> str | None:
     """The nearest known value: the same but for case first, then with its end in common, then by likeness."""
     lowered = {one.lower(): one for one in known}
     if value.lower() in lowered:
@@ -171,27 +192,16 @@ def _mistake(value: str, field: Schema) -> str:
     for mistake in field.get("x-mistakes", ()):
         found = re.search(mistake["pattern"], value)
         if found:
-            return str(found.expand(mistake["hint"]))
+            return cut(str(found.expand(mistake["hint"])), 2 * VALUE)
     return ""
 
 
 def _advice(field: Schema) -> str:
     """What to write: the field's description and an example."""
     examples = field.get("examples") or ([field["default"]] if field.get("default") not in (None, "", [], {}) else [])
-    example = f"for example {_example(examples[0])}" if examples else ""
+    example = f"for example {json.dumps(examples[0], ensure_ascii=False)}" if examples else ""
     description = str(field.get("description", "")).rstrip(".")
     return "; ".join(part for part in (description, example) if part)
-
-
-def _example(value: Any) -> str:
-    import json
-
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else _example(value)
-    return text if len(text) <= 120 else f"{text[:117]}…"
 
 
 def _fields(rule: Mapping[str, Any]) -> set[str]:
@@ -217,11 +227,9 @@ def _broken(rule: Mapping[str, Any], body: Body) -> Iterator[Problem]:
         greater, less = map(value, rule["not_less"])
         if isinstance(greater, int) and isinstance(less, int) and greater < less:
             yield Problem(
-                rule["not_less"][0], f"{greater} is less than {rule['not_less'][1]}, {less}", f"at least {less}"
+                rule["not_less"][0], f"{shown(greater)} is less than {rule['not_less'][1]}, {less}", f"at least {less}"
             )
     for path, needed in rule.get("needs", {}).items():
         if value(path) != needed:
-            given = " and ".join(one if wanted is None else f"{one} {_shown(wanted)}" for one, wanted in when.items())
-            yield Problem(
-                path, f"{_shown(value(path))} does not go with {given}", f"{_shown(needed)}: {rule['because']}"
-            )
+            given = " and ".join(one if wanted is None else f"{one} {shown(wanted)}" for one, wanted in when.items())
+            yield Problem(path, f"{shown(value(path))} does not go with {given}", f"{shown(needed)}: {rule['because']}")

@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,6 +82,108 @@ def test_fields_that_go_together(told: Told, example: Example, change: dict[str,
 def test_one_problem_for_one_field(told: Told, example: Example, change: dict[str, Any], path: str, hint: str) -> None:
     ((where, _, what_instead),) = told({**example("model_training_builtin"), **change})
     assert (where, what_instead) == (path, hint)
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "problem", "hint"),
+    [
+        ({"model_name": 5}, "/model_name", "is 5, a number, not a string", 'if that is meant, write it as text: "5"'),
+        ({"training_data": 7}, "/training_data", "is 7, a number, not a string", 'write it as text: "7"'),
+        ({"job_name": 1.5}, "/job_name", "is 1.5, a number, not a string", "made from model_name"),
+        ({"content_type": True}, "/content_type", "is true, not a string", "content type"),
+        (
+            {"algo_hyperparameters": "[1, 2]"},
+            "/algo_hyperparameters",
+            "is text that holds a list, not an object",
+            "hyperparameters by name",
+        ),
+        ({"attribute_names": '{"a": 1}'}, "/attribute_names", "is text that holds an object, not a list", "manifest"),
+        ({"attribute_names": "a, b"}, "/attribute_names", "is 'a, b', a string, not a list", "manifest"),
+    ],
+)
+def test_the_wrong_kind_of_json_is_named(
+    told: Told, example: Example, change: dict[str, Any], path: str, problem: str, hint: str
+) -> None:
+    ((where, what, what_instead),) = told({**example("model_training_builtin"), **change})
+    assert (where, what) == (path, problem)
+    assert hint in what_instead
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"a/b~c": 1}, "/a~1b~0c"),
+        ({"algo_hyperparameters": {"num_round": 1, "a/b~c": None}}, "/algo_hyperparameters/a~1b~0c"),
+        ({"algo_hyperparameters": {"num_round": 1, "a/b\n": "1"}}, "/algo_hyperparameters/a~1b\n"),
+        ({"attribute_names": ["a", 1], **AUGMENTED, "data_input_mode": "Pipe"}, "/attribute_names/1"),
+    ],
+)
+def test_paths_are_json_pointers(told: Told, example: Example, change: dict[str, Any], path: str) -> None:
+    ((where, _, _),) = told({**example("model_training_builtin"), **change})
+    assert where == path
+
+
+LONG = "x" * 20_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({key: value} for key in ("pipeline_type", "model_name", "instance_type", "s3_data_type", "instance_count",
+                                   "use_spot_instances", "algo_hyperparameters", "attribute_names", "kms_key_arn",
+                                   "model_framework", "model_framework_version", "training_data", "rerun")
+          for value in (LONG, "s3://b/" + LONG, [LONG], {LONG: LONG}, 10**19, -(10**19), None, "[" + LONG)),
+        {LONG: 1, LONG + "y": 1},
+        {"algo_hyperparameters": {LONG: LONG}},
+        {f"key-{number}": 1 for number in range(3000)},
+        {"algo_hyperparameters": {f"key-{number}": LONG[:10] + "\n" for number in range(2000)}},
+    ],
+    ids=lambda change: ",".join(f"{key[:20]}={str(value)[:12]}" for key, value in list(change.items())[:2]),
+)  # fmt: skip
+def test_an_answer_repeats_little_of_a_request(told: Told, example: Example, change: dict[str, Any]) -> None:
+    problems = told({**example("model_training_builtin"), **change})
+    assert sum(len(part) for problem in problems for part in problem) < 40_000
+    for path, problem, hint in problems:
+        assert max(len(path), len(problem), len(hint)) <= 500
+        assert "x" * 200 not in path + problem
+
+
+def test_more_problems_than_an_answer_lists_are_counted(told: Told, example: Example) -> None:
+    problems = told({**example("model_training_builtin"), **{f"key-{number:04}": 1 for number in range(1000)}})
+    assert len(problems) == 101
+    assert problems[-1] == ("", "and 900 more problems", "correct the others first")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem", "hint"),
+    [
+        ({"custom_image_uri": "111122223333.dkr.ecr.us-east-1.amazonaws.com/mine"}, "is not the URI", "/mine:1.0.3'"),
+        ({"custom_image_uri": "111122223333.dkr.ecr.us-east-1.amazonaws.com/mine:"}, "is not the URI", "tag or digest"),
+    ],
+)
+def test_an_image_needs_a_tag_or_a_digest(
+    told: Told, example: Example, change: dict[str, Any], problem: str, hint: str
+) -> None:
+    ((path, what, what_instead),) = told({**example("byom_realtime_custom"), **change})
+    assert path == "/custom_image_uri"
+    assert problem in what
+    assert hint in what_instead
+
+
+def test_a_model_package_without_a_version_is_taken_with_a_warning(
+    example: Example, catalog: Catalog, settings: Settings
+) -> None:
+    registry = replace(settings, use_model_registry=True)
+    body = example("byom_realtime_builtin.registry")
+    arn = body["model_package_name"].removesuffix("/3")
+    checked = door.check(json.dumps({**body, "model_package_name": arn}).encode(), catalog, registry)
+    assert [(one.path, "no version" in one.problem, f"'{arn}/1'" in one.hint) for one in checked.warnings] == [
+        ("/model_package_name", True, True)
+    ]
+    group = arn.replace(":model-package/", ":model-package-group/")
+    with pytest.raises(BadRequest) as refused:
+        door.check(json.dumps({**body, "model_package_name": group}).encode(), catalog, registry)
+    assert [one.hint for one in refused.value.problems] == [f"name a version of the group: '{arn}/1'"]
 
 
 def test_hyphens_may_stand_together_in_a_model_name(told: Told, example: Example) -> None:

@@ -24,7 +24,7 @@ def translated(call: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]
 
     @functools.wraps(call)
     def translated(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
         try:
             return call(*args, **kwargs)
@@ -38,6 +38,8 @@ def translated(call: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]
             raise Unavailable(
                 f"{words}; nothing is lost by sending it again.", retry_after=RETRY_AFTER, detail=str(error)
             ) from error
+        except ParamValidationError:
+            raise  # a call that we made wrongly: sending the request again would not help
         except BotoCoreError as error:
             raise Unavailable(
                 "AWS could not be reached; nothing is lost by sending the request again.",

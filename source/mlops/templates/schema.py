@@ -66,6 +66,7 @@ def properties_of(folder: Folder, parts: Parts) -> dict[str, Schema]:
     return properties
 
 
+_NESTED = ("propertyNames", "additionalProperties", "items")
 _COMBINED = {"allOf", "anyOf", "oneOf", "if", "then", "else"}
 _RERUN: Schema = {
     "type": "boolean",
@@ -93,9 +94,10 @@ def _resolve(value: Any, parts: Parts) -> Any:
 
 
 def _ended(field: Schema) -> Schema:
-    """A field whose pattern ends where the text does: Python's `$` lets a last line break pass."""
+    """A field whose patterns end where the text does: Python's `$` lets a last line break pass."""
+    within = {key: _ended(field[key]) for key in _NESTED if isinstance(field.get(key), dict)}
     pattern = field.get("pattern", "")
-    return {**field, "pattern": f"{pattern[:-1]}\\Z"} if pattern.endswith("$") else dict(field)
+    return {**field, **within, **({"pattern": f"{pattern[:-1]}\\Z"} if pattern.endswith("$") else {})}
 
 
 def _enum(shape: str) -> list[str]:
