@@ -132,7 +132,7 @@ def test_who_asked_is_logged_and_what_was_asked_is_not(
 
 
 def test_every_status_code_that_is_raised_is_documented() -> None:
-    sources = [path for path in Path(errors.__file__).parent.glob("*.py") if path.name != "errors.py"]
+    sources = [path for path in Path(errors.__file__).parent.rglob("*.py") if path.name != "errors.py"]
     text = "\n".join(path.read_text("utf-8") for path in sources)
     raised = {kind.status for kind in kinds(OrchestratorError) if re.search(rf"\b{kind.__name__}\(", text)}
     assert {int(code[:3]) for code in first_cells("codes")} == raised
