@@ -14,7 +14,19 @@ from mlops.cli import main
 EXAMPLES = Path(__file__).parents[2] / "blueprints"
 TRAINING = EXAMPLES / "model_training" / "examples" / "model_training_builtin.json"
 DEMO = Path(__file__).parents[2] / "source" / "mlops" / "demo" / "requests"
-COMMANDS = ["completion", "install", "invoke", "local up", "provision", "run", "status", "validate"]
+COMMANDS = [
+    "completion",
+    "explain",
+    "init",
+    "install",
+    "invoke",
+    "local up",
+    "provision",
+    "run",
+    "status",
+    "types",
+    "validate",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mlops.cli import completing, endpoints, installing, laptop, pipelines
+from mlops.cli import completing, endpoints, installing, laptop, pipelines, reference
 from mlops.cli.connection import STACK_NAME, Connection
 from mlops.cli.failures import Failure, of_aws
 from mlops.deploy.errors import DeployError
@@ -134,6 +134,9 @@ for command in (
     pipelines.run,
     pipelines.validate,
     endpoints.invoke,
+    reference.types,
+    reference.explain,
+    reference.init,
     completing.completion,
 ):
     main.add_command(command)

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from mlops.cli import offline, show, watching
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Failure, Refused
+from mlops.cli.request_file import without_comments
 
 DELIVERY = "-codepipeline"
 NOT_FOUND = 404
@@ -27,9 +28,10 @@ watch_option = click.option("--watch", is_flag=True, help="Follow the pipeline u
 def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool) -> None:
     """Send the request in FILE (- for stdin) and make or update its pipeline.
 
-    A FILE that was sent before is recognised: nothing is written and nothing runs, unless --rerun asks for it.
+    FILE is JSON; lines that begin with // are comments, which are removed before the request is sent. If the same
+    request was provisioned before, nothing is written and nothing runs, unless --rerun is given.
     """
-    body = file.read()
+    body = without_comments(file.read())
     answer = connection.post("provisionpipeline", asking_again(body) if rerun else body)
     name = answer.get("name") or answer["pipeline_id"]
     as_json = show.wants_json()
@@ -138,7 +140,7 @@ def validate(connection: Connection, file: IO[bytes], registry: bool) -> None:
     What only the account can tell (that a bucket or an image of your own exists) isn't looked at.
     """
     region = connection.session.region_name or "us-east-1"
-    verdict = offline.check(file.read(), region, registry=registry)
+    verdict = offline.check(without_comments(file.read()), region, registry=registry)
     if verdict.problems:
         raise Refused(400, {"message": verdict.message, "errors": verdict.problems})
     if show.wants_json():

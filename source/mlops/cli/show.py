@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ STYLES = {
     "WaitingForApproval": ("?", "yellow"),
 }
 WAITING = ("·", "dim")
+WORTH_WRAPPING = 24  # columns
 
 
 def out() -> Console:
@@ -66,6 +68,25 @@ def failure(message: str, problems: Sequence[Mapping[str, Any]], hint: str = "",
 def success(message: str, found: Mapping[str, Any] | None = None) -> None:
     out().print(f"[bold green]✓[/] {escape(message)}")
     facts(found or {})
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Columns, of which only the last is wrapped, and only on a terminal with room for it. Nothing is cut."""
+    cells = [[str(cell) for cell in row] for row in ([header, *rows] if header else rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
+    indent = sum(widths) + 2 * len(widths)
+    console = out()
+    room = console.width - indent if console.is_terminal else 0
+    for number, (*columns, last) in enumerate(cells):
+        start = "".join(f"{cell:<{width}}  " for cell, width in zip(columns, widths, strict=True))
+        folded = (
+            textwrap.wrap(last, room, break_long_words=False, break_on_hyphens=False)
+            if room >= WORTH_WRAPPING
+            else [last]
+        )
+        for line in folded or [""]:
+            console.print(Text((start + line).rstrip(), style="bold" if header and not number else ""))
+            start = " " * indent
 
 
 def facts(found: Mapping[str, Any]) -> None:

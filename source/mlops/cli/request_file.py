@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Request files: JSON in which a line may be a // comment.
+
+The API takes strict JSON. `provision` and `validate` blank comment lines before they send or check a file, and `init`
+writes them. A line that begins with // is no part of any JSON value (text in JSON has no line breaks), so nothing
+else can be lost; lines keep their numbers, so that errors name the right ones.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from mlops.cli.catalogue import Field, PipelineType
+
+COMMENT = re.compile(rb"^(\xef\xbb\xbf)?[ \t]*//[^\r\n]*", re.MULTILINE)
+WIDTH = 100
+FEW = 12
+
+
+def without_comments(text: bytes) -> bytes:
+    """The request as the API takes it."""
+    return COMMENT.sub(b"", text)
+
+
+def template(wanted: PipelineType, *, registry: bool = False) -> str:
+    """A request to fill in: required keys with example values, optional ones as comments."""
+    required, optional = wanted.fields_of(registry=registry)
+    example = wanted.examples.get("registry" if registry else "", {})
+    lines = [
+        f"// A {wanted.name} request. {wanted.summary}",
+        "// Replace the example values, then run:",
+        "//   mlops validate FILE",
+        "//   mlops provision FILE --watch",
+        "// mlops removes the lines that begin with // before it sends a request: the API takes JSON without comments.",
+        "{",
+        "  // ---- Required",
+        "",
+    ]
+    for field in required:
+        value = example.get(field.name, field.example)
+        lines += [*about(field), *entry(field.name, value), ""]
+    lines += ["  // ---- Optional: to set one, remove the // before the key", ""]
+    for field in optional:
+        value = example.get(field.name, field.example)
+        lines += [*about(field), *(f"  //{line[1:]}" for line in entry(field.name, value)), ""]
+    lines += [
+        "  // JSON allows no comma after the last key, so keep this one last.",
+        *entry("pipeline_type", wanted.name),
+    ]
+    return "\n".join([*lines[:-1], lines[-1].removesuffix(","), "}", ""])
+
+
+def about(field: Field) -> Iterator[str]:
+    """A field's description as comments, with the values that it can have and its default."""
+    text = field.description
+    if 0 < len(field.allowed) <= FEW:
+        text += " One of " + ", ".join(json.dumps(value, ensure_ascii=False) for value in field.allowed) + "."
+    if "minimum" in field.schema and "maximum" in field.schema:
+        text += f" {field.schema['minimum']} to {field.schema['maximum']}."
+    if field.default is not None:
+        text += f" Default: {json.dumps(field.default, ensure_ascii=False)}."
+    for line in textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False):
+        yield f"  // {line}"
+
+
+def entry(name: str, value: Any) -> list[str]:
+    """A key with its value as lines of JSON, the last with a comma."""
+    line = json.dumps({name: value}, ensure_ascii=False)
+    if len(line) <= WIDTH:
+        return [f"  {line[1:-1]},"]
+    return f"{json.dumps({name: value}, indent=2, ensure_ascii=False)[2:-2]},".splitlines()
