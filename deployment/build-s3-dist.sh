@@ -4,7 +4,12 @@
 # (source/mlops/deploy/build.py says what is written where).
 set -euo pipefail
 
-root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+script="${BASH_SOURCE[0]}"
+while [ -L "$script" ]; do # a link to this script: the sources are beside the script itself
+  target="$(readlink "$script")"
+  case "$target" in /*) script="$target" ;; *) script="$(dirname "$script")/$target" ;; esac
+done
+root="$(cd "$(dirname "$script")/.." && pwd)"
 python="$root/.venv/bin/python"
 [ -x "$python" ] || python=python3
 PYTHONPATH="$root/source${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m mlops.deploy.build "$@"

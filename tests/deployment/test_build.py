@@ -16,6 +16,8 @@ from mlops.deploy.build import ROOT, Distribution, Sources, build
 from mlops.deploy.errors import BuildError, NativeCode, UnsafePermission
 from mlops.deploy.upload import MAIN_TEMPLATE
 
+from .conftest import DISTRIBUTION
+
 CONTRACT_PARAMETERS = {
     "AllowDetailedErrorMessage",
     "ConfigS3Bucket",
@@ -49,6 +51,50 @@ def test_the_script_builds_the_same_bytes_from_anywhere(built: Path, tmp_path: P
     arguments = ["a-distribution-bucket", "mlops-orchestrator", "v0", "--out", str(tmp_path / "again")]
     subprocess.run([str(script), *arguments], cwd=tmp_path, check=True)
     assert contents(tmp_path / "again") == contents(built)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_link_to_the_script_is_the_script(relative: bool, tmp_path: Path) -> None:
+    script = ROOT / "deployment" / "build-s3-dist.sh"
+    first, second = tmp_path / "first.sh", tmp_path / "bin" / "second.sh"
+    first.symlink_to(script)
+    second.parent.mkdir()
+    second.symlink_to("../first.sh" if relative else first)
+    done = subprocess.run([str(second), "--help"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "serves the main template" in done.stdout
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_file_where_the_build_should_go_is_named(inside: bool, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("not a folder")
+    out = file / "deeper" if inside else file
+    with pytest.raises(BuildError, match=f"--out {out}: {file} is a file; name a folder"):
+        build(Distribution("bucket", "solution", "v0"), out)
+    assert file.read_text() == "not a folder"
+
+
+def test_what_editors_and_systems_leave_behind_does_not_ship(built: Path, tmp_path: Path) -> None:
+    """Neither in the sources, where some would even break the build, nor in what was built."""
+    sources = Sources()
+    folders = {
+        name: shutil.copytree(getattr(sources, name), tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("orchestrator", "blueprints", "functions", "templates", "permissions")
+    }
+    for folder in [
+        *folders.values(),
+        folders["orchestrator"] / "chalicelib",
+        folders["blueprints"] / "model_training",
+        folders["blueprints"] / "_parts",
+    ]:
+        for name in (".DS_Store", "._app.py", "._storage.yaml", ".app.py.swp", "app.py~", "#app.py#", "Thumbs.db"):
+            (folder / name).write_bytes(b"\0 left behind")
+        (folder / ".idea").mkdir()
+        (folder / ".idea" / "workspace.py").write_bytes(b"\0 left behind")
+    build(DISTRIBUTION, tmp_path / "out", Sources(**folders))
+    assert contents(tmp_path / "out") == contents(built)
+    assert Sources(**folders).version() == sources.version()
 
 
 def test_what_it_writes(built: Path) -> None:

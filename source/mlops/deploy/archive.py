@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zip files whose bytes depend on their contents alone, and that hold nothing but pure Python."""
+"""Zip files whose bytes depend on their contents alone, and that hold nothing but pure Python.
+
+Also reads the folders that are zipped, without what does not belong to them.
+"""
 
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from chalicelib.bundle import pack
@@ -13,6 +18,9 @@ from chalicelib.bundle import pack
 from mlops.deploy.errors import NativeCode
 
 NATIVE = (".so", ".pyd", ".dylib", ".dll")
+LEFTOVERS = [".*", "__pycache__", "*.py[co]", "*~", "#*#", "*.sw[op]", "*.bak", "*.orig", "*.rej", "*.tmp"]
+LEFTOVERS += ["Thumbs.db", "desktop.ini", "__MACOSX"]
+KEPT = (".chalice",)  # hidden, and read by Chalice
 
 
 def write_zip(contents: Mapping[str, bytes]) -> bytes:
@@ -30,9 +38,20 @@ def read_zip(data: bytes) -> dict[str, bytes]:
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """The files under a folder by their path in it, without what Python and editors leave behind."""
+    """The files under a folder by their path in it, without leftovers."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+        if path.is_file() and not any(is_leftover(part) for part in path.relative_to(folder).parts)
     }
+
+
+def copy_folder(folder: Path, to: Path) -> Path:
+    """Copy a folder without leftovers, and return the copy."""
+    shutil.copytree(folder, to, ignore=lambda _, names: [name for name in names if is_leftover(name)])
+    return to
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a file or folder of this name is what Python, an editor or an operating system leaves behind."""
+    return name not in KEPT and any(fnmatchcase(name, pattern) for pattern in LEFTOVERS)

@@ -26,10 +26,10 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlops.deploy import archive, dependencies, package, permissions, template
+from mlops.deploy import archive, dependencies, limits, package, permissions, template
 from mlops.deploy.errors import BuildError, DeployError
 from mlops.deploy.template import Template
 from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE, REGIONAL_ASSETS
@@ -72,6 +72,11 @@ class Sources:
                 digest.update(f"{folder.name}/{name} {len(data)}\n".encode() + data)
         return f"{importlib.metadata.version('mlops-orchestrator')}-{digest.hexdigest()[:12]}"
 
+    def copied(self, to: Path) -> Sources:
+        """A copy without the files that editors and operating systems leave behind."""
+        folders = ("orchestrator", "blueprints", "functions", "templates", "permissions")
+        return replace(self, **{name: archive.copy_folder(getattr(self, name), to / name) for name in folders})
+
 
 @dataclass(frozen=True)
 class Distribution:
@@ -94,9 +99,10 @@ class Distribution:
 
 def build(distribution: Distribution, out: Path = ROOT / "deployment", sources: Sources | None = None) -> None:
     """Write global-s3-assets/ and regional-s3-assets/ under `out`."""
-    sources = sources or Sources()
+    _check_out(out)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
+        sources = (sources or Sources()).copied(work / "sources")
         catalog = _compile_blueprints(sources.blueprints, work / "catalog")
         packages = dependencies.shipped_packages(sources.orchestrator / "requirements.txt", sources.wheels)
         packaged = package.package(
@@ -114,7 +120,10 @@ def build(distribution: Distribution, out: Path = ROOT / "deployment", sources: 
         blueprints = {
             path.relative_to(catalog).as_posix(): template.load(path) for path in sorted(catalog.rglob("*.yaml"))
         }
-    main = template.dump(main_template(distribution, sources, packaged.sam, blueprints))
+        whole = main_template(distribution, sources, packaged.sam, blueprints)
+    for name, content in {"the main template": whole, **blueprints}.items():
+        limits.check_policies(name, content)
+    main = template.dump(whole)
     if len(main.encode()) > TEMPLATE_LIMIT:
         raise BuildError(f"The main template has {len(main.encode())} bytes, CloudFormation takes {TEMPLATE_LIMIT}")
     _write(out / GLOBAL_ASSETS, {MAIN_TEMPLATE: main.encode()})
@@ -155,6 +164,15 @@ def _compile_blueprints(blueprints: Path, out: Path) -> Path:
     return out
 
 
+def _check_out(out: Path) -> None:
+    """Before anything is built: whether there can be a folder to write to."""
+    for path in (out, *out.absolute().parents):
+        if path.exists():
+            if not path.is_dir():
+                raise BuildError(f"--out {out}: {path} is a file; name a folder to write to")
+            return
+
+
 def _write(folder: Path, files: dict[str, bytes]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for name, data in files.items():
@@ -181,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         distribution = Distribution(options.bucket, options.solution, options.version)
         build(distribution, options.out, Sources(options.orchestrator, options.blueprints))
-    except DeployError as error:
+    except (DeployError, OSError) as error:
         sys.exit(f"{parser.prog}: {error}")
 
 

@@ -7,7 +7,8 @@ DeployError
 │   ├── DependencyError    the orchestrator's requirements cannot be met by pure-Python wheels
 │   ├── PackageError       Chalice could not package the orchestrator
 │   ├── TemplateError      a piece of a template cannot be read, or two pieces cannot be joined
-│   └── UnsafePermission   a blueprint asks for something a deployed role, or CloudFormation's, is not given
+│   ├── UnsafePermission   a blueprint asks for something a deployed role, or CloudFormation's, is not given
+│   └── PolicyTooLarge     a policy can get longer than IAM takes
 └── InstallError           the stack could not be created, updated or deleted; the reason is the first failed resource's
 """
 
@@ -38,6 +39,10 @@ class TemplateError(BuildError):
 
 class UnsafePermission(BuildError):
     """A blueprint asks for something a deployed role, or CloudFormation's, is not given."""
+
+
+class PolicyTooLarge(BuildError):
+    """A policy can get longer than IAM takes."""
 
 
 class InstallError(DeployError):

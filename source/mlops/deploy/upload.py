@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from mlops.deploy import archive
 from mlops.deploy.errors import InstallError
 
 MAIN_TEMPLATE = "mlops-orchestrator-single-account.template"
@@ -32,14 +33,8 @@ def upload(session: Any, assets_dir: Path, bucket: str, solution: str, version: 
     if not (assets_dir / GLOBAL_ASSETS / MAIN_TEMPLATE).is_file():
         raise InstallError(f"There is no build in {assets_dir}: run deployment/build-s3-dist.sh first")
     for folder, target in ((GLOBAL_ASSETS, bucket), (REGIONAL_ASSETS, regional)):
-        for path in sorted((assets_dir / folder).rglob("*")):
-            if path.is_file():
-                _put(
-                    s3,
-                    path,
-                    target,
-                    f"{solution}/{version}/{path.relative_to(assets_dir / folder).as_posix()}",
-                )
+        for name, data in archive.read_folder(assets_dir / folder).items():
+            _put(s3, data, target, f"{solution}/{version}/{name}")
     # Path style: bucket names with dots, and endpoints other than AWS's own, work too.
     return f"{s3.meta.endpoint_url.rstrip('/')}/{bucket}/{solution}/{version}/{MAIN_TEMPLATE}"
 
@@ -81,8 +76,7 @@ def _tls_only(bucket: str, partition: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def _put(s3: Any, path: Path, bucket: str, key: str) -> None:
-    data = path.read_bytes()
+def _put(s3: Any, data: bytes, bucket: str, key: str) -> None:
     digest = hashlib.sha256(data)
     try:
         if s3.head_object(Bucket=bucket, Key=key)["Metadata"].get("sha256") == digest.hexdigest():
@@ -94,7 +88,7 @@ def _put(s3: Any, path: Path, bucket: str, key: str) -> None:
         Bucket=bucket,
         Key=key,
         Body=data,
-        ContentType=_CONTENT_TYPES.get(path.suffix, "application/octet-stream"),
+        ContentType=_CONTENT_TYPES.get(Path(key).suffix, "application/octet-stream"),
         ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
         Metadata={"sha256": digest.hexdigest()},
     )
