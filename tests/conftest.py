@@ -40,6 +40,12 @@ def environment(catalog_folder: Path) -> dict[str, str]:
         "PIPELINE_STACK_NAME": "mlops-pipeline",
         "ORCHESTRATOR_STACK": "mlops-orchestrator",
         "ASSETS_BUCKET": "the-assets",
+        "ASSETS_BUCKET_KMS_KEY_ARN": "",
+        "BUNDLE_BUCKET": "the-bundles",
+        # what the examples name
+        "DATA_BUCKETS": "my-bucket,my-capture-bucket",
+        "IMAGE_ACCOUNTS": "111122223333",
+        "KEY_ACCOUNTS": "111122223333",
         "BLUEPRINT_BUCKET": "the-distribution-us-east-1",
         "BLUEPRINT_PREFIX": "mlops-orchestrator/v1",
         "ARTIFACT_BUCKET": "the-artifacts",

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can carry
 
 
-def pack(files: Mapping[str, str | bytes], level: int | None = None) -> bytes:
-    """A zip of files by name, byte for byte repeatable."""
+def pack(files: Mapping[str, str | bytes], level: int = 0) -> bytes:
+    """A zip of files by name, byte for byte repeatable: at level 0 with any version of zlib, else with the same one."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in sorted(files.items()):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib import names, parameters, validate
+from chalicelib import names, parameters, reach, validate
 from chalicelib.canonical import canonical
 from chalicelib.catalog import Blueprint, Catalog
 from chalicelib.echo import shown
@@ -27,8 +27,8 @@ class Checked:
     warnings: tuple[Problem, ...]
 
 
-def check(raw: bytes, catalog: Catalog, settings: Settings) -> Checked:
-    """Check a request's bytes for a deployment.
+def check(raw: bytes, catalog: Catalog, settings: Settings, *, deployed: bool = True) -> Checked:
+    """Check a request's bytes for a deployment. Without one (`deployed` is false) its reach is not checked.
 
     Raises BadRequest with every problem in it.
     """
@@ -41,6 +41,8 @@ def check(raw: bytes, catalog: Catalog, settings: Settings) -> Checked:
     known = {problem.path for problem in tidied.problems}
     found = validate.problems(body, schema, catalog.validator(pipeline_type, variant), blueprint.rules)
     problems = tidied.problems + [problem for problem in found if problem.path not in known]
+    if deployed:
+        problems += reach.problems(body, schema, settings, {problem.path for problem in problems})
     rerun = body.pop("rerun")
     wrong = {problem.path for problem in problems}
     values = parameters.evaluate(body, blueprint, settings, wrong)

@@ -75,9 +75,9 @@ class Stack:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A template bundle as found: the request's digest it carries, and what compare-and-swap needs."""
+    """A template bundle as found: what it is by its bytes, and what compare-and-swap needs."""
 
-    digest: str
+    digest: str  # empty for what the orchestrator did not write, or cannot deliver
     etag: str
     version: str
     settled: bool  # old enough that no request that wrote it can still be on its way

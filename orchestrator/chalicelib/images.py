@@ -103,6 +103,12 @@ def versions(framework: str, scope: Scope) -> list[str]:
     return sorted(table()["frameworks"].get(framework, {}).get(scope, {}), key=in_order)
 
 
+@cache
+def registry_accounts() -> frozenset[str]:
+    """AWS's own accounts that publish SageMaker's images, in every region."""
+    return frozenset(account for registry in table()["registries"] for account in registry.values())
+
+
 def find(framework: str, version: str, region: str, instance_type: str, scope: Scope) -> str:
     scopes = table()["frameworks"].get(framework)
     if scopes is None or not (scopes.keys() & {"training", "inference"}):

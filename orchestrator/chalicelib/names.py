@@ -28,7 +28,7 @@ def delivery_stack(name: str) -> str:
 
 
 def bundle_key(name: str) -> str:
-    """Where a pipeline's template bundle lies in the assets bucket."""
+    """Where a pipeline's template bundle lies in the bundle bucket."""
     return f"{BUNDLES}/{name}/template.zip"
 
 

@@ -29,7 +29,7 @@ class Plan:
 
     name: str  # of the pipeline, and of the stack it deploys
     pipeline_type: str
-    digest: str  # of all that the bundle holds
+    digest: str  # of the bundle: SHA-256, in hexadecimal digits
     bundle_key: str
     bundle: bytes
     parameters: Mapping[str, str]  # of the deployed stack
@@ -54,20 +54,21 @@ def make(checked: Checked, settings: Settings, catalog: Catalog) -> Plan:
         template_file: checked.blueprint.template,
         PARAMETERS_FILE: as_json({"Parameters": checked.parameters, "StackPolicy": STACK_POLICY}),
     }
+    packed = bundle.pack(files)
     delivery_template, delivery_digest = catalog.delivery("single")
     key = names.bundle_key(checked.name)
     return Plan(
         name=checked.name,
         pipeline_type=checked.pipeline_type,
-        digest=hashlib.sha256(as_json(files).encode()).hexdigest(),
+        digest=hashlib.sha256(packed).hexdigest(),
         bundle_key=key,
-        bundle=bundle.pack(files),
+        bundle=packed,
         parameters=checked.parameters,
         immutable=checked.blueprint.immutable,
         delivery_template=delivery_template,
         delivery_parameters={
             "StackName": checked.name,
-            "AssetsBucket": settings.assets_bucket,
+            "BundleBucket": settings.bundle_bucket,
             "TemplateZipFileName": key,
             "TemplateFileName": template_file,
             "TemplateParamsName": PARAMETERS_FILE,

@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, get_type_hints
 
 CATALOG = Path(__file__).parent / "catalog"
+
+
+_READ: Mapping[str, Callable[[str], object]] = {
+    "bool": lambda text: text in ("Yes", "True", "true"),
+    "frozenset[str]": lambda text: frozenset(filter(None, map(str.strip, text.split(",")))),
+}
 
 
 @dataclass(frozen=True)
@@ -20,8 +26,10 @@ class Settings:
 
     aws_region: str
     pipeline_stack_name: str
-    orchestrator_stack: str
-    assets_bucket: Annotated[str, "The bucket of data, models and template bundles"]
+    orchestrator_stack: Annotated[str, "The orchestrator's own stack"]
+    assets_bucket: Annotated[str, "The bucket of data and models"]
+    assets_bucket_kms_key_arn: Annotated[str, "The customer key of the assets bucket; empty where it has none"]
+    bundle_bucket: str  # of template bundles: only this orchestrator writes there
     blueprint_bucket: Annotated[str, "The distribution bucket of this region"]
     blueprint_prefix: Annotated[str, "Where the functions lie in the distribution bucket"]
     artifact_bucket: str
@@ -29,6 +37,9 @@ class Settings:
     pipeline_role_arn: str
     permissions_boundary_arn: Annotated[str, "The limit of every role a blueprint makes"]
     mlops_notifications_sns_topic: str
+    data_buckets: frozenset[str]  # beside the assets bucket, that requests may name
+    image_accounts: frozenset[str]  # beside this one and AWS's own, whose images and model packages requests may name
+    key_accounts: frozenset[str]  # beside this one, whose KMS keys requests may name
     is_multi_account: bool
     use_model_registry: bool
     allow_detailed_error_message: bool
@@ -42,7 +53,7 @@ class Settings:
             if one.name == "catalog":
                 continue
             text = environment[one.name.upper()]
-            values[one.name] = text in ("Yes", "True", "true") if one.type == "bool" else text
+            values[one.name] = _READ.get(str(one.type), str)(text)
         if "MLOPS_CATALOG" in environment:
             values["catalog"] = Path(environment["MLOPS_CATALOG"])
         return cls(**values)  # type: ignore[arg-type]
@@ -51,6 +62,11 @@ class Settings:
     def notifications_topic_arn(self) -> str:
         """The topic under the name that blueprints know it by."""
         return self.mlops_notifications_sns_topic
+
+    @property
+    def role_path(self) -> str:
+        """The path of every role that a blueprint makes; what may manage and pass such roles names it."""
+        return f"/{self.orchestrator_stack}/"
 
     @property
     def partition(self) -> str:
@@ -67,4 +83,8 @@ def for_blueprints() -> dict[str, str]:
     """The settings that blueprints may ask for, each with what its parameter is described as."""
     hints = get_type_hints(Settings, include_extras=True)
     described = {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
-    return {**described, "notifications_topic_arn": "The topic that people are told by"}
+    return {
+        **described,
+        "notifications_topic_arn": "The topic of notifications",
+        "role_path": "The path of the roles a blueprint makes",
+    }

@@ -42,6 +42,7 @@ class Installed:
     api_url: str
     session: boto3.Session
     assets_bucket: str
+    bundle_bucket: str
 
     def client(self, service: str) -> Any:
         return self.session.client(service, endpoint_url=self.endpoint)
@@ -104,4 +105,5 @@ def installed(endpoint: str, session: boto3.Session, assets: Path, **parameters:
         Session(), "mlops-orchestrator", template, {"NotificationEmail": "you@laptop.example", **parameters}
     )
     api_id = outputs["ApiUrl"].split("//")[1].split(".")[0]
-    return Installed(endpoint, f"{endpoint}/_aws/execute-api/{api_id}/prod", session, outputs["AssetsBucketName"])
+    api_url = f"{endpoint}/_aws/execute-api/{api_id}/prod"
+    return Installed(endpoint, api_url, session, outputs["AssetsBucketName"], outputs["BundleBucketName"])

@@ -104,7 +104,7 @@ def test_what_was_deleted_by_hand_comes_back_with_the_same_request(api: Installe
             api.client("cloudformation").delete_stack(StackName=f"{name}-codepipeline")
         case "bundle":
             key = f"mlops_provisioned_pipelines/{name}/template.zip"
-            api.client("s3").delete_object(Bucket=api.assets_bucket, Key=key)
+            api.client("s3").delete_object(Bucket=api.bundle_bucket, Key=key)
         case "pipeline":
             found = api.client("cloudformation").describe_stacks(StackName=f"{name}-codepipeline")["Stacks"][0]
             (physical,) = [one["OutputValue"] for one in found["Outputs"] if one["OutputKey"] == "PipelineName"]

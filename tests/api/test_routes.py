@@ -119,6 +119,7 @@ def test_a_status_request_without_an_id_is_a_400(api: Installed, body: Any) -> N
 
 def made(api: Installed) -> Any:
     """What a request could have left behind."""
-    listed = api.client("s3").list_objects_v2(Bucket=api.assets_bucket).get("Contents", [])
+    buckets = (api.assets_bucket, api.bundle_bucket)
+    listed = [one for name in buckets for one in api.client("s3").list_objects_v2(Bucket=name).get("Contents", [])]
     stacks = api.client("cloudformation").describe_stacks()["Stacks"]
     return [one["Key"] for one in listed], [stack["StackName"] for stack in stacks]

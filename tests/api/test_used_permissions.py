@@ -66,7 +66,7 @@ def live_through_everything(api: Installed, wired: Wired) -> None:
     status, _, _ = wired.provision(training("used-foreign", training_data="used/train.csv", validation_data=""))
     assert status == 409
     bundles = "mlops_provisioned_pipelines/mlops-pipeline-used-foreign-modeltraining/"
-    listed: Any = api.client("s3").list_objects_v2(Bucket=api.assets_bucket, Prefix=bundles)
+    listed: Any = api.client("s3").list_objects_v2(Bucket=api.bundle_bucket, Prefix=bundles)
     assert listed["KeyCount"] == 0
     api.client("cloudformation").delete_stack(StackName=foreign)
 

@@ -20,6 +20,10 @@ from .conftest import DISTRIBUTION
 
 CONTRACT_PARAMETERS = {
     "AllowDetailedErrorMessage",
+    "AssetsBucketKmsKeyArn",
+    "DataBuckets",
+    "ImageAccounts",
+    "KeyAccounts",
     "ConfigS3Bucket",
     "CreateModelRegistry",
     "ExistingECRRepo",

@@ -18,6 +18,7 @@ from chalicelib import door, plan
 from chalicelib.aws import Aws
 from chalicelib.catalog import Catalog
 from chalicelib.cloud import AlreadyExists, Cloud, Moved, PipelineGone
+from chalicelib.errors import Unavailable
 from chalicelib.found import ENDED_BADLY, RUNNING, SUCCEEDED, Phase, Stack
 from chalicelib.plan import Plan
 from chalicelib.settings import Settings
@@ -71,7 +72,7 @@ def cloud(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytes
     }.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # an earlier test's, with its credentials
-    settings = replace(settings, assets_bucket=f"assets-{request.param}", artifact_bucket=f"artifacts-{request.param}")
+    settings = replace(settings, bundle_bucket=f"bundles-{request.param}", artifact_bucket=f"artifacts-{request.param}")
     if request.param == "moto":
         with mock_aws():
             prepare(settings)
@@ -82,12 +83,12 @@ def cloud(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytes
     yield Aws(settings)
     for stack in boto3.client("cloudformation").describe_stacks()["Stacks"]:
         boto3.client("cloudformation").delete_stack(StackName=stack["StackName"])
-    boto3.client("s3").delete_object(Bucket=settings.assets_bucket, Key="x")
+    boto3.client("s3").delete_object(Bucket=settings.bundle_bucket, Key="x")
 
 
 def prepare(settings: Settings) -> None:
     s3, iam = boto3.client("s3"), boto3.client("iam")
-    for bucket in (settings.assets_bucket, settings.artifact_bucket):
+    for bucket in (settings.bundle_bucket, settings.artifact_bucket):
         s3.create_bucket(Bucket=bucket)
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         for one in s3.list_object_versions(Bucket=bucket).get("Versions", []):
@@ -116,6 +117,38 @@ def test_a_bundle_is_written_once(cloud: Cloud, make: Make) -> None:
     with pytest.raises(Moved):
         cloud.put_bundle(make(), None)
     assert cloud.bundle(make().bundle_key) == found
+
+
+@pytest.mark.parametrize("cloud", ["moto", "laptop"], indirect=True)
+def test_a_bundle_is_known_by_its_bytes(cloud: Cloud, make: Make, settings: Settings) -> None:
+    plan = make()
+    cloud.put_bundle(plan, None)
+    (bucket,) = [one["Name"] for one in boto3.client("s3").list_buckets()["Buckets"] if "bundles" in one["Name"]]
+    written = boto3.client("s3").head_object(Bucket=bucket, Key=plan.bundle_key)
+    boto3.client("s3").put_object(
+        Bucket=bucket, Key=plan.bundle_key, Body=b"garbage", Metadata=written["Metadata"], ChecksumAlgorithm="SHA256"
+    )
+    found = cloud.bundle(plan.bundle_key)
+    assert found is not None
+    assert found.digest != plan.digest
+    cloud.put_bundle(plan, found.etag)
+    healed = cloud.bundle(plan.bundle_key)
+    assert healed is not None
+    assert healed.digest == plan.digest
+
+
+@pytest.mark.parametrize("cloud", ["moto", "laptop"], indirect=True)
+def test_a_bundle_that_was_written_without_versioning_is_written_again(cloud: Cloud, make: Make) -> None:
+    s3, plan = boto3.client("s3"), make()
+    (bucket,) = [one["Name"] for one in s3.list_buckets()["Buckets"] if "bundles" in one["Name"]]
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    with pytest.raises(Unavailable, match="enable it"):
+        cloud.put_bundle(plan, None)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    found = cloud.bundle(plan.bundle_key)
+    assert found is not None
+    assert found.digest == ""
+    assert cloud.put_bundle(plan, found.etag) not in ("", "null")
 
 
 def test_a_bundle_is_written_over_what_was_read_and_nothing_else(cloud: Cloud, make: Make) -> None:

@@ -19,26 +19,13 @@ TRAINING, REALTIME = "model_training_builtin", "byom_realtime_builtin"
 @pytest.mark.parametrize(
     ("example_name", "change", "path", "problem", "hint"),
     [
-        (
-            TRAINING,
-            {"job_output_location": "mlops_provisioned_pipelines/x"},
-            "/job_output_location",
-            "",
-            "template bundles",
-        ),
         (TRAINING, {"job_output_location": "*"}, "/job_output_location", "", "wildcards"),
         (TRAINING, {"training_data": "a?b"}, "/training_data", "", "wildcards"),
         (TRAINING, {"training_data": "arn:aws:s3:::b/k"}, "/training_data", "", "the key alone"),
         (TRAINING, {"training_data": "https://b.s3.amazonaws.com/k"}, "/training_data", "", "the key alone"),
         (TRAINING, {"training_data": "s3://b/data/k.csv"}, "/training_data", "", "'data/k.csv'"),
         (TRAINING, {"training_data": "é" * 600}, "/training_data", "1200 bytes", "at most 1024"),
-        (
-            REALTIME,
-            {"data_capture_location": "assets/mlops_provisioned_pipelines"},
-            "/data_capture_location",
-            "",
-            "bundles",
-        ),
+        (REALTIME, {"data_capture_location": "other/x"}, "/data_capture_location", "'other'", "DataBuckets"),
         (REALTIME, {"data_capture_location": "b..c/x"}, "/data_capture_location", "not a bucket and a path", ""),
         (REALTIME, {"data_capture_location": "192.168.1.1/x"}, "/data_capture_location", "not a bucket and a path", ""),
         (REALTIME, {"data_capture_location": "bucket"}, "/data_capture_location", "", "add a path"),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""S3: template bundles, written by compare-and-swap."""
+"""S3: template bundles, written by compare-and-swap and known by their bytes."""
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 
 from chalicelib.aws.calls import Calls, code, translated
@@ -11,7 +12,8 @@ from chalicelib.errors import Unavailable
 from chalicelib.found import Bundle
 from chalicelib.plan import Plan
 
-DIGEST = "request-digest"  # the bundle's metadata key
+DIGEST = "request-digest"  # the bundle's metadata key, for people
+NO_VERSION = "null"  # of an object that was written while its bucket was not versioned
 SETTLED_AFTER = 60  # seconds: twice the function's longest run
 
 
@@ -23,13 +25,16 @@ class Bundles(Calls):
         from botocore.exceptions import ClientError
 
         try:
-            head = self.client("s3").head_object(Bucket=self.settings.assets_bucket, Key=key)
+            head = self.client("s3").head_object(**self._bucket, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
             if code(error) in ("404", "NoSuchKey", "NotFound"):
                 return None
             raise
         age = (datetime.now(UTC) - head["LastModified"]).total_seconds()
-        return Bundle(head["Metadata"].get(DIGEST, ""), head["ETag"], head.get("VersionId", ""), age > SETTLED_AFTER)
+        version = head.get("VersionId", NO_VERSION)
+        # A bundle without a version cannot be delivered: without a digest it is written again.
+        digest = "" if version == NO_VERSION else base64.b64decode(head.get("ChecksumSHA256", "")).hex()
+        return Bundle(digest, head["ETag"], version, age > SETTLED_AFTER)
 
     @translated
     def put_bundle(self, plan: Plan, replaces: str | None) -> str:
@@ -38,10 +43,12 @@ class Bundles(Calls):
         condition = {"IfMatch": replaces} if replaces else {"IfNoneMatch": "*"}
         try:
             put = self.client("s3").put_object(
-                Bucket=self.settings.assets_bucket,
+                **self._bucket,
                 Key=plan.bundle_key,
                 Body=plan.bundle,
                 ContentType="application/zip",
+                ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(plan.digest)).decode(),
                 Metadata={DIGEST: plan.digest},
                 **condition,
             )
@@ -49,12 +56,17 @@ class Bundles(Calls):
             if code(error) in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409"):
                 raise Moved from error
             raise
-        if "VersionId" not in put:
-            bucket = self.settings.assets_bucket
-            raise Unavailable(f"The assets bucket {bucket} is not versioned any more: turn its versioning on.")
-        return str(put["VersionId"])
+        version = str(put.get("VersionId", NO_VERSION))
+        if version == NO_VERSION:
+            bucket = self.settings.bundle_bucket
+            raise Unavailable(f"The versioning of the bundle bucket {bucket} is not enabled: enable it and try again.")
+        return version
 
     @translated
     def remove_bundle(self, plan: Plan, version: str) -> None:
-        bucket = self.settings.assets_bucket
-        self.client("s3").delete_object(Bucket=bucket, Key=plan.bundle_key, VersionId=version)
+        self.client("s3").delete_object(**self._bucket, Key=plan.bundle_key, VersionId=version)
+
+    @property
+    def _bucket(self) -> dict[str, str]:
+        """The bundle bucket, on the condition that it is this account's."""
+        return {"Bucket": self.settings.bundle_bucket, "ExpectedBucketOwner": self.settings.account}

@@ -39,7 +39,7 @@ def check(raw: bytes, region: str, *, registry: bool = False, blueprints: Path =
         compile_catalog(blueprints, Path(folder))
         catalog = Catalog(Path(folder))
         try:
-            checked = door.check(raw, catalog, settings(region, registry))
+            checked = door.check(raw, catalog, settings(region, registry), deployed=False)
         except BadRequest as refused:
             return Verdict(refused.message, [problem.document() for problem in refused.problems], [])
     return Verdict(
@@ -57,6 +57,7 @@ def settings(region: str, registry: bool) -> Settings:
     known = {
         "AWS_REGION": region,
         "PIPELINE_STACK_NAME": "mlops-pipeline",
+        "ASSETS_BUCKET_KMS_KEY_ARN": "",
         "CFN_ROLE_ARN": "arn:aws:iam::000000000000:role/cloudformation",
         "IS_MULTI_ACCOUNT": "False",
         "USE_MODEL_REGISTRY": "Yes" if registry else "No",

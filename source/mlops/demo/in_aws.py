@@ -99,7 +99,7 @@ CHECKS: tuple[Callable[[Connection, Told], str], ...] = (
 def left_behind(connection: Connection, document: Document) -> tuple[list[str], list[str]]:
     """What a request could add to: the versions of its bundle and the runs of its pipeline."""
     key = f"mlops_provisioned_pipelines/{document['pipeline']['name']}/template.zip"
-    bucket = connection.outputs["AssetsBucketName"]
+    bucket = connection.outputs["BundleBucketName"]
     listed = connection.client("s3").list_object_versions(Bucket=bucket, Prefix=key)
     runs = connection.client("codepipeline").list_pipeline_executions(pipelineName=document["pipelineName"])
     return (

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Canonical body x schema x Settings -> the problems of a request that names what the installer did not allow.
+
+A field's annotation `x-names` says what it names. Buckets, images, model packages and keys are this account's, AWS's
+own, or listed in a parameter of the main template: a role of the pipeline will reach what the request names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from chalicelib import images
+from chalicelib.catalog import Schema
+from chalicelib.errors import Problem
+from chalicelib.request import Body
+from chalicelib.settings import Settings
+
+Refusal = tuple[str, str] | None  # the problem and the hint
+
+
+def problems(body: Body, schema: Schema, settings: Settings, wrong: set[str]) -> list[Problem]:
+    """Everything in a canonical body that is out of reach; fields in `wrong` (JSON pointers) are left out."""
+    found = []
+    for name, field in schema["properties"].items():
+        value = body.get(name)
+        if "x-names" not in field or f"/{name}" in wrong or not isinstance(value, str) or not value:
+            continue
+        if refusal := _NAMED[field["x-names"]](value, settings):
+            found.append(Problem(f"/{name}", *refusal))
+    return found
+
+
+def _bucket(location: str, settings: Settings) -> Refusal:
+    bucket = location.partition("/")[0]
+    if bucket == settings.assets_bucket or bucket in settings.data_buckets:
+        return None
+    return (
+        f"the bucket {bucket!r} is not one that requests may name",
+        f"use the assets bucket, {settings.assets_bucket!r}, or {_add(repr(bucket), 'DataBuckets', settings)}",
+    )
+
+
+def _image(uri: str, settings: Settings) -> Refusal:
+    account = uri.partition(".")[0]
+    if account in images.registry_accounts():
+        return None
+    return _account(account, "images", settings.image_accounts, "ImageAccounts", settings)
+
+
+def _model_package(arn: str, settings: Settings) -> Refusal:
+    return _account(arn.split(":")[4], "model packages", settings.image_accounts, "ImageAccounts", settings)
+
+
+def _key(arn: str, settings: Settings) -> Refusal:
+    return _account(arn.split(":")[4], "keys", settings.key_accounts, "KeyAccounts", settings)
+
+
+def _account(account: str, what: str, listed: frozenset[str], parameter: str, settings: Settings) -> Refusal:
+    if account == settings.account or account in listed:
+        return None
+    return (
+        f"the account {account} is not one whose {what} requests may name",
+        f"name one of this account's, or {_add(account, parameter, settings)}",
+    )
+
+
+def _add(value: str, parameter: str, settings: Settings) -> str:
+    return f"add {value} to the parameter {parameter} of the stack {settings.orchestrator_stack}"
+
+
+_NAMED: Mapping[str, Callable[[str, Settings], Refusal]] = {
+    "bucket": _bucket,
+    "image": _image,
+    "key": _key,
+    "model_package": _model_package,
+}
+KINDS = frozenset(_NAMED)
