@@ -2,16 +2,26 @@
 """The inference API: {"payload": <text or JSON>, "content_type": "text/csv"} -> the endpoint's answer, as it is.
 
 Environment: ENDPOINT_NAME. Errors are answered as {"message", "errors": [{"path", "problem", "hint"}], "request_id"}.
+Neither a payload nor what a model said is logged, and no answer repeats a payload (docs/decisions/0025).
 """
 
 import base64
 import functools
 import json
 import logging
+import math
 import os
 import re
 from typing import Any
 
+# What Lambda takes and gives in one synchronous invocation, which is less than API Gateway (10 MB) and SageMaker take:
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MOST_BYTES = 6 * 1024 * 1024
+ENVELOPE = 4096  # bytes of an answer around its body
+MOST_LEVELS = 100
+CONTENT_TYPE = re.compile(r"[!-~]([ -~]{0,1022}[!-~])?")  # as InvokeEndpoint takes it: ASCII, at most 1,024 characters
+SAID = 300  # characters of what a model or SageMaker said
+EXAMPLE = 'send {"payload": …, "content_type": "text/csv"}'
 # SageMaker has one error for a wrong request and for an endpoint that isn't there, or not yet.
 ABSENT = re.compile(r"not (be )?found|not in ?service|does not exist", re.IGNORECASE)
 
@@ -23,59 +33,151 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """API Gateway's proxy event in, its proxy answer out."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    request_id = event.get("requestContext", {}).get("requestId", "")
+    request_id = (event.get("requestContext") or {}).get("requestId", "")
+    payload = b""
     try:
         payload, content_type = read(event)
-    except Refused as refused:
-        return refusal(400, "The inference request is not usable", request_id, [refused.problem])
-    try:
         found = runtime().invoke_endpoint(
             EndpointName=os.environ["ENDPOINT_NAME"], ContentType=content_type, Body=payload
         )
-        return answer(200, found["Body"].read().decode("utf-8", "replace"), "plain/text")
+        return passed_on(found["Body"].read(MOST_BYTES + 1), found.get("ContentType"))
+    except Refused as refused:
+        return refusal(refused.status, refused.message, request_id, refused.problems)
     except ClientError as error:
-        log.warning("%s: %s", request_id, error)
-        fault = error.response.get("Error", {})
+        fault, sent = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+        status = error.response.get("OriginalStatusCode", sent.get("HTTPStatusCode"))
+        log.warning("%s: %s, status %s, SageMaker's request %s", request_id, fault.get("Code"), status,
+                    sent.get("RequestId"))  # fmt: skip
+        said = fault.get("Message", "")
         # The model's own 4xx is the caller's business; anything else is not.
         if fault.get("Code") == "ModelError" and 400 <= error.response.get("OriginalStatusCode", 500) < 500:
-            said = error.response.get("OriginalMessage", fault.get("Message", ""))
+            said = without(payload, error.response.get("OriginalMessage", said))
             return refusal(400, f"The model refused the payload: {said}", request_id)
+        if fault.get("Code") == "ValidationError" and not ABSENT.search(said):
+            return refusal(400, f"SageMaker refused the request: {without(payload, said)}", request_id)
         if fault.get("Code") == "ValidationError":
-            said = fault.get("Message", "")
-            if ABSENT.search(said):
-                return refusal(503, "The endpoint cannot answer now.", request_id, retry_after=30)
-            return refusal(400, f"SageMaker refused the request: {said}", request_id)
+            return refusal(503, "The endpoint cannot answer now.", request_id, retry_after=30)
         return refusal(503, "The endpoint failed at this request; its log says why.", request_id, retry_after=5)
     except BotoCoreError as error:
-        log.warning("%s: %s", request_id, error)
+        log.warning("%s: %s", request_id, type(error).__name__)
         return refusal(503, "The endpoint could not be reached.", request_id, retry_after=5)
 
 
 class Refused(Exception):
-    """The body is not usable, and why."""
+    """The request is answered with an error: its status, its message and its problems."""
 
-    def __init__(self, path: str, problem: str, hint: str) -> None:
-        super().__init__(problem)
-        self.problem = {"path": path, "problem": problem, "hint": hint}
+    def __init__(self, status: int, message: str, problems: list[dict[str, str]]) -> None:
+        super().__init__(message)
+        self.status, self.message, self.problems = status, message, problems
+
+
+def wrong(path: str, problem: str, hint: str, status: int = 400) -> Refused:
+    """One problem of the request."""
+    problems = [{"path": path, "problem": problem, "hint": hint}]
+    return Refused(status, "The inference request is not usable", problems)
+
+
+def nested() -> Refused:
+    """A body that Python, or a model, may not survive."""
+    return wrong("", f"the payload is nested more than {MOST_LEVELS} levels deep", "send a flatter payload")
 
 
 def read(event: dict[str, Any]) -> tuple[bytes, str]:
     """The payload's bytes and their content type; raises Refused."""
-    text = event.get("body") or ""
-    try:
-        if event.get("isBase64Encoded"):
-            text = base64.b64decode(text).decode("utf-8")
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Refused("", "the body is not JSON", 'send {"payload": …, "content_type": "text/csv"}') from None
-    if not isinstance(body, dict):
-        raise Refused("", "the body is not an object", 'send {"payload": …, "content_type": "text/csv"}')
+    body = parsed(event)
     payload, content_type = body.get("payload"), body.get("content_type")
     if payload is None:
-        raise Refused("/payload", "is missing", "what the model is asked, as text or as JSON")
+        raise wrong("/payload", "is missing", "what the model is asked, as text or as JSON")
     if not isinstance(content_type, str) or not content_type:
-        raise Refused("/content_type", "is missing or no text", "the payload's type, for example text/csv")
-    return (payload if isinstance(payload, str) else json.dumps(payload)).encode("utf-8"), content_type
+        raise wrong("/content_type", "is missing or no text", "the payload's type, for example text/csv")
+    if not CONTENT_TYPE.fullmatch(content_type):
+        hint = "at most 1,024 ASCII characters without line breaks, for example text/csv"
+        raise wrong("/content_type", "is no content type", hint)
+    if deeper_than(MOST_LEVELS, payload):
+        raise nested()
+    text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise wrong("/payload", "holds half a surrogate pair, which is no character", "send Unicode text") from None
+    if len(data) > MOST_BYTES:
+        raise wrong("/payload", f"has {len(data):,} bytes, more than {MOST_BYTES:,}", "send fewer rows at once", 413)
+    return data, content_type
+
+
+def parsed(event: dict[str, Any]) -> dict[str, Any]:
+    """The body as an object; raises Refused."""
+    text = event.get("body") or ""
+    if len(text) > MOST_BYTES * (4 / 3 if event.get("isBase64Encoded") else 1) + ENVELOPE:
+        raise wrong("", f"the body has more than {MOST_BYTES:,} bytes", "send fewer rows at once", 413)
+    try:
+        if event.get("isBase64Encoded"):
+            text = base64.b64decode(text, validate=True).decode("utf-8")
+        body = json.loads(text, parse_constant=refuse_number, parse_float=finite, parse_int=integer)
+    except RecursionError:
+        raise nested() from None
+    except ValueError:
+        raise wrong("", "the body is not JSON", EXAMPLE) from None
+    if not isinstance(body, dict):
+        raise wrong("", "the body is not an object", EXAMPLE)
+    return body
+
+
+def refuse_number(text: str) -> float:
+    """Python reads NaN and Infinity, which are not JSON."""
+    raise wrong("", f"{text} is not JSON", "give numbers that are finite")
+
+
+def finite(text: str) -> float:
+    """A number; one like 1e400 would become infinite."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise wrong("", "a number in the body is too large for a double", "give numbers that are finite")
+    return number
+
+
+def integer(text: str) -> int:
+    """A whole number of a length that Python converts."""
+    if len(text) > 400:
+        raise wrong("", "a number in the body is too large for a double", "give shorter numbers")
+    return int(text)
+
+
+def deeper_than(most: int, value: Any) -> bool:
+    """Whether lists and objects nest more than so many levels."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            item
+            for node in level
+            if isinstance(node, list | dict)
+            for item in (node.values() if isinstance(node, dict) else node)
+        ]
+    return any(isinstance(item, list | dict) for item in level)
+
+
+def passed_on(body: bytes, content_type: str | None) -> dict[str, Any]:
+    """The endpoint's answer, byte for byte and as the type it has; raises Refused where that cannot be."""
+    itself = "ask the endpoint itself (sagemaker-runtime, `mlops invoke`)"
+    try:
+        text = body[:MOST_BYTES].decode("utf-8")
+    except UnicodeDecodeError:
+        if len(body) <= MOST_BYTES:
+            message = f"The endpoint answered bytes that are no UTF-8 text, which this API cannot pass on: {itself}."
+            raise Refused(502, message, []) from None
+        text = ""
+    if len(body) > MOST_BYTES or len(json.dumps(text, ensure_ascii=False).encode("utf-8")) + ENVELOPE > MOST_BYTES:
+        message = f"The endpoint's answer is longer than {MOST_BYTES:,} bytes: send fewer rows at once, or {itself}."
+        raise Refused(413, message, [])
+    usable = content_type if content_type and CONTENT_TYPE.fullmatch(content_type) else "text/plain; charset=utf-8"
+    return answer(200, text, usable)
+
+
+def without(payload: bytes, said: str) -> str:
+    """What a model or SageMaker said, without the words that it repeats of a payload."""
+    asked = payload.decode("utf-8")
+    cut = said if len(said) <= SAID else f"{said[: SAID - 1]}…"
+    return re.sub(r"[\w.+-]{4,}", lambda word: "…" if word[0].strip(".") in asked else word[0], cut)
 
 
 @functools.cache

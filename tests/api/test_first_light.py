@@ -273,6 +273,7 @@ def test_the_inference_api_answers_what_the_endpoint_answers(api: Installed, ser
         EndpointName="first", ContentType="text/csv", Body=csv(UNSEEN[:2])
     )
     assert answer.text == direct["Body"].read().decode()
+    assert answer.headers["Content-Type"] == direct["ContentType"]
     assert api.send(url, body, signed=False).status == 403
     narrow = api.send(url, json.dumps({"payload": "1,2", "content_type": "text/csv"}))
     assert narrow.status == 400, narrow.text
@@ -282,10 +283,20 @@ def test_the_inference_api_answers_what_the_endpoint_answers(api: Installed, ser
         ("{", ""),
         ('{"payload": "1"}', "/content_type"),
         ('{"content_type": "text/csv"}', "/payload"),
+        ('{"payload": "\\ud800", "content_type": "text/csv"}', "/payload"),
+        ('{"payload": 1e400, "content_type": "text/csv"}', ""),
+        ('{"payload": ' + "[" * 5000 + "]" * 5000 + ', "content_type": "application/json"}', ""),
+        ('{"payload": "1", "content_type": "text/csv\\r\\nX-Evil: 1"}', "/content_type"),
+        ('{"payload": "1", "content_type": "text/\\u0000"}', "/content_type"),
+        ('{"payload": "1", "content_type": "größe"}', "/content_type"),
     ):
-        refused = api.send(url, wrong)
-        assert refused.status == 400
+        refused = api.send(url, wrong.encode())
+        assert refused.status == 400, refused.text
+        assert refused.headers["Content-Type"] == "application/json"
         assert refused.body["errors"][0]["path"] == path
+    word = api.send(url, json.dumps({"payload": "patient-4711,2,3,4,5,6", "content_type": "text/csv"}))
+    assert word.status == 400
+    assert "4711" not in word.text
 
 
 def test_a_changed_endpoint_name_is_refused_and_a_changed_instance_updates(
