@@ -20,6 +20,16 @@ def pipeline_status() -> Response:
     return _answered(api.pipeline_status(app.current_request.raw_body, _caller()))
 
 
+@app.route("/pipelines", methods=["GET"], authorizer=IAMAuthorizer())
+def list_pipelines() -> Response:
+    """List the pipelines, a page at a time."""
+    return _answered(api.list_pipelines(_query(), _caller()))
+
+
+def _query() -> dict[str, str]:
+    return dict(app.current_request.query_params or {})
+
+
 def _caller() -> api.Caller:
     context = app.current_request.context
     return api.Caller(context.get("requestId", ""), (context.get("identity") or {}).get("userArn") or "")

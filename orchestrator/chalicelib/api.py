@@ -18,6 +18,8 @@ from chalicelib.catalog import Catalog
 from chalicelib.door import check
 from chalicelib.echo import pointer
 from chalicelib.errors import BadRequest, OrchestratorError, Problem
+from chalicelib.managing import listing
+from chalicelib.managing.query import Query
 from chalicelib.provision import provision
 from chalicelib.request import describe, parse
 from chalicelib.settings import Settings
@@ -50,21 +52,23 @@ class _Deployment:
     settings: Settings
     catalog: Catalog
     cloud: Aws
+    patient: Aws  # for requests that look at much: throttled calls are tried more often
 
 
 @functools.cache
 def _deployment() -> _Deployment:
     settings = Settings.from_environment(os.environ)
-    return _Deployment(settings, Catalog(settings.catalog), Aws(settings))
+    return _Deployment(settings, Catalog(settings.catalog), Aws(settings), Aws(settings, attempts=4))
 
 
-def _answering(operation: Callable[[bytes], dict[str, Any]]) -> Callable[[bytes, Caller], Answer]:
-    """Make an operation answer: its document, or its error in the one shape errors have."""
+def _answering(operation: Callable[..., dict[str, Any]]) -> Callable[..., Answer]:
+    """Make an operation answer: its document, or its error in the one shape errors have. The caller comes last."""
 
     @functools.wraps(operation)
-    def answering(raw: bytes, caller: Caller) -> Answer:
+    def answering(*asked: Any) -> Answer:
+        *arguments, caller = asked
         try:
-            document = operation(raw)
+            document = operation(*arguments)
         except OrchestratorError as error:
             log.info(
                 "%s %s by %s: %s %s %s",
@@ -106,6 +110,14 @@ def pipeline_status(raw: bytes) -> dict[str, Any]:
     deployment = _deployment()
     seen = status.look_up(_pipeline_id(parse(raw)), deployment.settings, deployment.cloud)
     return status.document(seen)
+
+
+@_answering
+def list_pipelines(query: Mapping[str, str]) -> dict[str, Any]:
+    """GET /pipelines: one page of them."""
+    deployment = _deployment()
+    asked = listing.Asked.of(Query(query), deployment.settings)
+    return listing.page(asked, deployment.settings, deployment.patient)
 
 
 _JSON = {"Content-Type": "application/json"}

@@ -33,6 +33,9 @@ class Cloud(Protocol):
     def bundle(self, key: str) -> Bundle | None:
         """The template bundle under a key; None where there is none."""
 
+    def bundled(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
+        """The first pipelines with a bundle whose names have a prefix and follow `after`; and whether more follow."""
+
     def latest_execution(self, pipeline: str) -> Execution | None:
         """A pipeline's latest execution; None before the first. Raises PipelineGone."""
 

@@ -66,6 +66,8 @@ class Stack:
     tags: Mapping[str, str] = field(default_factory=dict)
     role: str = ""  # that CloudFormation works as
     reason: str = ""
+    created: float = 0.0  # seconds since the epoch
+    protected: bool = False  # against deletion
 
     @property
     def phase(self) -> Phase:

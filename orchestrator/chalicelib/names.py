@@ -32,6 +32,16 @@ def bundle_key(name: str) -> str:
     return f"{BUNDLES}/{name}/template.zip"
 
 
+def bundle_folder(beginning: str) -> str:
+    """What the keys of the bundles begin with whose pipelines' names begin so."""
+    return f"{BUNDLES}/{beginning}"
+
+
+def of_bundle_folder(folder: str) -> str:
+    """The pipeline whose bundle lies in a folder."""
+    return folder.removeprefix(f"{BUNDLES}/").rstrip("/")
+
+
 def job_name(identity: str, kind: str, digest: str, limit: int = JOB_NAME) -> str:
     """`<identity>-<kind>-<4 of the digest>`, the identity cut so that it fits."""
     ending = f"-{kind}-{digest[:4]}"

@@ -43,7 +43,7 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> Seen:
     Raises NotFound where there is none that this orchestrator made.
     """
     stacks = (cloud.stack(name) for name in _candidates(pipeline_id, settings))
-    delivery = next((stack for stack in stacks if stack and _ours(stack, settings)), None)
+    delivery = next((stack for stack in stacks if stack and ours(stack, settings)), None)
     if delivery is None:
         raise NotFound(f"There is no pipeline {shown(pipeline_id)} of this orchestrator.")
     seen = Seen(delivery, cloud.stack(delivery.parameters["StackName"]))
@@ -111,7 +111,7 @@ def _candidates(pipeline_id: str, settings: Settings) -> list[str]:
     return [delivery_stack(name), name]
 
 
-def _ours(stack: Stack, settings: Settings) -> bool:
+def ours(stack: Stack, settings: Settings) -> bool:
     """A deleted stack, which AWS still describes by its id, is nobody's."""
     made_here = stack.tags.get(OWNER_TAG) == settings.orchestrator_stack and "StackName" in stack.parameters
     return made_here and stack.phase is not Phase.GONE

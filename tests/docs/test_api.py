@@ -16,6 +16,8 @@ from chalicelib import api, door, errors, plan, status
 from chalicelib.catalog import Catalog
 from chalicelib.errors import OrchestratorError
 from chalicelib.found import ENDED_BADLY, RUNNING, STACK_PHASES, SUCCEEDED, Execution, Job, Stack
+from chalicelib.managing import listing
+from chalicelib.managing.query import Query
 from chalicelib.provision import provision
 from chalicelib.request import MAX_BYTES, MAX_DEPTH
 from chalicelib.settings import Settings
@@ -203,6 +205,22 @@ def test_the_statuses_are_all_there_are() -> None:
         )
     }
     assert seen == set(first_cells("statuses"))
+
+
+def test_the_list_is_as_documented(catalog: Catalog, settings: Settings) -> None:
+    world = World()
+    checked = door.check(json.dumps({**readme_json()[0], "model_name": "churn"}).encode(), catalog, settings)
+    provision(plan.make(checked, settings, catalog), MemoryCloud(world))
+    world.settle()
+    told = example("list")
+    query = Query({})
+    (row,) = listing.page(listing.Asked.of(query, settings), settings, MemoryCloud(world))["pipelines"]
+    documented = ", ".join(first_cells("keys: list")).replace("`", "").split(", ")
+    assert set(row) == set(told["pipelines"][0]) == set(documented)
+    assert set(row["last_run"]) == set(told["pipelines"][0]["last_run"])
+    assert (row["name"], row["status"]) == (told["pipelines"][0]["name"], told["pipelines"][0]["status"])
+    assert query.known == set(first_cells("parameters: list"))
+    assert f"`limit` | the most pipelines in a page: 1 to {listing.LARGEST_PAGE}, by default {listing.PAGE} |" in PAGE
 
 
 def stage(**latest: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from chalicelib import names
 from chalicelib.cloud import AlreadyExists, Moved, PipelineGone
 from chalicelib.errors import Unavailable
 from chalicelib.found import Bundle, Execution, Job, Stack
@@ -43,6 +44,7 @@ class World:
     bundles: dict[str, Bundle] = field(default_factory=dict)
     executions: dict[str, list[Execution]] = field(default_factory=dict)
     starts: dict[tuple[str, str], str] = field(default_factory=dict)  # pipeline and token -> execution
+    stages: dict[str, list[Any]] = field(default_factory=dict)  # as a pipeline's state has them
     writes: list[str] = field(default_factory=list)
     made: int = 0
     _plans: dict[str, Plan] = field(default_factory=dict)  # what each bundle's version holds
@@ -145,6 +147,12 @@ class MemoryCloud:
         return self.world.bundles.get(key)
 
     @_call(write=False)
+    def bundled(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
+        found = sorted(f"{names.of_bundle_folder(key.rpartition('/')[0])}/" for key in self.world.bundles)
+        rest = [name[:-1] for name in found if name.startswith(prefix) and (not after or name > f"{after}0")]
+        return rest[:limit], len(rest) > limit
+
+    @_call(write=False)
     def latest_execution(self, pipeline: str) -> Execution | None:
         if pipeline not in self.world.executions:
             raise PipelineGone
@@ -178,6 +186,7 @@ class MemoryCloud:
             "CREATE_IN_PROGRESS",
             parameters=dict(plan.delivery_parameters),
             tags=dict(plan.tags),
+            created=float(self.world.made),
         )
         self.world.stacks[plan.delivery_stack] = stack
         return stack.id
@@ -207,8 +216,11 @@ class MemoryCloud:
             self.world.starts[pipeline, token] = self.world.executions[pipeline][-1].id
         return self.world.starts[pipeline, token]
 
+    @_call(write=False)
     def pipeline_state(self, pipeline: str) -> Mapping[str, Any]:
-        raise NotImplementedError("status is tested against the account on the laptop")
+        if pipeline not in self.world.executions:
+            raise PipelineGone
+        return {"stageStates": self.world.stages.get(pipeline, [])}
 
     def first_failure(self, stack: Stack, since: float) -> str:
         raise NotImplementedError("status is tested against the account on the laptop")

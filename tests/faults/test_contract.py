@@ -170,6 +170,19 @@ def test_a_bundle_is_not_written_over_one_that_is_gone(cloud: Cloud, make: Make)
     assert cloud.bundle(make().bundle_key) is None
 
 
+def test_bundles_are_listed_by_name_a_page_at_a_time(cloud: Cloud, make: Make) -> None:
+    plans = [make(model_name=name) for name in ("b", "a", "a-modeltraining", "aa")]
+    for one in plans:
+        cloud.put_bundle(one, None)
+    mine = [f"mlops-pipeline-{name}-modeltraining" for name in ("a", "a-modeltraining", "aa", "b")]
+    mine.sort(key=lambda name: f"{name}/")  # as S3 does
+    assert cloud.bundled("mlops-pipeline-", "", 10) == (mine, False)
+    assert cloud.bundled("mlops-pipeline-", "", 2) == (mine[:2], True)
+    assert cloud.bundled("mlops-pipeline-", mine[1], 2) == (mine[2:], False)
+    assert cloud.bundled("mlops-pipeline-b", "", 2) == ([plans[0].name], False)
+    assert cloud.bundled("mlops-pipeline-c", "", 2) == ([], False)
+
+
 def test_a_delivery_stack_is_created_as_planned_and_once(cloud: Cloud, make: Make) -> None:
     cloud.put_bundle(make(), None)
     stack_id = cloud.create_delivery(make())

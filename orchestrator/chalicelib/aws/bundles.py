@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime
 
+from chalicelib import names
 from chalicelib.aws.calls import Calls, code, translated
 from chalicelib.cloud import Moved
 from chalicelib.errors import Unavailable
@@ -65,6 +66,19 @@ class Bundles(Calls):
     @translated
     def remove_bundle(self, plan: Plan, version: str) -> None:
         self.client("s3").delete_object(**self._bucket, Key=plan.bundle_key, VersionId=version)
+
+    @translated
+    def bundled(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
+        listed = self.client("s3").list_objects_v2(
+            **self._bucket,
+            Prefix=names.bundle_folder(prefix),
+            Delimiter="/",
+            # "0" follows "/": all of the last page's folders are left behind.
+            **({"StartAfter": f"{names.bundle_folder(after)}0"} if after else {}),
+            MaxKeys=limit,
+        )
+        folders = [one["Prefix"] for one in listed.get("CommonPrefixes", [])]
+        return [names.of_bundle_folder(folder) for folder in folders], bool(listed["IsTruncated"])
 
     @property
     def _bucket(self) -> dict[str, str]:

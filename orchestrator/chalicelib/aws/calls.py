@@ -7,6 +7,7 @@ boto3 is imported with the first call, so that a cold start is ready before it.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -53,17 +54,25 @@ def translated(call: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]
 class Calls:
     """The connection that the services' calls are made over."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, attempts: int = 2) -> None:
         self.settings = settings
+        self._attempts = attempts
+        self._clients: dict[str, Any] = {}
+        self._making = threading.Lock()  # boto3's default session is not for several threads at once
 
-    @functools.cache  # noqa: B019 (lives as long as its process)
     def client(self, service: str) -> Any:
+        """The client of a service, made at its first use."""
         import boto3
         from botocore.config import Config
 
-        # All within the 29 seconds that API Gateway waits.
-        config = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=2, read_timeout=5)
-        return boto3.client(service, region_name=self.settings.aws_region, config=config)
+        with self._making:
+            if service not in self._clients:
+                # All within the 29 seconds that API Gateway waits.
+                retries = {"mode": "standard", "total_max_attempts": self._attempts}
+                config = Config(retries=retries, connect_timeout=2, read_timeout=5)
+                region = self.settings.aws_region
+                self._clients[service] = boto3.client(service, region_name=region, config=config)
+            return self._clients[service]
 
 
 def code(error: Any) -> str:

@@ -33,6 +33,8 @@ class Stacks(Calls):
             tags={one["Key"]: one["Value"] for one in found.get("Tags", [])},
             role=found.get("RoleARN", ""),
             reason=found.get("StackStatusReason", ""),
+            created=found["CreationTime"].timestamp(),
+            protected=found.get("EnableTerminationProtection", False),
         )
 
     @translated

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mlops.cli import completing, endpoints, installing, laptop, pipelines, reference
+from mlops.cli import completing, endpoints, installing, laptop, listing, pipelines, reference
 from mlops.cli.connection import STACK_NAME, Connection
 from mlops.cli.failures import Failure, of_aws
 from mlops.deploy.errors import DeployError
@@ -133,6 +133,7 @@ for command in (
     pipelines.status,
     pipelines.run,
     pipelines.validate,
+    listing.list_pipelines,
     endpoints.invoke,
     reference.types,
     reference.explain,

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import boto3
 from botocore.auth import SigV4Auth
@@ -25,6 +25,7 @@ from mlops.cli.failures import Document, Failure, Refused
 
 STACK_NAME = "mlops-orchestrator"
 AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".ic.gov", ".sgov.gov", ".adc-e.uk")
+SUCCESS = (200, 202)
 ANSWER_SECONDS = 35  # API Gateway gives up after 29
 
 
@@ -103,13 +104,19 @@ class Connection:
         return f"{self.endpoint.rstrip('/')}/_aws/execute-api/{api}/{parts.path.strip('/')}"
 
     def post(self, route: str, body: bytes) -> Document:
-        """A signed POST to the API. Raises Refused for any answer but 200."""
-        status, headers, text = self.signed("POST", f"{self.api_url}/{route}", body)
+        """A signed POST to the API. Raises Refused for any answer but a 2xx."""
+        return self.call("POST", route, body)
+
+    def call(self, method: str, route: str, body: bytes = b"", **query: str) -> Document:
+        """A signed request to the API; a query parameter without a value is left out. Raises Refused as `post`."""
+        parameters = urlencode({name: value for name, value in query.items() if value})
+        url = f"{self.api_url}/{quote(route)}" + (f"?{parameters}" if parameters else "")
+        status, headers, text = self.signed(method, url, body)
         try:
             answer = json.loads(text)
         except ValueError:
             answer = {"message": text.strip() or f"the API answered {status} and nothing else"}
-        if status != 200:
+        if status not in SUCCESS:
             raise Refused(status, answer, headers.get("Retry-After"))
         if not isinstance(answer, dict):
             raise Failure(f"The API answered {text.strip()!r}", "is the URL right?")

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One page of the pipelines: their names from the bundle bucket, and what AWS says of each.
+
+Names come sorted, so a page costs the same whether there are ten pipelines or ten thousand.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib import names, status
+from chalicelib.cloud import Cloud, PipelineGone
+from chalicelib.errors import Unavailable
+from chalicelib.found import RUNNING, Execution
+from chalicelib.managing.query import Query
+from chalicelib.settings import Settings
+
+PAGE, LARGEST_PAGE = 25, 100
+AT_ONCE = 5  # rows looked up at the same time: CloudFormation throttles an account's DescribeStacks calls
+PATIENCE = 24.0  # seconds, of the 29 that API Gateway waits
+RETRY_AFTER = 5
+ABSENT = "Absent"  # a bundle without a delivery stack
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which page is wanted."""
+
+    prefix: str = ""  # of the pipelines' names
+    limit: int = PAGE
+    after: str = ""  # the last name of the page before
+    names_only: bool = False
+
+    @classmethod
+    def of(cls, query: Query, settings: Settings) -> Asked:
+        """The page that query parameters ask for; raises BadRequest."""
+        asked = cls(
+            prefix=whole(query.name("prefix"), settings),
+            limit=query.number("limit", PAGE, LARGEST_PAGE),
+            after=query.name("next"),
+            names_only=query.flag("names_only"),
+        )
+        query.done()
+        return asked
+
+
+def whole(prefix: str, settings: Settings) -> str:
+    """A prefix with what the names of all pipelines begin with, which callers may leave out."""
+    common = f"{settings.pipeline_stack_name}-"
+    return prefix if prefix.startswith(common) or common.startswith(prefix) else common + prefix
+
+
+def page(asked: Asked, settings: Settings, cloud: Cloud) -> dict[str, Any]:
+    """The answer of GET /pipelines. Raises Unavailable where AWS throttles longer than API Gateway waits."""
+    found, more = cloud.bundled(asked.prefix, asked.after, asked.limit)
+    rows = [{"name": name} for name in found] if asked.names_only else _rows(found, settings, cloud)
+    return {"pipelines": rows, **({"next": found[-1]} if more and found else {})}
+
+
+def _rows(found: list[str], settings: Settings, cloud: Cloud) -> list[dict[str, Any]]:
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        return list(pool.map(lambda name: row(name, settings, cloud), found, timeout=PATIENCE))
+    except Late as error:
+        raise Unavailable(
+            "AWS took too long to describe the pipelines; ask again, or for a smaller page.", retry_after=RETRY_AFTER
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def row(name: str, settings: Settings, cloud: Cloud) -> dict[str, Any]:
+    """One pipeline in a few words."""
+    delivery = cloud.stack(names.delivery_stack(name))
+    if delivery is None or not status.ours(delivery, settings):
+        return _told(name, ABSENT)
+    execution: Execution | None = None
+    state: status.Document = {}
+    if pipeline := delivery.outputs.get(names.PIPELINE_OUTPUT):
+        try:
+            execution = cloud.latest_execution(pipeline)
+            if execution and execution.status in RUNNING:  # it may wait for a person
+                state = cloud.pipeline_state(pipeline)
+        except PipelineGone:
+            execution = Execution("", "Failed")
+    seen = status.Seen(delivery, cloud.stack(name), execution, state)
+    return _told(
+        name, status.status_of(seen), delivery.id, delivery.tags.get("pipeline_type"), delivery.created, execution
+    )
+
+
+def _told(
+    name: str,
+    word: str,
+    pipeline_id: str | None = None,
+    pipeline_type: str | None = None,
+    created: float = 0.0,
+    execution: Execution | None = None,
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "pipeline_id": pipeline_id,
+        "pipeline_type": pipeline_type,
+        "status": word,
+        "created": _iso(created),
+        "last_run": _run(execution) if execution and execution.id else None,
+    }
+
+
+def _run(execution: Execution) -> dict[str, Any]:
+    return {"id": execution.id, "status": execution.status, "started": _iso(execution.started)}
+
+
+def _iso(moment: float) -> str | None:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds") if moment else None
