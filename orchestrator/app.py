@@ -5,22 +5,35 @@ from chalice import Chalice, IAMAuthorizer, Response
 from chalicelib import api
 
 app = Chalice(app_name="mlops-orchestrator")
-_route = {"methods": ["POST"], "authorizer": IAMAuthorizer(), "content_types": ["*/*"]}
+_post = {"methods": ["POST"], "authorizer": IAMAuthorizer(), "content_types": ["*/*"]}
+_get = {"methods": ["GET"], "authorizer": IAMAuthorizer()}
 
 
-@app.route("/provisionpipeline", **_route)
+@app.route("/provisionpipeline", **_post)
 def provision_pipeline() -> Response:
     """Bring about the pipeline that the body asks for."""
     return _answered(api.provision_pipeline(app.current_request.raw_body, _caller()))
 
 
-@app.route("/pipelinestatus", **_route)
+@app.route("/pipelinestatus", **_post)
 def pipeline_status() -> Response:
     """Say how a pipeline is."""
     return _answered(api.pipeline_status(app.current_request.raw_body, _caller()))
 
 
-@app.route("/pipelines", methods=["GET"], authorizer=IAMAuthorizer())
+@app.route("/pipelines/{name}", **_get)
+def pipeline(name: str) -> Response:
+    """Say how the pipeline of that name is."""
+    return _answered(api.pipeline(name, _caller()))
+
+
+@app.route("/pipelines/{name}/runs", **_get)
+def pipeline_runs(name: str) -> Response:
+    """Tell of a pipeline's runs, the newest first."""
+    return _answered(api.pipeline_runs(name, _query(), _caller()))
+
+
+@app.route("/pipelines", **_get)
 def list_pipelines() -> Response:
     """List the pipelines, a page at a time."""
     return _answered(api.list_pipelines(_query(), _caller()))

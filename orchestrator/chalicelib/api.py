@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chalicelib import history, status
 from chalicelib import plan as planning
-from chalicelib import status
 from chalicelib.aws import Aws
 from chalicelib.catalog import Catalog
 from chalicelib.door import check
 from chalicelib.echo import pointer
 from chalicelib.errors import BadRequest, OrchestratorError, Problem
+from chalicelib.finding import find
 from chalicelib.managing import listing
 from chalicelib.managing.query import Query
 from chalicelib.provision import provision
@@ -107,9 +108,31 @@ def provision_pipeline(raw: bytes) -> dict[str, Any]:
 @_answering
 def pipeline_status(raw: bytes) -> dict[str, Any]:
     """POST /pipelinestatus: how the pipeline `pipeline_id` is."""
+    return _status(_pipeline_id(parse(raw)))
+
+
+@_answering
+def pipeline(name: str) -> dict[str, Any]:
+    """GET /pipelines/{name}: the same, of the pipeline in the path."""
+    return _status(name)
+
+
+@_answering
+def pipeline_runs(name: str, query: Mapping[str, str]) -> dict[str, Any]:
+    """GET /pipelines/{name}/runs: what a pipeline has done, the newest run first."""
     deployment = _deployment()
-    seen = status.look_up(_pipeline_id(parse(raw)), deployment.settings, deployment.cloud)
-    return status.document(seen)
+    page = history.Page.of(Query(query))
+    delivery = find(name, deployment.settings, deployment.cloud)
+    deployed = deployment.cloud.stack(delivery.parameters["StackName"])
+    return history.runs(delivery, deployed, page, deployment.settings.allow_detailed_error_message, deployment.cloud)
+
+
+def _status(pipeline_id: str) -> dict[str, Any]:
+    deployment = _deployment()
+    seen = status.look_up(pipeline_id, deployment.settings, deployment.cloud)
+    if seen.reason and not seen.reason.ours:
+        log.info("%s: %s", seen.delivery.name, seen.reason.words)
+    return status.document(seen, deployment.settings.allow_detailed_error_message)
 
 
 @_answering

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from chalicelib.found import Bundle, Execution, Job, Stack
+from chalicelib.found import Action, Bundle, Execution, Job, Ran, Stack
 from chalicelib.plan import Plan
 
 Document = Mapping[str, Any]
@@ -22,6 +22,10 @@ class AlreadyExists(Exception):
 
 class PipelineGone(Exception):
     """A delivery stack's pipeline was deleted behind its back."""
+
+
+class UnknownToken(Exception):
+    """The token of a page is not one that was given out."""
 
 
 class Cloud(Protocol):
@@ -63,11 +67,23 @@ class Cloud(Protocol):
     def pipeline_state(self, pipeline: str) -> Document:
         """GetPipelineState's document, dates as ISO 8601. Raises PipelineGone."""
 
-    def first_failure(self, stack: Stack, since: float) -> str:
-        """The first failed resource of a stack's last operation, as `Resource: message`; empty where none failed."""
+    def executions(self, pipeline: str, limit: int, token: str) -> tuple[Sequence[Execution], str]:
+        """A page of a pipeline's executions, the newest first, and the next page's token, empty after the last.
 
-    def jobs_failure(self, execution_arn: str) -> str:
-        """Why a state machine's execution failed; empty where it hasn't."""
+        Raises PipelineGone, and UnknownToken for a token that AWS did not give out.
+        """
 
-    def running_job(self, execution_arn: str) -> Job | None:
-        """The job that a state machine's execution waits for; None where it waits for none."""
+    def actions(self, pipeline: str, execution_id: str) -> Sequence[Action]:
+        """The actions of an execution, the newest first. Raises PipelineGone."""
+
+    def first_failure(self, stack: Stack, since: float, until: float | None = None) -> str:
+        """The first failed resource of a stack's last operation between two times, as `Resource: message`.
+
+        Empty where none failed.
+        """
+
+    def ran(self, execution_arn: str) -> Ran:
+        """What an execution of a state machine ran; nothing where AWS no longer knows the execution."""
+
+    def job(self, kind: str, name: str) -> Job | None:
+        """A job; None where there is none."""

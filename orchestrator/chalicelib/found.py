@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What exists, as AWS tells it: stacks, template bundles, executions, jobs; and what a stack's status means."""
+"""What exists, as AWS tells it: stacks, template bundles, executions, jobs; and what their statuses mean."""
 
 from __future__ import annotations
 
@@ -87,12 +87,33 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Execution:
-    """A delivery pipeline's latest execution."""
+    """An execution of a delivery pipeline. Times are in seconds since the epoch."""
 
     id: str
     status: str
     revision: str = ""  # the bundle's version it took; empty while it hasn't yet
-    started: float = 0.0  # seconds since the epoch
+    started: float = 0.0
+    updated: float = 0.0
+    summary: str = ""  # why it was stopped
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action of an execution of a delivery pipeline."""
+
+    stage: str
+    name: str
+    status: str
+    external: str = ""  # the ARN of what it started
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What an execution of a state machine ran: its job, as (kind, name), and why it failed."""
+
+    job: tuple[str, str] | None = None
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,9 +129,14 @@ class Found:
 
 @dataclass(frozen=True)
 class Job:
-    """A SageMaker job that a state machine waits for."""
+    """A SageMaker job that a state machine runs or ran. Times are in seconds since the epoch."""
 
     kind: str
     name: str
     status: str
     progress: str = ""
+    started: float | None = None
+    ended: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)  # the final ones, by name
+    artifact: str = ""  # the S3 URI of what it made
+    is_model: bool = False  # whether that is a model

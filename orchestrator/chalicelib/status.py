@@ -4,23 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from chalicelib.cloud import Cloud, PipelineGone
-from chalicelib.echo import shown
-from chalicelib.errors import NotFound
-from chalicelib.found import RUNNING, SUCCEEDED, Execution, Job, Phase, Stack
-from chalicelib.names import DELIVERY, PIPELINE_OUTPUT, delivery_stack, is_stack_name
-from chalicelib.plan import OWNER_TAG
+from chalicelib.finding import find
+from chalicelib.found import RUNNING, SUCCEEDED, Action, Execution, Job, Phase, Stack
+from chalicelib.names import PIPELINE_OUTPUT
+from chalicelib.outcome import Reason, job_document, of_actions, told
 from chalicelib.settings import Settings
 
 NOT_YET = "The delivery stack has not made its pipeline yet."
 PIPELINE_GONE = "The delivery pipeline was deleted; the same request makes it anew."
 STACK_GONE = "The stack it deployed was deleted; the same request makes it anew."
 _OPERATIONS = {Phase.CREATING: "Creating", Phase.CHANGING: "Updating", Phase.DELETING: "Deleting"}
+_SHARED = 54  # what names of a pipeline's jobs have in common: 63 less a run's ending
 _BROKEN = {Phase.NEVER_COMPLETED, Phase.STUCK, Phase.BLOCKED}
-_FAILED = {"Failed", "Abandoned"}
 
 Document = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ class Seen:
     deployed: Stack | None
     execution: Execution | None = None
     state: Document = field(default_factory=lambda: {"message": NOT_YET})
-    reason: str = ""
+    reason: Reason | None = None
     job: Job | None = None
 
 
@@ -42,10 +42,7 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> Seen:
 
     Raises NotFound where there is none that this orchestrator made.
     """
-    stacks = (cloud.stack(name) for name in _candidates(pipeline_id, settings))
-    delivery = next((stack for stack in stacks if stack and ours(stack, settings)), None)
-    if delivery is None:
-        raise NotFound(f"There is no pipeline {shown(pipeline_id)} of this orchestrator.")
+    delivery = find(pipeline_id, settings, cloud)
     seen = Seen(delivery, cloud.stack(delivery.parameters["StackName"]))
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
     if pipeline:
@@ -53,32 +50,39 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> Seen:
             seen = replace(seen, execution=cloud.latest_execution(pipeline), state=cloud.pipeline_state(pipeline))
         except PipelineGone:
             return replace(
-                seen, execution=Execution("", "Failed"), state={"message": PIPELINE_GONE}, reason=PIPELINE_GONE
+                seen, execution=Execution("", "Failed"), state={"message": PIPELINE_GONE}, reason=Reason(PIPELINE_GONE)
             )
-    match status_of(seen):
-        case "Failed" | "Stopped":
-            return replace(seen, reason=_reason(seen, cloud))
-        case "Running":
-            return replace(seen, job=_job(seen, cloud))
+    if seen.delivery.phase in _BROKEN:
+        return replace(seen, reason=_broken(seen.delivery, cloud))
+    execution = seen.execution
+    if execution is None or status_of(seen) in _OPERATIONS.values():
+        return seen
+    outcome = of_actions(_ran(seen), execution, seen.deployed, cloud)
+    seen = replace(seen, job=outcome.job, reason=outcome.reason)
+    if seen.deployed is None and execution.status == SUCCEEDED:
+        return replace(seen, reason=Reason(STACK_GONE))
+    if seen.deployed and seen.deployed.phase is Phase.BLOCKED:
+        return replace(seen, reason=_broken(seen.deployed, cloud))
     return seen
 
 
-def document(seen: Seen) -> dict[str, Any]:
+def document(seen: Seen, detailed: bool) -> dict[str, Any]:
     """The answer of /pipelinestatus."""
+    stages = [_stage(stage, seen, detailed) for stage in seen.state.get("stageStates", [])]
     reached = [stage["stageName"] for stage in seen.state.get("stageStates", []) if _is_of_latest_run(stage, seen)]
     return {
-        **seen.state,
+        **(seen.state if detailed else _plain(seen.state)),
         "pipeline": {
             "name": seen.delivery.parameters["StackName"],
             "pipeline_id": seen.delivery.id,
             "pipeline_type": seen.delivery.tags.get("pipeline_type", ""),
             "status": status_of(seen),
             "stage": reached[-1] if reached else None,
-            "reason": seen.reason or None,
+            "reason": told(seen.reason, detailed, seen.job, reached[-1] if reached else None),
             "stack": {"name": seen.deployed.name, "status": seen.deployed.status} if seen.deployed else None,
-            "job": asdict(seen.job) if seen.job else None,
-            "outputs": dict(seen.deployed.outputs) if seen.deployed else {},
-            "stages": [_stage(stage, seen) for stage in seen.state.get("stageStates", [])],
+            "job": job_document(seen.job),
+            "outputs": _outputs(seen, detailed),
+            "stages": stages,
         },
     }
 
@@ -93,28 +97,11 @@ def status_of(seen: Seen) -> str:
     if seen.execution is None:
         return "Creating"  # CodePipeline has not begun the first run yet
     if seen.execution.status in RUNNING:
-        waiting = any(_waits(action) for action in _actions(seen))
+        waiting = any(_waits(_latest(action)) for action in _actions(seen))
         return "WaitingForApproval" if waiting else "Running"
     if seen.execution.status == SUCCEEDED:
         return "Succeeded" if seen.deployed else "Failed"  # somebody deleted what it deployed
     return "Failed" if seen.execution.status == "Failed" else "Stopped"
-
-
-def _candidates(pipeline_id: str, settings: Settings) -> list[str]:
-    """The stacks an id can mean. Others are not even asked for: this orchestrator may not read them."""
-    own = f"arn:{settings.partition}:cloudformation:{settings.aws_region}:{settings.account}:stack/"
-    name = pipeline_id.removeprefix(own).partition("/")[0]
-    if not is_stack_name(name) or not name.startswith(f"{settings.pipeline_stack_name}-"):
-        return []
-    if pipeline_id.startswith(own) or name.endswith(DELIVERY):
-        return [pipeline_id]
-    return [delivery_stack(name), name]
-
-
-def ours(stack: Stack, settings: Settings) -> bool:
-    """A deleted stack, which AWS still describes by its id, is nobody's."""
-    made_here = stack.tags.get(OWNER_TAG) == settings.orchestrator_stack and "StackName" in stack.parameters
-    return made_here and stack.phase is not Phase.GONE
 
 
 def _is_of_latest_run(stage: Document, seen: Seen) -> bool:
@@ -122,7 +109,32 @@ def _is_of_latest_run(stage: Document, seen: Seen) -> bool:
     return seen.execution is not None and latest == seen.execution.id
 
 
-def _stage(stage: Document, seen: Seen) -> dict[str, Any]:
+# What is left of GetPipelineState's document where AWS's words and ARNs stay inside: no messages, no URLs, no people.
+_PLAIN = {
+    "pipelineName", "pipelineVersion", "created", "updated", "message", "stageStates", "stageName", "actionStates",
+    "actionName", "latestExecution", "pipelineExecutionId", "status", "lastStatusChange", "inboundTransitionState",
+    "enabled",
+}  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items() if key in _PLAIN}
+    return value
+
+
+def _outputs(seen: Seen, detailed: bool) -> dict[str, str]:
+    """The deployed stack's outputs. The one that names its first job names the latest run's."""
+    found = dict(seen.deployed.outputs) if seen.deployed else {}
+    for key, value in found.items():
+        if seen.job and key.endswith("JobName") and seen.job.name.startswith(value[:_SHARED].rstrip("-")):
+            found[key] = seen.job.name
+    return {key: value for key, value in found.items() if detailed or not value.startswith("arn:")}
+
+
+def _stage(stage: Document, seen: Seen, detailed: bool) -> dict[str, Any]:
     """A stage as the latest run has it: what an earlier one left there is not told."""
     current = _is_of_latest_run(stage, seen)
     latest = (stage.get("latestExecution") or {}) if current else {}
@@ -130,48 +142,38 @@ def _stage(stage: Document, seen: Seen) -> dict[str, Any]:
         "name": stage["stageName"],
         "status": latest.get("status"),
         "execution": latest.get("pipelineExecutionId"),
-        "actions": [_action(action, _latest(action) if current else {}) for action in stage.get("actionStates", [])],
+        "actions": [
+            _action(action, _latest(action) if current else {}, detailed) for action in stage.get("actionStates", [])
+        ],
     }
 
 
-def _action(action: Document, latest: Document) -> dict[str, Any]:
+def _action(action: Document, latest: Document, detailed: bool) -> dict[str, Any]:
     return {
         "name": action["actionName"],
         "status": latest.get("status"),
         "changed": latest.get("lastStatusChange"),
-        "message": _message(latest),
-        "waiting": latest.get("status") == "InProgress" and "token" in latest,  # only a manual approval has a token
+        "message": _message(latest) if detailed else "",
+        "waiting": _waits(latest),
     }
 
 
-def _reason(seen: Seen, cloud: Cloud) -> str:
-    """Why it failed, down to the resource or the job: stack -> pipeline -> execution -> job."""
-    if seen.delivery.phase in _BROKEN:
-        return cloud.first_failure(seen.delivery, since=0) or seen.delivery.reason
-    if seen.deployed and seen.deployed.phase is Phase.BLOCKED:
-        return cloud.first_failure(seen.deployed, since=0) or seen.deployed.reason
-    if seen.execution and seen.execution.status == SUCCEEDED and seen.deployed is None:
-        return STACK_GONE
-    for action in _actions(seen):
-        latest = _latest(action)
-        if latest.get("status") not in _FAILED:
-            continue
-        cause, external = "", str(latest.get("externalExecutionId", ""))
-        if ":states:" in external:
-            cause = cloud.jobs_failure(external)
-        elif ":cloudformation:" in external and seen.deployed and seen.execution:
-            cause = cloud.first_failure(seen.deployed, since=seen.execution.started)
-        return cause or _message(latest)
-    return ""
+def _broken(stack: Stack, cloud: Cloud) -> Reason:
+    return Reason(cloud.first_failure(stack, since=0) or stack.reason, ours=False)
 
 
-def _job(seen: Seen, cloud: Cloud) -> Job | None:
-    """The job that is waited for, where one is."""
-    for action in _actions(seen):
-        external = str(_latest(action).get("externalExecutionId", ""))
-        if ":states:" in external and _latest(action).get("status") == "InProgress":
-            return cloud.running_job(external)
-    return None
+def _ran(seen: Seen) -> Iterator[Action]:
+    """The actions that the latest run has begun: in the stage it is in, others still tell of the run before."""
+    begun = seen.execution.started if seen.execution else 0
+    for stage in seen.state.get("stageStates", []):
+        if _is_of_latest_run(stage, seen):
+            for action in stage.get("actionStates", []):
+                latest = _latest(action)
+                changed = latest.get("lastStatusChange")
+                if not changed or datetime.fromisoformat(changed).timestamp() >= begun:
+                    external = str(latest.get("externalExecutionId", ""))
+                    status = str(latest.get("status", ""))
+                    yield Action(stage["stageName"], action["actionName"], status, external, _message(latest))
 
 
 def _actions(seen: Seen) -> Iterator[Document]:
@@ -189,5 +191,5 @@ def _message(latest: Document) -> str:
     return str((latest.get("errorDetails") or {}).get("message") or latest.get("summary") or "")
 
 
-def _waits(action: Document) -> bool:
-    return bool(_action(action, _latest(action))["waiting"])
+def _waits(latest: Document) -> bool:
+    return latest.get("status") == "InProgress" and "token" in latest  # only a manual approval has a token

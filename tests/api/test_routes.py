@@ -100,6 +100,11 @@ def test_any_content_type_is_read_as_json(api: Installed) -> None:
         "a" * 300,
         "arn:aws:cloudformation:us-east-1:123456789012:stack/mlops-orchestrator/00000000-0000-0000-0000-000000000000",
         "arn:aws:s3:::bucket",
+        "mlops-pipeline-nobody-modeltraining-codepipeline/0f2c",
+        "arn:aws:cloudformation:us-east-1:123456789012:stack/mlops-pipeline-nobody-modeltraining-codepipeline",
+        "arn:aws:cloudformation:us-east-1:123456789012:stack/mlops-pipeline-nobody-modeltraining-codepipeline/",
+        "arn:aws:cloudformation:us-east-1:123456789012:stack/mlops-pipeline-nobody-modeltraining-codepipeline/a/b",
+        "arn:aws:cloudformation:us-east-1:123456789012:stack/mlops-pipeline-nobody-modeltraining-codepipeline/a b",
     ],
 )
 def test_an_unknown_or_foreign_pipeline_is_a_404(api: Installed, pipeline_id: str) -> None:

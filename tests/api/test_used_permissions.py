@@ -50,6 +50,7 @@ def live_through_everything(api: Installed, wired: Wired) -> None:
     api.ended(answer["pipeline_id"])
     assert wired.healed({**body, "rerun": True})["status"] == "Succeeded"
     assert not wired.provision(body)[2].get("execution_id")
+    assert len(wired.runs(answer["name"])) == 2
 
     _, _, answer = wired.provision(training("used-nothing", training_data="used/nothing.csv", validation_data=""))
     api.ended(answer["pipeline_id"])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops.bench import wire
-from mlops.bench.orchestrator import OURS, event, start
+from mlops.bench.orchestrator import OURS, event, reading, start
 from mlops.bench.recorder import forward, operation
 from mlops.bench.runtime import Function, Package
 
@@ -89,6 +89,11 @@ class Wired:
         answer = self.function.invoke(event({"pipeline_id": pipeline_id}, "pipelinestatus"))
         assert answer["statusCode"] == 200, answer
         return json.loads(answer["body"])["pipeline"]
+
+    def runs(self, name: str) -> Any:
+        answer = self.function.invoke(reading("pipelines/{name}/runs", name))
+        assert answer["statusCode"] == 200, answer
+        return json.loads(answer["body"])["runs"]
 
     def failing(self, call: str, kind: str, body: Any) -> None:
         """One request whose calls of an operation fail, all its attempts."""

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chalicelib import api, door, errors, plan, status
+from chalicelib import api, door, errors, history, plan, status
 from chalicelib.catalog import Catalog
 from chalicelib.errors import OrchestratorError
 from chalicelib.found import ENDED_BADLY, RUNNING, STACK_PHASES, SUCCEEDED, Execution, Job, Stack
 from chalicelib.managing import listing
 from chalicelib.managing.query import Query
+from chalicelib.outcome import Outcome
 from chalicelib.provision import provision
 from chalicelib.request import MAX_BYTES, MAX_DEPTH
 from chalicelib.settings import Settings
@@ -198,7 +199,8 @@ def test_the_statuses_are_all_there_are() -> None:
                 replace(DEPLOYED, status=deployed) if deployed else None,
                 execution,
                 {"stageStates": [stage(**latest)]},
-            )
+            ),
+            detailed=True,
         )["pipeline"]["status"]
         for delivery, deployed, execution, latest in itertools.product(
             states[1:], states, executions, [{}, {"token": "t"}]
@@ -235,11 +237,31 @@ def stage(**latest: Any) -> dict[str, Any]:
 def test_a_status_has_the_documented_keys() -> None:
     told = example("status")["pipeline"]
     seen = status.Seen(DELIVERY, DEPLOYED, Execution("run", "InProgress"), {"stageStates": [stage()]})
-    answered = status.document(replace(seen, job=Job("TrainingJob", "j", "InProgress")))["pipeline"]
+    answered = status.document(replace(seen, job=Job("TrainingJob", "j", "InProgress")), detailed=True)["pipeline"]
     assert set(answered) == set(told) == set(first_cells("keys: pipeline"))
     for key in ("job", "stack"):
         assert set(answered[key]) == set(told[key])
     assert set(answered["stages"][0]) == set(told["stages"][0])
     assert set(answered["stages"][0]["actions"][0]) == set(told["stages"][0]["actions"][0])
+    assert set(answered["job"]) == set(example("runs")["runs"][0]["job"])
     for key in (*answered["stages"][0], *answered["stages"][0]["actions"][0], *answered["job"]):
         assert f"`{key}`" in after("keys: pipeline")
+
+
+def test_a_run_has_the_documented_keys() -> None:
+    told = example("runs")
+    assert set(told) == set(first_cells("keys: runs"))
+    answered = history.run_document(Execution("run", "Succeeded"), Outcome(), "Run", detailed=True)
+    assert set(answered) == set(told["runs"][0])
+    for key in answered:
+        assert f"`{key}`" in after("keys: runs")
+    most, usual = history.MOST, history.LIMIT
+    assert f"1 to {most} ({usual} where" in " ".join(PAGE.split())
+
+
+def test_every_route_is_documented() -> None:
+    app = (ROOT / "orchestrator" / "app.py").read_text("utf-8")
+    routes = {f"{method.upper()} {path}" for path, method in re.findall(r'@app.route\("(.+?)", \*\*_(\w+)\)', app)}
+    documented = set(re.findall(r"^\| `([A-Z]+ /\S+)`", PAGE, re.MULTILINE))
+    assert routes
+    assert routes == documented

@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib import names
 from chalicelib.cloud import AlreadyExists, Moved, PipelineGone
 from chalicelib.errors import Unavailable
-from chalicelib.found import Bundle, Execution, Job, Stack
+from chalicelib.found import Action, Bundle, Execution, Job, Ran, Stack
 from chalicelib.plan import Plan
 
 
@@ -222,11 +222,17 @@ class MemoryCloud:
             raise PipelineGone
         return {"stageStates": self.world.stages.get(pipeline, [])}
 
-    def first_failure(self, stack: Stack, since: float) -> str:
+    def executions(self, pipeline: str, limit: int, token: str) -> tuple[list[Execution], str]:
         raise NotImplementedError("status is tested against the account on the laptop")
 
-    def jobs_failure(self, execution_arn: str) -> str:
+    def actions(self, pipeline: str, execution_id: str) -> list[Action]:
         raise NotImplementedError("status is tested against the account on the laptop")
 
-    def running_job(self, execution_arn: str) -> Job | None:
+    def first_failure(self, stack: Stack, since: float, until: float | None = None) -> str:
+        raise NotImplementedError("status is tested against the account on the laptop")
+
+    def ran(self, execution_arn: str) -> Ran:
+        raise NotImplementedError("status is tested against the account on the laptop")
+
+    def job(self, kind: str, name: str) -> Job | None:
         raise NotImplementedError("status is tested against the account on the laptop")

@@ -10,7 +10,7 @@ import pytest
 from chalicelib import status
 from chalicelib.cloud import PipelineGone
 from chalicelib.errors import NotFound
-from chalicelib.found import ENDED_BADLY, STACK_PHASES, Execution, Job, Phase, Stack
+from chalicelib.found import ENDED_BADLY, STACK_PHASES, Action, Execution, Job, Phase, Ran, Stack
 from chalicelib.settings import Settings
 
 NAME = "mlops-pipeline-m-modeltraining"
@@ -45,14 +45,24 @@ class Told:
     def pipeline_state(self, pipeline: str) -> Any:
         return {"pipelineName": pipeline, "stageStates": self.stages}
 
-    def first_failure(self, stack: Stack, since: float) -> str:
+    def executions(self, pipeline: str, limit: int, token: str) -> tuple[list[Execution], str]:
+        return self.answers["executions"], self.answers.get("next", "")
+
+    def actions(self, pipeline: str, execution_id: str) -> list[Action]:
+        actions: list[Action] = self.answers["actions"][execution_id]
+        return actions
+
+    def first_failure(self, stack: Stack, since: float, until: float | None = None) -> str:
         return str(self.answers.get("first_failure", ""))
 
-    def jobs_failure(self, execution_arn: str) -> str:
-        return str(self.answers.get("jobs_failure", ""))
+    def ran(self, execution_arn: str) -> Ran:
+        job = self.answers.get("job")
+        return Ran((job.kind, job.name) if job else None, self.answers.get("jobs_failure", ""))
 
-    def running_job(self, execution_arn: str) -> Job | None:
-        return self.answers.get("running_job")
+    def job(self, kind: str, name: str) -> Job | None:
+        job: Job | None = self.answers.get("job")
+        assert job is None or (job.kind, job.name) == (kind, name)
+        return job
 
 
 def stage(name: str, execution: str, state: str, **latest: Any) -> dict[str, Any]:
@@ -63,9 +73,16 @@ def stage(name: str, execution: str, state: str, **latest: Any) -> dict[str, Any
     }
 
 
-def read(settings: Settings, *stacks: Stack, execution: Execution | None, stages: list[Any], **answers: Any) -> Any:
+def read(
+    settings: Settings,
+    *stacks: Stack,
+    execution: Execution | None,
+    stages: list[Any],
+    detailed: bool = True,
+    **answers: Any,
+) -> Any:
     cloud: Any = Told(*stacks, execution=execution, stages=stages, **answers)
-    return status.document(status.look_up(NAME, settings, cloud))["pipeline"]
+    return status.document(status.look_up(NAME, settings, cloud), detailed)["pipeline"]
 
 
 SUCCEEDED = [stage(name, "one", "Succeeded") for name in ("Source", "Deploy", "Run")]
@@ -105,10 +122,63 @@ def test_a_running_job_is_told(settings: Settings) -> None:
         DELIVERY,
         DEPLOYED,
         execution=Execution("one", "InProgress"),
-        running_job=job,
+        job=job,
         stages=[stage("Run", "one", "InProgress", externalExecutionId=MACHINE)],
     )
-    assert found["job"] == {"kind": "TrainingJob", "name": "job", "status": "InProgress", "progress": "Training"}
+    assert found["job"] == {
+        "kind": "TrainingJob",
+        "name": "job",
+        "status": "InProgress",
+        "progress": "Training",
+        "started": None,
+        "ended": None,
+        "metrics": {},
+        "artifact": None,
+    }
+
+
+JOB = Job(
+    "TrainingJob",
+    "job-1a2b3c4d",
+    "Completed",
+    started=1_700_000_000.7,
+    ended=1_700_000_060,
+    metrics={"validation:auc": 0.9},
+    artifact="s3://assets/output/job-1a2b3c4d/output/model.tar.gz",
+)
+
+
+def test_the_latest_job_is_told_when_it_has_ended(settings: Settings) -> None:
+    ended = [stage("Run", "one", "Succeeded", externalExecutionId=MACHINE)]
+    found = read(settings, DELIVERY, DEPLOYED, execution=Execution("one", "Succeeded"), job=JOB, stages=ended)
+    assert found["job"] == {
+        "kind": "TrainingJob",
+        "name": "job-1a2b3c4d",
+        "status": "Completed",
+        "progress": "",
+        "started": "2023-11-14T22:13:20+00:00",
+        "ended": "2023-11-14T22:14:20+00:00",
+        "metrics": {"validation:auc": 0.9},
+        "artifact": "s3://assets/output/job-1a2b3c4d/output/model.tar.gz",
+    }
+    assert found["outputs"] == {"TrainingJobName": "job-1a2b3c4d"}, "not the first run's"
+
+
+def test_a_failed_job_is_told_with_the_reason(settings: Settings) -> None:
+    failed = [stage("Run", "one", "Failed", externalExecutionId=MACHINE)]
+    job = replace(JOB, status="Failed", metrics={}, artifact="")
+    execution = Execution("one", "Failed")
+    found = read(settings, DELIVERY, DEPLOYED, execution=execution, job=job, jobs_failure="its words", stages=failed)
+    assert (found["reason"], found["job"]["name"], found["job"]["status"]) == ("its words", JOB.name, "Failed")
+
+
+def test_an_action_that_has_not_begun_in_this_run_tells_nothing_of_the_last(settings: Settings) -> None:
+    entered = stage(
+        "Run", "two", "InProgress", externalExecutionId=MACHINE, lastStatusChange="2023-11-14T22:13:20+00:00"
+    )
+    execution = Execution("two", "InProgress", started=1_700_000_060)
+    found = read(settings, DELIVERY, DEPLOYED, execution=execution, job=JOB, stages=[entered])
+    assert found["job"] is None
 
 
 @pytest.mark.parametrize(
@@ -191,3 +261,28 @@ def test_somebody_elses_stack_is_no_pipeline(settings: Settings) -> None:
     cloud: Any = Told(replace(DELIVERY, tags={"stack_name": "x"}), execution=None, stages=[])
     with pytest.raises(NotFound):
         status.look_up(NAME, settings, cloud)
+
+
+def test_awss_words_and_arns_are_kept_inside_where_the_deployment_says_so(settings: Settings) -> None:
+    secret = "arn:aws:iam::123456789012:role/secret"
+    stages = [
+        {
+            **stage("Run", "one", "Failed", externalExecutionId=MACHINE, errorDetails={"message": f"{secret} may not"}),
+            "inboundTransitionState": {"enabled": True, "lastChangedBy": secret},
+        }
+    ]
+    job = replace(JOB, status="Failed", artifact="")
+    deployed = replace(DEPLOYED, outputs={"StateMachineArn": secret, "TrainingJobName": "job"})
+    cloud: Any = Told(
+        DELIVERY, deployed, execution=Execution("one", "Failed"), stages=stages, job=job, jobs_failure=secret
+    )
+    seen = status.look_up(NAME, settings, cloud)
+    assert secret in str(status.document(seen, detailed=True))
+    kept = status.document(seen, detailed=False)
+    assert "arn:" not in str(kept)
+    assert kept["stageStates"][0]["latestExecution"] == {"pipelineExecutionId": "one", "status": "Failed"}
+    assert kept["pipeline"]["reason"].startswith("TrainingJob job-1a2b3c4d ended as Failed; ")
+    assert kept["pipeline"]["outputs"] == {"TrainingJobName": "job-1a2b3c4d"}
+    cloud = Told(DELIVERY, execution=Execution("one", "Succeeded"), stages=[])
+    ours = status.document(status.look_up(NAME, settings, cloud), detailed=False)
+    assert ours["pipeline"]["reason"] == status.STACK_GONE, "our own words are told"

@@ -5,69 +5,165 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 from chalicelib.aws.calls import Calls, code, translated
 from chalicelib.cloud import Document
-from chalicelib.found import Job
+from chalicelib.found import Job, Ran
 
-# The kinds of job that SageMaker has, and what describes each.
-JOBS: Mapping[str, str] = {
-    "TrainingJob": "describe_training_job",
-    "HyperParameterTuningJob": "describe_hyper_parameter_tuning_job",
-    "TransformJob": "describe_transform_job",
-    "ProcessingJob": "describe_processing_job",
-    "AutoMLJob": "describe_auto_ml_job_v2",
+
+@dataclass(frozen=True)
+class Kind:
+    """How SageMaker describes one kind of job. What is written with dots leads into the description."""
+
+    describe: str
+    name: str  # the key of its name, in the call and in the description
+    status: str
+    started: str
+    ended: str
+    progress: str = ""
+    artifact: str = ""  # the S3 URI of what it made
+    metrics: str = ""  # the final metrics: one, or a list of them
+    is_model: bool = False
+
+
+# A test walks each through botocore's models.
+KINDS: Mapping[str, Kind] = {
+    "TrainingJob": Kind(
+        "describe_training_job",
+        "TrainingJobName",
+        "TrainingJobStatus",
+        "TrainingStartTime",
+        "TrainingEndTime",
+        progress="SecondaryStatus",
+        artifact="ModelArtifacts.S3ModelArtifacts",
+        metrics="FinalMetricDataList",
+        is_model=True,
+    ),
+    "HyperParameterTuningJob": Kind(
+        "describe_hyper_parameter_tuning_job",
+        "HyperParameterTuningJobName",
+        "HyperParameterTuningJobStatus",
+        "CreationTime",
+        "HyperParameterTuningEndTime",
+        metrics="BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric",
+    ),
+    "TransformJob": Kind(
+        "describe_transform_job",
+        "TransformJobName",
+        "TransformJobStatus",
+        "TransformStartTime",
+        "TransformEndTime",
+        artifact="TransformOutput.S3OutputPath",
+    ),
+    "ProcessingJob": Kind(
+        "describe_processing_job",
+        "ProcessingJobName",
+        "ProcessingJobStatus",
+        "ProcessingStartTime",
+        "ProcessingEndTime",
+        artifact="ProcessingOutputConfig.Outputs.0.S3Output.S3Uri",
+    ),
+    "AutoMLJob": Kind(
+        "describe_auto_ml_job_v2",
+        "AutoMLJobName",
+        "AutoMLJobStatus",
+        "CreationTime",
+        "EndTime",
+        progress="AutoMLJobSecondaryStatus",
+        artifact="BestCandidate.InferenceContainers.0.ModelDataUrl",
+        metrics="BestCandidate.FinalAutoMLJobObjectiveMetric",
+        is_model=True,
+    ),
 }
+COMPLETED = "Completed"
+_LAST_EVENTS = 25  # of an execution: more than a state with all its retries has
+_ENDED_BADLY = {"ExecutionFailed": "Failed", "ExecutionAborted": "Aborted", "ExecutionTimedOut": "TimedOut"}
 
 
 class Jobs(Calls):
     """Calls to Step Functions and SageMaker."""
 
     @translated
-    def jobs_failure(self, execution_arn: str) -> str:
-        from botocore.exceptions import ClientError
-
-        try:
-            execution = self.client("stepfunctions").describe_execution(executionArn=execution_arn)
-        except ClientError as error:
-            if code(error) == "ExecutionDoesNotExist":  # Step Functions forgets after 90 days
-                return ""
-            raise
-        if execution["status"] in ("RUNNING", "SUCCEEDED", "PENDING_REDRIVE"):
-            return ""
-        return str(execution.get("cause") or execution.get("error") or f"the jobs ended as {execution['status']}")
-
-    @translated
-    def running_job(self, execution_arn: str) -> Job | None:
+    def ran(self, execution_arn: str) -> Ran:
         from botocore.exceptions import ClientError
 
         try:
             history = self.client("stepfunctions").get_execution_history(
-                executionArn=execution_arn, reverseOrder=True, maxResults=10, includeExecutionData=True
+                executionArn=execution_arn, reverseOrder=True, maxResults=_LAST_EVENTS, includeExecutionData=True
             )
-            entered = (event for event in history["events"] if event["type"] == "TaskStateEntered")
-            asked = next(filter(None, (_job_of(event["stateEnteredEventDetails"]) for event in entered)), None)
-            if asked is None:
-                return None
-            kind, name = asked
-            found = getattr(self.client("sagemaker"), JOBS[kind])(**{f"{kind}Name": name})
         except ClientError as error:
-            if code(error) in (
-                "ValidationException",
-                "ResourceNotFound",
-                "ExecutionDoesNotExist",
-            ):  # not there yet, or gone
+            if code(error) == "ExecutionDoesNotExist":  # Step Functions forgets after 90 days
+                return Ran()
+            raise
+        events = history["events"]
+        return Ran(next(filter(None, map(_job_of, events)), None), _failure(events[0]) if events else "")
+
+    @translated
+    def job(self, kind: str, name: str) -> Job | None:
+        from botocore.exceptions import ClientError
+
+        how = KINDS[kind]
+        try:
+            found = getattr(self.client("sagemaker"), how.describe)(**{how.name: name})
+        except ClientError as error:
+            if code(error) in ("ValidationException", "ResourceNotFound"):  # not there yet, or gone
                 return None
             raise
-        status = found[f"{kind}Status"]
-        progress = found.get("SecondaryStatus") or found.get("AutoMLJobSecondaryStatus") or ""
-        return Job(kind, name, status, progress)
+        return described(kind, found)
 
 
-def _job_of(entered: Document) -> tuple[str, str] | None:
-    """The job that a state runs: by convention its input says so (docs/adding-a-blueprint.md)."""
-    given = json.loads(entered.get("input") or "null")
+def described(kind: str, found: Document) -> Job:
+    """A job as SageMaker describes it. What it made counts once it has completed."""
+    how = KINDS[kind]
+    status = found[how.status]
+    metrics = at(found, how.metrics) or []
+    return Job(
+        kind,
+        found[how.name],
+        status,
+        progress=str(at(found, how.progress) or ""),
+        started=_seconds(at(found, how.started)),
+        ended=_seconds(at(found, how.ended)),
+        metrics={one["MetricName"]: one["Value"] for one in (metrics if isinstance(metrics, list) else [metrics])},
+        artifact=str(at(found, how.artifact) or "") if status == COMPLETED else "",
+        is_model=how.is_model,
+    )
+
+
+def at(document: Any, path: str) -> Any:
+    """What lies at a dotted path; None where there is nothing."""
+
+    def inner(value: Any, key: str) -> Any:
+        if isinstance(value, list):
+            return value[int(key)] if int(key) < len(value) else None
+        return value.get(key) if isinstance(value, Mapping) else None
+
+    return reduce(inner, path.split("."), document) if path else None
+
+
+def _seconds(time: Any) -> float | None:
+    return time.timestamp() if time else None
+
+
+def _job_of(event: Document) -> tuple[str, str] | None:
+    """The job that an event tells of: by convention the input of the state that runs it, and the execution's output,
+    say so (docs/adding-a-blueprint.md)."""
+    told = event.get("stateEnteredEventDetails", {}).get("input") or event.get(
+        "executionSucceededEventDetails", {}
+    ).get("output")
+    given = json.loads(told or "null")
     job = given.get("job") if isinstance(given, dict) else None
-    if not isinstance(job, dict) or job.get("kind") not in JOBS or not isinstance(job.get("name"), str):
+    if not isinstance(job, dict) or job.get("kind") not in KINDS or not isinstance(job.get("name"), str):
         return None
     return job["kind"], job["name"]
+
+
+def _failure(last: Document) -> str:
+    kind: str = last["type"]
+    if kind not in _ENDED_BADLY:
+        return ""
+    details = last.get(f"{kind[0].lower()}{kind[1:]}EventDetails", {})
+    return str(details.get("cause") or details.get("error") or f"the jobs ended as {_ENDED_BADLY[kind]}")

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from chalicelib.aws.calls import Calls, code, translated
-from chalicelib.cloud import Document, PipelineGone
-from chalicelib.found import Execution
+from chalicelib.cloud import Document, PipelineGone, UnknownToken
+from chalicelib.found import Action, Execution
 
 
 class Pipelines(Calls):
@@ -17,23 +19,26 @@ class Pipelines(Calls):
 
     @translated
     def latest_execution(self, pipeline: str) -> Execution | None:
-        from botocore.exceptions import ClientError
-
-        try:
+        with _pipeline_gone():
             listed = self.client("codepipeline").list_pipeline_executions(pipelineName=pipeline, maxResults=1)
-        except ClientError as error:
-            if code(error) == "PipelineNotFoundException":
-                raise PipelineGone from error
-            raise
-        for one in listed["pipelineExecutionSummaries"]:
-            revisions = [revision.get("revisionId", "") for revision in one.get("sourceRevisions", [])]
-            return Execution(
-                one["pipelineExecutionId"],
-                one["status"],
-                revisions[0] if revisions else "",
-                one["startTime"].timestamp(),
+        return next(map(_execution, listed["pipelineExecutionSummaries"]), None)
+
+    @translated
+    def executions(self, pipeline: str, limit: int, token: str) -> tuple[list[Execution], str]:
+        page = {"nextToken": token} if token else {}
+        with _pipeline_gone():
+            listed = self.client("codepipeline").list_pipeline_executions(
+                pipelineName=pipeline, maxResults=limit, **page
             )
-        return None
+        return [_execution(one) for one in listed["pipelineExecutionSummaries"]], listed.get("nextToken", "")
+
+    @translated
+    def actions(self, pipeline: str, execution_id: str) -> list[Action]:
+        with _pipeline_gone():
+            listed = self.client("codepipeline").list_action_executions(
+                pipelineName=pipeline, filter={"pipelineExecutionId": execution_id}, maxResults=100
+            )
+        return [_action(one) for one in listed["actionExecutionDetails"]]
 
     @translated
     def start(self, pipeline: str, version: str, token: str) -> str:
@@ -52,16 +57,44 @@ class Pipelines(Calls):
 
     @translated
     def pipeline_state(self, pipeline: str) -> Document:
-        from botocore.exceptions import ClientError
-
-        try:
+        with _pipeline_gone():
             state = self.client("codepipeline").get_pipeline_state(name=pipeline)
-        except ClientError as error:
-            if code(error) == "PipelineNotFoundException":
-                raise PipelineGone from error
-            raise
+        del state["ResponseMetadata"]
         document: Document = json.loads(json.dumps(state, default=_iso))
         return document
+
+
+@contextmanager
+def _pipeline_gone() -> Iterator[None]:
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        match code(error):
+            case "PipelineNotFoundException":
+                raise PipelineGone from error
+            case "InvalidNextTokenException":
+                raise UnknownToken from error
+        raise
+
+
+def _execution(one: Document) -> Execution:
+    revisions = [revision.get("revisionId", "") for revision in one.get("sourceRevisions", [])]
+    return Execution(
+        one["pipelineExecutionId"],
+        one["status"],
+        revisions[0] if revisions else "",
+        one["startTime"].timestamp(),
+        one.get("lastUpdateTime", one["startTime"]).timestamp(),
+        one.get("statusSummary", ""),
+    )
+
+
+def _action(one: Document) -> Action:
+    result = one.get("output", {}).get("executionResult", {})
+    message = (result.get("errorDetails") or {}).get("message") or result.get("externalExecutionSummary") or ""
+    return Action(one["stageName"], one["actionName"], one["status"], result.get("externalExecutionId", ""), message)
 
 
 def _iso(value: Any) -> str:

@@ -76,7 +76,7 @@ class Stacks(Calls):
         undo(StackName=stack.id, RoleARN=self.settings.cfn_role_arn)
 
     @translated
-    def first_failure(self, stack: Stack, since: float) -> str:
+    def first_failure(self, stack: Stack, since: float, until: float | None = None) -> str:
         pages = (
             self.client("cloudformation")
             .get_paginator("describe_stack_events")
@@ -86,6 +86,8 @@ class Stacks(Calls):
         for event in (event for page in pages for event in page["StackEvents"]):  # the newest first
             if event["Timestamp"].timestamp() < since:
                 break
+            if until is not None and event["Timestamp"].timestamp() > until:
+                continue
             itself = event["PhysicalResourceId"] == event["StackId"]
             if itself and event["ResourceStatus"] in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"):
                 break  # where the last operation began

@@ -15,6 +15,7 @@ from typing import Any
 from chalicelib import names, status
 from chalicelib.cloud import Cloud, PipelineGone
 from chalicelib.errors import Unavailable
+from chalicelib.finding import ours
 from chalicelib.found import RUNNING, Execution
 from chalicelib.managing.query import Query
 from chalicelib.settings import Settings
@@ -76,7 +77,7 @@ def _rows(found: list[str], settings: Settings, cloud: Cloud) -> list[dict[str, 
 def row(name: str, settings: Settings, cloud: Cloud) -> dict[str, Any]:
     """One pipeline in a few words."""
     delivery = cloud.stack(names.delivery_stack(name))
-    if delivery is None or not status.ours(delivery, settings):
+    if delivery is None or not ours(delivery, settings):
         return _told(name, ABSENT)
     execution: Execution | None = None
     state: status.Document = {}

@@ -42,6 +42,10 @@ class Query:
             self._wrong(name, "cannot be a part of a pipeline's name", "letters, digits and -")
         return text
 
+    def text(self, name: str) -> str:
+        """Any text, as what an answer gave to go on with; empty where it is absent."""
+        return self._take(name)
+
     @property
     def known(self) -> set[str]:
         """The parameters that were read."""

@@ -72,3 +72,10 @@ def event(body: Mapping[str, Any] | str, route: str = "provisionpipeline") -> di
         "body": body if isinstance(body, str) else json.dumps(body),
         "isBase64Encoded": False,
     }
+
+
+def reading(resource: str, name: str) -> dict[str, Any]:
+    """A GET of a resource (`pipelines/{name}/runs`) as API Gateway hands it to a function."""
+    whole = event("", resource)
+    context = {**whole["requestContext"], "httpMethod": "GET"}
+    return {**whole, "httpMethod": "GET", "pathParameters": {"name": name}, "requestContext": context, "body": None}

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pipeline's name or id -> its delivery stack, where this orchestrator made it."""
+
+from __future__ import annotations
+
+import re
+
+from chalicelib.cloud import Cloud
+from chalicelib.echo import shown
+from chalicelib.errors import NotFound
+from chalicelib.found import Phase, Stack
+from chalicelib.names import DELIVERY, delivery_stack, is_stack_name
+from chalicelib.plan import OWNER_TAG
+from chalicelib.settings import Settings
+
+_UNIQUE = re.compile(r"[A-Za-z0-9-]+")  # the last part of a stack's ARN
+
+
+def find(pipeline_id: str, settings: Settings, cloud: Cloud) -> Stack:
+    """The delivery stack that a name or an id means.
+
+    Raises NotFound where there is none that this orchestrator made.
+    """
+    stacks = (cloud.stack(name) for name in _candidates(pipeline_id, settings))
+    delivery = next((stack for stack in stacks if stack and ours(stack, settings)), None)
+    if delivery is None:
+        raise NotFound(f"There is no pipeline {shown(pipeline_id)} of this orchestrator.")
+    return delivery
+
+
+def _candidates(pipeline_id: str, settings: Settings) -> list[str]:
+    """The stacks an id can mean. Others are not even asked for: this orchestrator may not read them."""
+    own = f"arn:{settings.partition}:cloudformation:{settings.aws_region}:{settings.account}:stack/"
+    name, _, unique = pipeline_id.removeprefix(own).partition("/")
+    if not is_stack_name(name) or not name.startswith(f"{settings.pipeline_stack_name}-"):
+        return []
+    if pipeline_id.startswith(own) and _UNIQUE.fullmatch(unique):
+        return [pipeline_id]
+    if pipeline_id != name:
+        return []
+    return [name] if name.endswith(DELIVERY) else [delivery_stack(name), name]
+
+
+def ours(stack: Stack, settings: Settings) -> bool:
+    """A deleted stack, which AWS still describes by its id, is nobody's."""
+    made_here = stack.tags.get(OWNER_TAG) == settings.orchestrator_stack and "StackName" in stack.parameters
+    return made_here and stack.phase is not Phase.GONE

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The runs of a pipeline, the newest first -> what each did: its job, what that made, and why it failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.cloud import Cloud, PipelineGone, UnknownToken
+from chalicelib.errors import BadRequest, Problem
+from chalicelib.found import RUNNING, Execution, Stack
+from chalicelib.managing.query import Query
+from chalicelib.names import PIPELINE_OUTPUT
+from chalicelib.outcome import Outcome, iso, job_document, of_actions, told, word
+
+LIMIT, MOST = 10, 50  # runs in one answer, each of which takes three calls
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a caller asks for: how many runs, and from where on."""
+
+    limit: int = LIMIT
+    token: str = ""
+
+    @classmethod
+    def of(cls, query: Query) -> Page:
+        """The page that query parameters ask for; raises BadRequest."""
+        page = cls(query.number("limit", LIMIT, MOST), query.text("next"))
+        query.done()
+        return page
+
+
+def runs(delivery: Stack, deployed: Stack | None, page: Page, detailed: bool, cloud: Cloud) -> dict[str, Any]:
+    """A page of a pipeline's runs, as the API answers it."""
+    document: dict[str, Any] = {"name": delivery.parameters["StackName"], "runs": []}
+    pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
+    if not pipeline:
+        return document
+    try:
+        executions, following = cloud.executions(pipeline, page.limit, page.token)
+        for execution in executions:
+            actions = cloud.actions(pipeline, execution.id)
+            outcome = of_actions(actions, execution, deployed, cloud)
+            stage = next((action.stage for action in actions), None)
+            document["runs"].append(run_document(execution, outcome, stage, detailed))
+    except PipelineGone:
+        return document
+    except UnknownToken as error:
+        problem = Problem("/next", "is not what an answer gave as next", "leave it out to begin at the newest run")
+        raise BadRequest("1 problem in the query parameters", [problem]) from error
+    return {**document, "next": following} if following else document
+
+
+def run_document(execution: Execution, outcome: Outcome, stage: str | None, detailed: bool) -> dict[str, Any]:
+    """One run, as the API answers it; `stage` is the last it has entered."""
+    return {
+        "id": execution.id,
+        "status": word(execution.status),
+        "stage": stage,
+        "started": iso(execution.started),
+        "ended": None if execution.status in RUNNING else iso(execution.updated),
+        "reason": told(outcome.reason, detailed, outcome.job, stage),
+        "job": job_document(outcome.job),
+    }

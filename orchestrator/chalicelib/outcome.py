@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The actions of an execution -> what it came to: the job that ran and, where it failed, why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.cloud import Cloud
+from chalicelib.found import SUCCEEDED, Action, Execution, Job, Stack
+
+WORDS = {"InProgress": "Running", "Stopping": "Running", SUCCEEDED: "Succeeded", "Failed": "Failed"}
+ENDED_BADLY = ("Failed", "Stopped")  # words, not AWS's statuses
+_FAILED = {"Failed", "Abandoned"}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why something failed or waits; `ours` where the words are not AWS's."""
+
+    words: str
+    ours: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an execution came to."""
+
+    job: Job | None = None
+    reason: Reason | None = None
+
+
+def word(status: str) -> str:
+    """An execution's status in the API's words."""
+    return WORDS.get(status, "Stopped")
+
+
+def of_actions(actions: Iterable[Action], execution: Execution, deployed: Stack | None, cloud: Cloud) -> Outcome:
+    """What an execution came to, down to the resource or the job: action -> stack or state machine -> job."""
+    job: Job | None = None
+    why = ""
+    for action in actions:
+        failed = action.status in _FAILED
+        cause = ""
+        if ":states:" in action.external:
+            ran = cloud.ran(action.external)
+            cause = ran.failure
+            if ran.job and job is None:
+                job = cloud.job(*ran.job)
+        elif failed and ":cloudformation:" in action.external and deployed:
+            until = None if word(execution.status) == "Running" else execution.updated or None
+            cause = cloud.first_failure(deployed, execution.started, until)
+        if failed and not why:
+            why = cause or action.message
+    ended_badly = word(execution.status) in ENDED_BADLY
+    if ended_badly and not why:
+        why = execution.summary
+    return Outcome(job, Reason(why, ours=False) if ended_badly and why else None)
+
+
+def told(reason: Reason | None, detailed: bool, job: Job | None, stage: str | None) -> str | None:
+    """A reason as callers hear it: AWS's words only where the deployment allows them."""
+    if reason is None or reason.ours or detailed:
+        return reason.words if reason else None
+    what = (
+        f"{job.kind} {job.name} ended as {job.status}" if job else f"the stage {stage} failed" if stage else "it failed"
+    )
+    return f"{what}; the orchestrator's log and the AWS CodePipeline console say why"
+
+
+def job_document(job: Job | None) -> dict[str, Any] | None:
+    """A job as the API answers it."""
+    if job is None:
+        return None
+    return {
+        "kind": job.kind,
+        "name": job.name,
+        "status": job.status,
+        "progress": job.progress,
+        "started": iso(job.started),
+        "ended": iso(job.ended),
+        "metrics": dict(job.metrics),
+        "artifact": job.artifact or None,
+    }
+
+
+def iso(seconds: float | None) -> str | None:
+    """A time as ISO 8601, in UTC and whole seconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds else None
