@@ -8,7 +8,6 @@ from urllib.error import HTTPError
 
 import boto3
 import pytest
-import urllib3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
@@ -140,21 +139,3 @@ def _role_for_root(account: Account, *statements: dict[str, Any]) -> str:
         "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
                                                "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}]}))
     return arn
-
-
-CONTROLS = ["/_ministack/reset", "/_ministack/config", "/_ministack/health", "/_localstack/health"]
-UNSIGNED = [("PUT", "/unsigned-bucket"), ("GET", "/"), ("DELETE", "/unsigned-bucket")]
-
-
-@pytest.mark.parametrize("path", CONTROLS)
-def test_the_controls_of_ministack_are_shut(account: Account, path: str) -> None:
-    elsewhere = {"Origin": "https://elsewhere.example"}
-    answer = urllib3.request("POST", f"{account.endpoint}{path}", body=b"{}", headers=elsewhere)
-    assert answer.status == 404
-
-
-@pytest.mark.parametrize(("method", "path"), UNSIGNED)
-def test_s3_takes_nothing_that_nobody_signed(account: Account, method: str, path: str) -> None:
-    answer = urllib3.request(method, f"{account.endpoint}{path}")
-    assert answer.status == 403
-    assert b"AccessDenied" in answer.data

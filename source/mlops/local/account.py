@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from mlops.local import bridge, functions, permissions, resources, roles, rules, tasks
+from mlops.local import bridge, bridge_signatures, environment, functions, permissions, resources, roles, rules, tasks
 from mlops.local.api import Api
-from mlops.local.settings import CUT_OFF
+from mlops.local.settings import CUT_OFF, REGION
 from mlops.local.store import Disk
 
 
@@ -22,6 +22,8 @@ def assemble(state: Path) -> None:
     rules.install()
     permissions.install()
     functions.install(state / "python")
+    bridge_signatures.sessions_of_functions(environment.secret_key())
+    bridge_signatures.require_signatures(REGION)
 
 
 # where a stack ends whose operation was cut off; nobody knows how far the last resource had come

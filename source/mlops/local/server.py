@@ -112,7 +112,7 @@ async def _serve(listener: socket.socket, disk: Disk | None, this: Running) -> N
     config.bind = [f"fd://{listener.detach()}"]
     config.loglevel, config.errorlog, config.accesslog = "CRITICAL", None, None
     config.graceful_timeout, config.keep_alive_timeout = 0.2, 75
-    application: Any = _prepared(bridge.application, started, disk)
+    application: Any = _prepared(bridge.application, started, disk, this.port)
     server = asyncio.create_task(hypercorn_serve(application, config, shutdown_trigger=ended.wait))
     await asyncio.wait([server, asyncio.create_task(started.wait())], return_when=asyncio.FIRST_COMPLETED)
     with ExitStack() as announcement:
@@ -133,8 +133,8 @@ async def _save_often(disk: Disk, ended: asyncio.Event) -> None:
         await asyncio.sleep(TIMING.save)
 
 
-def _prepared(application: Application, started: asyncio.Event, disk: Disk | None) -> Application:
-    """The application, which reads `disk` before its first request and sets `started`."""
+def _prepared(application: Application, started: asyncio.Event, disk: Disk | None, port: int) -> Application:
+    """The application behind its door, which reads `disk` before its first request and sets `started`."""
     from mlops.local import account
 
     async def prepared(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -145,17 +145,24 @@ def _prepared(application: Application, started: asyncio.Event, disk: Disk | Non
                 started.set()
             await send(message)
 
-        if scope["type"] == "http":
-            if refused := doorkeeper.refusal(scope):
-                status, body = refused
-                headers = [(b"content-type", b"application/xml"), (b"content-length", str(len(body)).encode())]
-                await send({"type": "http.response.start", "status": status, "headers": headers})
-                await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-                return
+        async def let_out(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": doorkeeper.let_out(message.get("headers", ()))}
+            await send(message)
+
+        if scope["type"] == "lifespan":
+            await application(scope, receive, watched)
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+        elif instead := doorkeeper.answer(scope, port):
+            headers = [(b"content-type", instead.content_type.encode()),
+                       (b"content-length", str(len(instead.body)).encode()), *instead.headers]
+            await send({"type": "http.response.start", "status": instead.status, "headers": headers})
+            await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else instead.body})
+        else:
             # What never leaves this machine counts as TLS, or bucket policies that ask for aws:SecureTransport
             # would refuse everybody.
-            scope = {**scope, "scheme": "https"}
-        await application(scope, receive, watched if scope["type"] == "lifespan" else send)
+            await application({**scope, "scheme": "https"}, receive, let_out)
 
     return prepared
 
