@@ -20,6 +20,7 @@ COMMANDS = [
     "init",
     "install",
     "invoke",
+    "list",
     "local up",
     "provision",
     "run",
@@ -102,11 +103,15 @@ def test_a_body_that_is_no_request(body: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "told"),
     [
-        (["status", "x"], {}, "No region is set"),
-        (["status", "x", "--region", "us-east-1"], {}, "no AWS credentials"),
+        (["status", "x"], {}, "No AWS Region is set"),
+        (["status", "x", "--region", "us-east-1"], {}, "No AWS credentials found"),
         (["status", "x", "--profile", "nobody"], {}, "could not be found"),
-        (["status", "x", "--region", "us-east-1", "--endpoint-url", "http://127.0.0.1:1"], {"KEY": "1"}, "is it up?"),
-        (["invoke", "x", "--data", "-", "--region", "us-east-1"], {}, "no AWS credentials"),
+        (
+            ["status", "x", "--region", "us-east-1", "--endpoint-url", "http://127.0.0.1:1"],
+            {"KEY": "1"},
+            "start the laptop account with: mlops local up",
+        ),
+        (["invoke", "x", "--data", "-", "--region", "us-east-1"], {}, "No AWS credentials found"),
     ],
 )
 def test_without_an_account(
@@ -122,10 +127,21 @@ def test_without_an_account(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["nothing"], ["provision", "no-such-file"], ["run"], ["local", "up", "--port", "x"]]
+    "arguments",
+    [
+        ["nothing"],
+        ["provision", "no-such-file"],
+        ["run"],
+        ["local", "up", "--port", "x"],
+        ["--endpoint-url", "notaurl", "status", "x"],
+    ],
 )
-def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
+def test_wrong_usage_is_exit_code_2_and_with_json_told_in_json(arguments: list[str]) -> None:
     assert mlops(*arguments).exit_code == 2
+    for place in (["--json", *arguments], [*arguments, "--json"]):
+        done = mlops(*place)
+        assert done.exit_code == 2
+        assert json.loads(done.stdout).keys() == {"message", "hint"}
 
 
 @pytest.mark.parametrize("option", ["--endpoint-url", "--api-url"])

@@ -21,7 +21,7 @@ KEYS = [f"{name}.{field.name}" for name, one in pipeline_types().items() for fie
 
 def test_types_lists_every_type_with_its_summary_delivery_and_readme() -> None:
     lines = mlops("types").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["TYPE", *TYPES]
+    assert [line.split()[0] for line in lines] == TYPES
     found = json.loads(mlops("types", "--json").stdout)
     assert [one["pipeline_type"] for one in found] == TYPES
     for one in found:

@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 from typing import Any
 
 import pytest
-from mlops.cli import show
-from rich.console import Console
+from mlops.cli import show, table, view
 
 
 def document(status: str, deploy: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -27,17 +25,17 @@ def document(status: str, deploy: dict[str, Any], **more: Any) -> dict[str, Any]
     }
 
 
-def drawn(found: dict[str, Any], *, live: bool = False) -> str:
-    console = Console(width=200, record=True, file=StringIO())
-    console.print(show.pipeline(found, live=live))
-    return console.export_text()
+def drawn(found: dict[str, Any]) -> str:
+    return "\n".join(line.plain for line in view.pipeline(found))
 
 
 def test_what_runs_is_told_with_its_time() -> None:
     began = (datetime.now(UTC) - timedelta(seconds=42)).isoformat()
-    text = drawn(document("Running", {"status": "InProgress", "changed": began}), live=True)
+    found = document("Running", {"status": "InProgress", "changed": began})
+    text = drawn(found)
     assert "✓ Source" in text
     assert "42 s" in text
+    assert "Deploy / deploy_stack 42 s" in view.now(found)
     assert "· Run" in text
 
 
@@ -45,12 +43,16 @@ def test_what_waits_for_a_person_says_so() -> None:
     assert "waiting for approval" in drawn(document("WaitingForApproval", {"status": "InProgress", "waiting": True}))
 
 
-def test_a_failure_shows_its_reason_and_what_the_action_says() -> None:
-    failed = document("Failed", {"status": "Failed", "message": "see the stack"}, reason="Role: no such [role]")
+def test_a_failure_shows_its_reason_once() -> None:
+    failed = document("Failed", {"status": "Failed", "message": "it ended: no such [role]"}, reason="no such [role]")
     text = drawn(failed)
     assert "✗ Deploy" in text
-    assert "see the stack" in text
-    assert "why: Role: no such [role]" in text
+    assert "Reason: no such [role]" in text
+    assert text.count("no such [role]") == 1
+
+
+def test_a_failed_action_shows_its_message_where_there_is_no_other_reason() -> None:
+    assert "see the stack" in drawn(document("Failed", {"status": "Failed", "message": "see the stack"}))
 
 
 def test_what_is_left_of_the_run_before_is_not_shown() -> None:
@@ -63,17 +65,27 @@ def test_what_is_left_of_the_run_before_is_not_shown() -> None:
 def test_the_job_that_runs_is_shown() -> None:
     job = {"kind": "training job", "name": "churn-training-1a2b", "status": "InProgress", "progress": "Training"}
     found = document("Running", {"status": "Succeeded"}, job=job)
-    assert "training job churn-training-1a2b: InProgress Training" in drawn(found)
-    assert any("churn-training-1a2b" in line for line in show.lines(found))
+    assert "training job churn-training-1a2b: InProgress, Training" in drawn(found)
+    assert any("churn-training-1a2b" in event.text for event in view.events(found))
 
 
-def test_lines_are_facts_one_each() -> None:
-    assert list(show.lines(document("Failed", {"status": "Failed"}, reason="because"))) == [
-        "mlops-pipeline-churn-modeltraining: failed",
-        "  Source / S3Source: succeeded",
-        "  Deploy / deploy_stack: failed",
-        "  why: because",
+def test_events_are_facts_one_each() -> None:
+    found = document("Failed", {"status": "Failed"}, reason="because")
+    assert [event.text for event in view.events(found)] == [
+        "Source / S3Source: succeeded",
+        "Deploy / deploy_stack: failed",
     ]
+
+
+@pytest.mark.parametrize("width", [20, 40, 300])
+def test_no_cell_of_a_table_is_cut(width: int, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    rows = [("a-name-that-is-rather-long", "what it is, in a sentence that needs more than one line"), ("b", "")]
+    table.write(("NAME", "MEANING"), rows, fold=True)
+    words = capsys.readouterr().out.split()
+    for cell in (cell for row in rows for cell in row):
+        assert set(cell.split()) <= set(words)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+from click.exceptions import NoArgsIsHelpError
 
 from mlops.cli import completing, endpoints, installing, laptop, listing, pipelines, reference
 from mlops.cli.connection import STACK_NAME, Connection
-from mlops.cli.failures import Failure, of_aws
+from mlops.cli.failures import Failure, Interrupted, UsageFailure, of_aws
 from mlops.deploy.errors import DeployError
 from mlops.templates import BlueprintError
 
@@ -20,23 +22,42 @@ class Guarded(click.Command):
     """A command that ends in a sentence, whatever happens. --debug shows the traceback instead."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        as_json = ctx.params.get("as_json", False)
         try:
             return super().invoke(ctx)
         except Failure as failure:
-            failure.as_json = ctx.params.get("as_json", False)
+            failure.as_json = as_json
             raise
+        except KeyboardInterrupt as interrupt:
+            raise with_json(Interrupted("Interrupted"), as_json) from interrupt
+        except click.UsageError as error:
+            if not as_json or isinstance(error, NoArgsIsHelpError):
+                raise
+            raise with_json(UsageFailure(error), as_json) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
-            explained = failure_of(error)
-            explained.as_json = ctx.params.get("as_json", False)
-            raise explained from error
+            raise with_json(failure_of(error), as_json) from error
+
+
+def with_json(failure: Failure, as_json: bool) -> Failure:
+    failure.as_json = as_json
+    return failure
 
 
 class Commands(Guarded, click.Group):
     """The group, whose options may stand anywhere."""
+
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
+        as_json = "--json" in args[: args.index("--")] if "--" in args else "--json" in args
+        try:
+            return super().make_context(info_name, args, *more, **extra)
+        except click.UsageError as error:
+            if not as_json or isinstance(error, NoArgsIsHelpError):
+                raise
+            raise with_json(UsageFailure(error), as_json) from error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, self.globals_first(args))
@@ -74,12 +95,16 @@ def failure_of(error: Exception) -> Failure:
     match error:
         case BotoCoreError() | ClientError():
             return of_aws(error)
+        case ResponseParserError():
+            hint = "check --endpoint-url and AWS_ENDPOINT_URL, and that no proxy is between (HTTPS_PROXY, NO_PROXY)"
+            return Failure("The endpoint did not respond as an AWS service does", hint)
         case DeployError() | BlueprintError() | OSError():
             return Failure(str(error))
         case ValueError() if str(error).startswith("Invalid endpoint"):
-            return Failure(str(error), "AWS_ENDPOINT_URL or the profile's endpoint_url; like http://127.0.0.1:4566")
+            hint = "set AWS_ENDPOINT_URL or the profile's endpoint_url to a URL such as http://127.0.0.1:4566"
+            return Failure(str(error), hint)
         case _:
-            return Failure(f"{type(error).__name__}: {error}", "a defect of ours; mlops --debug … shows where")
+            return Failure(f"{type(error).__name__}: {error}", "this is a bug in mlops; mlops --debug … shows where")
 
 
 @click.group(

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What went wrong, told to a person: the problem, and what to do next. Never a traceback.
+"""What went wrong: one sentence, and what to do next. Never a traceback.
 
 Failure                 exit code 1
-├── Refused             the API's answer wasn't 200: its problems, each with path and hint
-├── StoppedWatching     exit code 130: Ctrl-C, which ends the watching and not the pipeline
-└── PipelineFailed      the pipeline that was watched didn't succeed
+├── UsageFailure        exit code 2: a wrong command line, with --json
+├── Refused             the API's response was not a success: its problems, each with path and hint
+├── Interrupted         exit code 130: Ctrl-C
+│   ├── StoppedWatching     the pipeline is still running
+│   └── StoppedSending      the request was not accepted
+└── PipelineFailed      the pipeline that was watched did not succeed
 """
 
 from __future__ import annotations
@@ -16,11 +19,18 @@ import click
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
     ProfileNotFound,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSLError,
+    SSOError,
 )
 
 from mlops.cli import show
@@ -51,13 +61,14 @@ class Failure(click.ClickException):
 
 
 class Refused(Failure):
-    """The API said no."""
+    """The API's response was not a success."""
 
     def __init__(self, status: int, answer: Document, retry_after: str | None = None) -> None:
-        super().__init__(str(answer.get("message", f"the API answered {status}")))
+        super().__init__(str(answer.get("message", f"The API responded with {status}")))
         self.status, self.answer = status, answer
-        if retry_after:
-            self.hint = f"try again in {retry_after} seconds"
+        self.retry_after = float(retry_after) if retry_after and retry_after.isdecimal() else None
+        if self.retry_after:
+            self.hint = f"send the request again in {retry_after} s"
 
     def document(self) -> Document:
         return self.answer
@@ -73,51 +84,108 @@ class Refused(Failure):
         show.failure(self.message, problems, self.hint, f"request id {request}" if request else "")
 
 
-class StoppedWatching(Failure):
-    """Ctrl-C while a pipeline was watched: the command ends, the pipeline doesn't."""
+class Interrupted(Failure):
+    """Ctrl-C: the exit code that shells have for a command that SIGINT ended."""
 
-    exit_code = 130  # as shells have it for a command that SIGINT ended
+    exit_code = 130
+
+
+class StoppedWatching(Interrupted):
+    """Ctrl-C while a pipeline was watched."""
 
     def __init__(self, pipeline: str) -> None:
-        super().__init__(f"Not watched any more; {pipeline} goes on", f"follow it: mlops status {pipeline} --watch")
+        super().__init__(f"Stopped watching; {pipeline} is still running", f"watch it: mlops status {pipeline} --watch")
+
+
+class StoppedSending(Interrupted):
+    """Ctrl-C before a request was accepted; `refused` is the last response to it."""
+
+    def __init__(self, refused: Refused | None) -> None:
+        if refused:
+            message = f"Stopped waiting; the request was not accepted. Still in progress: {refused.message}"
+            super().__init__(message, "send the request again later")
+        else:
+            super().__init__(
+                "Interrupted while sending the request; it may have been accepted",
+                "send it again: a request that was accepted is not started twice",
+            )
 
 
 class PipelineFailed(Failure):
-    """Watched to its end, and the end wasn't good. Why has been shown by then, as a part of its status."""
+    """The pipeline that was watched did not succeed."""
 
     def __init__(self, document: Document) -> None:
-        name, status = document["pipeline"]["name"], document["pipeline"]["status"]
-        again = f"correct the request and provision it again, or run the same once more: mlops run {name}"
-        super().__init__(f"{name} {'was stopped' if status == 'Stopped' else 'has failed'}", again)
-        self.status_document = document
+        found = document["pipeline"]
+        again = f"correct the request and provision it again, or run it again as it is: mlops run {found['name']}"
+        super().__init__(f"{found['name']} {'was stopped' if found['status'] == 'Stopped' else 'failed'}", again)
+        self.reason, self.status_document = found.get("reason"), document
 
     def document(self) -> Document:
         return self.status_document
 
+    def tell(self) -> None:
+        show.failure(self.message, [{"problem": self.reason}] if self.reason else [], self.hint)
+
+
+class UsageFailure(Failure):
+    """A wrong command line, with --json."""
+
+    exit_code = 2
+
+    def __init__(self, error: click.UsageError) -> None:
+        usage = error.ctx.get_usage() if error.ctx else ""
+        super().__init__(error.format_message(), usage)
+
 
 def last_line(text: str) -> str:
-    """Where a program says what it died of."""
-    return (text.strip().splitlines() or ["it ended without a word"])[-1]
+    """The last line of what a program printed, which says why it failed."""
+    return (text.strip().splitlines() or ["it printed nothing"])[-1]
+
+
+LAPTOP = 'for the laptop account: eval "$(mlops local env)"'
+CREDENTIALS = f"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use --profile; {LAPTOP}"
+WRONG_CREDENTIALS = {"InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException", "AuthFailure"}
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 
 
 def of_aws(error: BotoCoreError | ClientError) -> Failure:
-    """An error of boto3 as something a person can act on."""
+    """An error of boto3: what happened, and what to do next."""
+    text = str(error)
     match error:
         case NoCredentialsError() | PartialCredentialsError():
-            hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a --profile; "
-            return Failure("There are no AWS credentials", hint + "for the laptop account: mlops local up")
+            return Failure("No AWS credentials found", CREDENTIALS)
+        case CredentialRetrievalError() | SSOError():
+            return Failure(f"AWS credentials could not be loaded: {text}", "sign in again, for example: aws sso login")
         case NoRegionError():
-            return Failure("No region is set", "set AWS_REGION, or give --region us-east-1")
+            return Failure("No AWS Region is set", "set AWS_REGION, or use --region, for example --region us-east-1")
         case ProfileNotFound():
-            return Failure(f"{error}", "the profiles are in ~/.aws/config")
-        case EndpointConnectionError():
-            return Failure(f"{error}", "is it up? The laptop account starts with: mlops local up")
+            return Failure(text, "aws configure list-profiles lists the profiles of ~/.aws/config")
+        case ProxyConnectionError():
+            return Failure(text, "check HTTPS_PROXY and NO_PROXY")
+        case SSLError():
+            return Failure(text, "if a proxy inspects TLS, set AWS_CA_BUNDLE to a file with its CA certificate")
+        case EndpointConnectionError() | ConnectTimeoutError() | ReadTimeoutError() | ConnectionClosedError():
+            return Failure(text, unreachable(text))
         case ClientError():
-            detail = error.response.get("Error", {})
-            code, operation = detail.get("Code", "Unknown"), error.operation_name
-            hint = "these credentials may not do that" if "AccessDenied" in code or "Unauthorized" in code else ""
-            if code in ("InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken", "UnrecognizedClientException"):
-                hint = "check the credentials, and that they belong to the account at this endpoint"
-            return Failure(f"{operation}: {detail.get('Message') or code} ({code})", hint)
+            return of_service(error)
         case _:
-            return Failure(f"{error}")
+            return Failure(text)
+
+
+def unreachable(text: str) -> str:
+    if "//127.0.0.1" in text or "//localhost" in text:
+        return "start the laptop account with: mlops local up; mlops local status lists the accounts that run"
+    return "check the network, --region and --endpoint-url"
+
+
+def of_service(error: ClientError) -> Failure:
+    detail = error.response.get("Error", {})
+    code, operation = str(detail.get("Code", "Unknown")), error.operation_name
+    hint = ""
+    if code in EXPIRED:
+        hint = "the credentials have expired: sign in again, for example: aws sso login"
+    elif code in WRONG_CREDENTIALS:
+        hint = f"check the credentials, and that they belong to the account at this endpoint; {LAPTOP}"
+    elif "AccessDenied" in code or "Unauthorized" in code:
+        hint = f"the credentials lack the permission for {operation}"
+    return Failure(f"{operation}: {detail.get('Message') or code} ({code})", hint)

@@ -75,7 +75,7 @@ def tell(rows: list[Document], names: bool) -> None:
 
 def cells(row: Document) -> list[Text]:
     return [
-        Text.assemble(show.mark(row["status"], live=False), " ", row["name"]),  # type: ignore[arg-type]
+        Text.assemble(show.mark(row["status"]), " ", row["name"]),
         Text(row["pipeline_type"] or "", style="dim"),
         show.status(row["status"]),
         Text(table.ago(row["created"])),

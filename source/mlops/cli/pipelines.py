@@ -9,49 +9,72 @@ from typing import IO
 import click
 from botocore.exceptions import ClientError
 
-from mlops.cli import offline, show, watching
+from mlops.cli import offline, show, view, watching
 from mlops.cli.connection import Connection
-from mlops.cli.failures import Failure, Refused
+from mlops.cli.failures import Document, Failure, PipelineFailed, Refused
 from mlops.cli.request_file import without_comments
 
 DELIVERY = "-codepipeline"
 NOT_FOUND = 404
 SUGGESTIONS = 5
-watch_option = click.option("--watch", is_flag=True, help="Follow the pipeline until it has ended.")
+watch_option = click.option("--watch", is_flag=True, help="Watch the pipeline until it ends.")
 
 
 @click.command(epilog="Example:  mlops provision training.json --watch")
 @click.argument("file", type=click.File("rb"))
-@click.option("--rerun", is_flag=True, help="Run again, even where the request is the one already provisioned.")
+@click.option("--rerun", is_flag=True, help="Run the pipeline again even if the request has not changed.")
 @watch_option
+@click.option(
+    "--timeout",
+    type=click.IntRange(0),
+    default=watching.TIMEOUT,
+    show_default=True,
+    metavar="SECONDS",
+    help="With --watch: how long to send the request again while the API responds with Retry-After.",
+)
 @click.pass_obj
-def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool) -> None:
-    """Send the request in FILE (- for stdin) and make or update its pipeline.
+def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool, timeout: int) -> None:
+    """Send the request in FILE (- for stdin) and create or update its pipeline.
 
     FILE is JSON; lines that begin with // are comments, which are removed before the request is sent. If the same
     request was provisioned before, nothing is written and nothing runs, unless --rerun is given.
     """
     body = without_comments(file.read())
-    answer = connection.post("provisionpipeline", asking_again(body) if rerun else body)
+    body = with_rerun(body) if rerun else body
+    answer = watching.accepted(connection, body, timeout if watch else None)
     name = answer.get("name") or answer["pipeline_id"]
-    as_json = show.wants_json()
-    if not as_json:
+    if not show.wants_json():
         show.success(answer["message"], {"pipeline": name, "id": answer["pipeline_id"]})
         show.warnings(answer.get("warnings", []))
     if watch:
-        status = watching.follow(connection, answer["pipeline_id"], answer.get("execution_id"))
-        answer = {**answer, "status": status}
-        if not as_json:
-            show.facts(status["pipeline"].get("outputs") or {})
-    elif not as_json:
-        show.err().print(f"  follow it: mlops status {name} --watch")
-    if as_json:
+        follow_to_the_end(connection, name, answer.get("execution_id"), answer)
+    elif show.wants_json():
         show.as_json(answer)
+    else:
+        show.err().print(f"  watch it: mlops status {name} --watch")
 
 
-def asking_again(body: bytes) -> bytes:
-    """The request with "rerun": true. The rest stays as it is written (1.10 isn't 1.1), and what is no request is
-    sent as it is, for the API to say why."""
+def follow_to_the_end(connection: Connection, name: str, execution: str | None, answer: Document) -> None:
+    """Watch, and print what came of it; with --json the answer and, as `status`, the pipeline's status document."""
+    try:
+        status = watching.follow(connection, name, execution)
+    except PipelineFailed as failed:
+        failed.status_document = {**answer, "status": failed.status_document}
+        raise
+    if show.wants_json():
+        show.as_json({**answer, "status": status})
+    else:
+        ended(status)
+
+
+def ended(status: Document) -> None:
+    found = status["pipeline"]
+    show.success(f"{found['name']} {show.spaced(found['status'])}", found.get("outputs") or {})
+
+
+def with_rerun(body: bytes) -> bytes:
+    """The request with "rerun": true. The rest stays as it is written (1.10 isn't 1.1). What is not a JSON object is
+    sent unchanged, so that the API says what is wrong with it."""
     try:
         request = json.loads(body)
     except ValueError:
@@ -66,10 +89,10 @@ def asking_again(body: bytes) -> bytes:
 @watch_option
 @click.pass_obj
 def status(connection: Connection, name_or_id: str, watch: bool) -> None:
-    """Say how a pipeline is doing: its stages, what it made, and why it failed.
+    """Show a pipeline: its stages, its outputs, and why it failed.
 
-    NAME_OR_ID is the pipeline's name, or the pipeline_id that provisioning answered. A failed pipeline is told
-    and isn't an error, except with --watch.
+    NAME_OR_ID is the pipeline's name, or the pipeline_id that `mlops provision` printed. The exit code is 0 for a
+    failed pipeline too, except with --watch.
     """
     try:
         document = watching.follow(connection, name_or_id) if watch else watching.status_of(connection, name_or_id)
@@ -79,9 +102,11 @@ def status(connection: Connection, name_or_id: str, watch: bool) -> None:
         raise
     if show.wants_json():
         show.as_json(document)
+    elif watch:
+        ended(document)
     else:
-        if not watch:
-            show.out().print(show.pipeline(document))
+        for line in view.pipeline(document):
+            show.out().print(line)
         show.facts(document["pipeline"].get("outputs") or {})
 
 
@@ -90,16 +115,15 @@ def status(connection: Connection, name_or_id: str, watch: bool) -> None:
 @watch_option
 @click.pass_obj
 def run(connection: Connection, name: str, watch: bool) -> None:
-    """Run a pipeline again as it is: trains anew, deploys what changed outside."""
+    """Run a pipeline again with the request that it was provisioned with."""
     pipeline = delivery_pipeline(connection, name)
     execution: str = connection.client("codepipeline").start_pipeline_execution(name=pipeline)["pipelineExecutionId"]
-    as_json = show.wants_json()
     document = {"name": name, "pipeline": pipeline, "execution_id": execution}
-    if not as_json:
-        show.success(f"{name} runs again", {"execution": execution})
+    if not show.wants_json():
+        show.success(f"Started a run of {name}", {"execution": execution})
     if watch:
-        document["status"] = watching.follow(connection, name, execution)  # type: ignore[assignment]
-    if as_json:
+        follow_to_the_end(connection, name, execution, document)
+    elif show.wants_json():
         show.as_json(document)
 
 

@@ -7,12 +7,11 @@ import json
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from mlops.cli import request_file, show
+from mlops.cli import request_file, show, table
 from mlops.cli.catalogue import Field, PipelineType, pipeline_types
 from mlops.cli.failures import Failure
 
@@ -44,7 +43,7 @@ def types() -> None:
         show.as_json([one.document() for one in found])
         return
     rows = [(one.name, one.document()["delivery"], near(one.readme), one.summary) for one in found]
-    show.table(("TYPE", "DELIVERY", "README", "SUMMARY"), rows)
+    table.write(("TYPE", "DELIVERY", "README", "SUMMARY"), rows, fold=True)
     show.err().print("\nThe keys of a type: mlops explain TYPE\nA request to fill in: mlops init TYPE", style="dim")
 
 
@@ -128,7 +127,7 @@ def explain_type(wanted: PipelineType) -> None:
         if fields:
             click.echo()
             show.out().print(title, style="bold")
-            show.table((), [(f"  {field.name}", field.type, field.description) for field in fields])
+            table.write((), [(f"  {field.name}", field.type, field.description) for field in fields], fold=True)
     key = wanted.fields[0].name
     show.err().print(f"\nOne key in full: mlops explain {wanted.name}.{key}", style="dim")
 
@@ -136,13 +135,13 @@ def explain_type(wanted: PipelineType) -> None:
 def explain_field(wanted: PipelineType, field: Field) -> None:
     show.out().print(f"{wanted.name}.{field.name}", style="bold")
     click.echo(f"{field.description}\n")
-    show.table((), [(f"  {name}", value) for name, value in facts_of(field)])
+    table.write((), [(f"  {name}", value) for name, value in facts_of(field)], fold=True)
     if field.versions:
         click.echo("\nFrameworks and their versions")
-        show.table((), [(f"  {name}", ", ".join(versions)) for name, versions in field.versions.items()])
+        table.write((), [(f"  {name}", ", ".join(versions)) for name, versions in field.versions.items()], fold=True)
 
 
-def facts_of(field: Field) -> Iterator[tuple[str, Any]]:
+def facts_of(field: Field) -> Iterator[tuple[str, str]]:
     schema = field.schema
     yield "Type", field.type
     yield "Required", "yes" if field.required else "no" if not field.required_when else "in some requests"

@@ -4,21 +4,17 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
-from rich.spinner import Spinner
-from rich.table import Table
+from rich.status import Status
 from rich.text import Text
 
-STYLES = {
+MARKS = {
     "Succeeded": ("✓", "green"),
     "Failed": ("✗", "red"),
     "Stopped": ("■", "red"),
@@ -29,8 +25,7 @@ STYLES = {
     "Deleting": ("●", "yellow"),
     "WaitingForApproval": ("?", "yellow"),
 }
-WAITING = ("·", "dim")
-WORTH_WRAPPING = 24  # columns
+NO_MARK = ("·", "dim")
 
 
 def out() -> Console:
@@ -68,25 +63,6 @@ def failure(message: str, problems: Sequence[Mapping[str, Any]], hint: str = "",
 def success(message: str, found: Mapping[str, Any] | None = None) -> None:
     out().print(f"[bold green]✓[/] {escape(message)}")
     facts(found or {})
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Columns, of which only the last is wrapped, and only on a terminal with room for it. Nothing is cut."""
-    cells = [[str(cell) for cell in row] for row in ([header, *rows] if header else rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
-    indent = sum(widths) + 2 * len(widths)
-    console = out()
-    room = console.width - indent if console.is_terminal else 0
-    for number, (*columns, last) in enumerate(cells):
-        start = "".join(f"{cell:<{width}}  " for cell, width in zip(columns, widths, strict=True))
-        folded = (
-            textwrap.wrap(last, room, break_long_words=False, break_on_hyphens=False)
-            if room >= WORTH_WRAPPING
-            else [last]
-        )
-        for line in folded or [""]:
-            console.print(Text((start + line).rstrip(), style="bold" if header and not number else ""))
-            start = " " * indent
 
 
 def facts(found: Mapping[str, Any]) -> None:
@@ -129,80 +105,48 @@ def progress(begin: str) -> Iterator[Callable[[str], None]]:
         yield tell
 
 
-def pipeline(document: Mapping[str, Any], *, live: bool = False) -> RenderableType:
-    """A pipeline's status: its stages and actions, what runs, and why it failed."""
-    found = document["pipeline"]
-    glyph, style = STYLES.get(found["status"], WAITING)
-    title = Text.assemble((f"{glyph} ", style), (found["name"], "bold"), "  ", (spaced(found["status"]), style))
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=1)
-    for stage in stages_now(found):
-        state = stage.get("status")
-        grid.add_row(mark(state, live), Text(stage["name"], style="bold"), status(state), "")
-        for action in stage.get("actions", []):
-            grid.add_row("", Text(f"  {action['name']}"), status(shown(action)), Text(detail(action), style="dim"))
-    rows: list[RenderableType] = [title, Padding(grid, (0, 0, 0, 2))]
-    if job := found.get("job"):
-        rows.append(Text(f"  {job['kind']} {job['name']}: {job['status']} {job.get('progress') or ''}".rstrip()))
-    if found["status"] == "WaitingForApproval":
-        rows.append(Text("  approve it in the console, or with aws codepipeline put-approval-result", "yellow"))
-    if found.get("reason"):
-        rows.append(Text.assemble(("  why: ", "red"), str(found["reason"])))
-    return Group(*rows)
+class Activity:
+    """What is going on: lines that stay, each printed once, and on a terminal a spinner below them."""
+
+    def __init__(self, console: Console, spinner: Status | None = None) -> None:
+        self._console, self._spinner = console, spinner
+        self._printed: set[str] = set()
+
+    @property
+    def has_spinner(self) -> bool:
+        return self._spinner is not None
+
+    def now(self, text: str) -> None:
+        if self._spinner:
+            self._spinner.update(Text(text))
+
+    def line(self, *parts: str | tuple[str, str] | Text) -> None:
+        # `soft_wrap=True` would keep the spinner from being wrapped, too
+        text = Text.assemble(*parts, no_wrap=True, overflow="ignore")
+        if text.plain not in self._printed:
+            self._printed.add(text.plain)
+            self._console.print(text, crop=False)
 
 
-def lines(document: Mapping[str, Any]) -> Iterator[str]:
-    """The same, one fact a line: for logs, where only what changed is printed."""
-    found = document["pipeline"]
-    yield f"{found['name']}: {spaced(found['status'])}"
-    for stage in stages_now(found):
-        for action in stage.get("actions", []):
-            if state := shown(action):
-                yield f"  {stage['name']} / {action['name']}: {spaced(state)}"
-    if job := found.get("job"):
-        yield f"  {job['kind']} {job['name']}: {job['status']} {job.get('progress') or ''}".rstrip()
-    if found.get("reason"):
-        yield f"  why: {found['reason']}"
+@contextmanager
+def activity(begin: str) -> Iterator[Activity]:
+    """On stderr; without a terminal there is no spinner, whatever FORCE_COLOR says."""
+    console = Console(stderr=True, highlight=False)  # wraps the spinner's text, where soft_wrap would cut it
+    if console.is_terminal and console.file.isatty():
+        with console.status(Text(begin)) as spinner:
+            yield Activity(console, spinner)
+    else:
+        yield Activity(console)
 
 
-def stages_now(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The stages, without what is left there of the run before: this run hasn't come to them yet."""
-    stages = found.get("stages", [])
-    latest = stages[0].get("execution") if stages else None
-    return [
-        stage
-        if stage.get("execution") in (None, latest) or stage.get("status") == "InProgress"
-        else {"name": stage["name"], "actions": [{"name": action["name"]} for action in stage["actions"]]}
-        for stage in stages
-    ]
-
-
-def mark(state: str | None, live: bool) -> RenderableType:
-    glyph, style = STYLES.get(state or "", WAITING)
-    if live and style == "cyan":
-        return Spinner("dots", style=style)
-    return Text(glyph, style=style)
+def mark(state: str | None) -> Text:
+    return Text(*MARKS.get(state or "", NO_MARK))
 
 
 def status(state: str | None) -> Text:
-    return Text(spaced(state or ""), style=STYLES.get(state or "", WAITING)[1])
+    return Text(spaced(state or ""), style=MARKS.get(state or "", NO_MARK)[1])
 
 
 def spaced(state: str) -> str:
     """WaitingForApproval -> waiting for approval"""
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in state).strip()
-
-
-def shown(action: Mapping[str, Any]) -> str | None:
-    """An action's status; one that waits for a person is in progress to CodePipeline."""
-    return "WaitingForApproval" if action.get("waiting") else action.get("status")
-
-
-def detail(action: Mapping[str, Any]) -> str:
-    """How long an action has been running, or what a failed one says."""
-    if action.get("status") == "Failed":
-        return str(action.get("message") or "")
-    if action.get("status") != "InProgress" or not action.get("changed"):
-        return ""
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(str(action["changed"]))).total_seconds()
-    return f"{max(0, seconds):.0f} s"

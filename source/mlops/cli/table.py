@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of text in columns, each line whole: names are there to be copied, so nothing is cut or folded."""
+"""Rows of text in columns. Nothing is cut, and names are not folded: they are there to be copied."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -11,19 +12,33 @@ from rich.text import Text
 from mlops.cli import show
 
 GAP = "  "
+WORTH_FOLDING = 24  # columns
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
-def write(headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
-    """Headings (on a terminal) and rows on stdout, the columns as wide as their widest cell."""
+def write(headings: Sequence[str], rows: Sequence[Sequence[Text | str]], *, fold: bool = False) -> None:
+    """Headings (on a terminal) and rows on stdout, the columns as wide as their widest cell.
+
+    With `fold`, the last column is wrapped at words on a terminal that has room for it; names are never folded.
+    """
     console = show.out()
-    lines = [[Text(heading, style="dim") for heading in headings], *rows] if console.is_terminal else rows
+    lines = [[Text(heading, style="dim") for heading in headings]] if headings and console.is_terminal else []
+    lines += [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     widths = [max(cell.cell_len for cell in column) for column in zip(*lines, strict=True)]
-    for line in lines:
-        padded = [cell + Text(" " * (width - cell.cell_len)) for cell, width in zip(line, widths, strict=True)]
-        text = Text(GAP).join(padded)
+    indent = sum(widths[:-1]) + len(GAP) * len(widths[:-1])
+    room = console.width - indent if fold and console.is_terminal else 0
+    for *cells, last in lines:
+        padded = [cell + Text(" " * (width - cell.cell_len)) for cell, width in zip(cells, widths, strict=False)]
+        text = Text(GAP).join([*padded, folded(last, room, indent)])
         text.rstrip()
         console.print(text)
+
+
+def folded(cell: Text, room: int, indent: int) -> Text:
+    if room < WORTH_FOLDING:
+        return cell
+    wrapped = textwrap.wrap(cell.plain, room, break_long_words=False, break_on_hyphens=False)
+    return Text(f"\n{' ' * indent}".join(wrapped), style=cell.style)
 
 
 def ago(moment: str | None, now: datetime | None = None) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Follows a pipeline until it ends: a live view on a terminal, one line a change elsewhere."""
+"""Waits for a request to be accepted and for a pipeline to end, and says at Ctrl-C what is still running."""
 
 from __future__ import annotations
 
@@ -7,41 +7,65 @@ import json
 import time
 from typing import Any
 
-from rich.live import Live
+from botocore.exceptions import HTTPClientError, SSLError
 
-from mlops.cli import show
+from mlops.cli import show, view
 from mlops.cli.connection import Connection
-from mlops.cli.failures import Document, PipelineFailed, Refused, StoppedWatching
+from mlops.cli.failures import Document, Failure, PipelineFailed, Refused, StoppedSending, StoppedWatching
+from mlops.cli.show import Activity
 
 BUSY = {429, 502, 503, 504}
+WORTH_WAITING_FOR = {409, 429, 503}
 ENDED = {"Succeeded", "Failed", "Stopped"}
 PAUSE, PAUSE_ON_LAPTOP = 5.0, 0.4
+PATIENCE = (1.0, 2.0, 5.0, 10.0)  # seconds between attempts, while AWS or the network fails
+TIMEOUT = 3600  # a request waits for a running pipeline, which may train for long
+APPEARS_WITHIN = 60.0  # seconds until a run that was started stands in a stage of its pipeline
 
 
 def status_of(connection: Connection, pipeline: str) -> Document:
-    return connection.post("pipelinestatus", json.dumps({"pipeline_id": pipeline}).encode())
+    """The pipeline's status document, without what boto3 added to CodePipeline's response."""
+    document = connection.post("pipelinestatus", json.dumps({"pipeline_id": pipeline}).encode())
+    return {key: value for key, value in document.items() if key != "ResponseMetadata"}
 
 
-def patient_status_of(connection: Connection, pipeline: str) -> Document:
-    """The same, unmoved by a few answers that say AWS is busy: a long watch meets some."""
-    for wait in (1.0, 2.0, 5.0, 10.0):
-        try:
-            return status_of(connection, pipeline)
-        except Refused as refused:
-            if refused.status not in BUSY:
-                raise
-            time.sleep(wait)
-    return status_of(connection, pipeline)
+def accepted(connection: Connection, body: bytes, timeout: float | None) -> Document:
+    """Send a request. With a timeout in seconds, send it again after each Retry-After until it is accepted."""
+    deadline = time.monotonic() + (timeout or 0)
+    refused: Refused | None = None
+    try:
+        with show.activity("Sending the request") as activity:
+            while True:
+                try:
+                    return connection.post("provisionpipeline", body)
+                except Refused as error:
+                    refused = error
+                wait = refused.retry_after
+                if timeout is None or wait is None or refused.status not in WORTH_WAITING_FOR:
+                    raise refused
+                if time.monotonic() + wait > deadline:
+                    refused.hint = f"the request was not accepted within {timeout:g} s; see --timeout"
+                    raise refused
+                pause(activity, wait, refused.message)
+    except KeyboardInterrupt as interrupt:
+        raise StoppedSending(refused) from interrupt
+
+
+def pause(activity: Activity, seconds: float, why: str) -> None:
+    text = f"Waiting {seconds:g} s: {why}"
+    activity.line(text)
+    activity.now(text)
+    time.sleep(seconds)
 
 
 def follow(connection: Connection, pipeline: str, execution: str | None = None) -> Document:
-    """Show a pipeline until it has ended, and answer its last status.
+    """Watch a pipeline until it has ended, and return its last status document.
 
-    With `execution` its end is that execution's, not that of one before it. Raises PipelineFailed, and
-    StoppedWatching at Ctrl-C.
+    With `execution`, until that run has ended. Raises PipelineFailed, and StoppedWatching at Ctrl-C.
     """
     try:
-        document = shown_until_it_ends(connection, pipeline, execution)
+        with show.activity(f"Watching {pipeline}") as activity:
+            document = watched(connection, pipeline, execution, activity)
     except KeyboardInterrupt as interrupt:
         raise StoppedWatching(pipeline) from interrupt
     if document["pipeline"]["status"] != "Succeeded":
@@ -49,35 +73,51 @@ def follow(connection: Connection, pipeline: str, execution: str | None = None) 
     return document
 
 
-def shown_until_it_ends(connection: Connection, pipeline: str, execution: str | None) -> Document:
-    console = show.err()
-    pause = PAUSE_ON_LAPTOP if connection.is_elsewhere else PAUSE
-    document = patient_status_of(connection, pipeline)
-    if console.is_terminal:
-        with Live(show.pipeline(document, live=True), console=console, refresh_per_second=8) as view:
-            while not ended(document, execution):
-                time.sleep(pause)
-                document = patient_status_of(connection, pipeline)
-                view.update(show.pipeline(document, live=True))
-            view.update(show.pipeline(document))
-    else:
-        told: set[str] = set()
-        while True:
-            for line in show.lines(document):
-                if line not in told:
-                    console.print(line, markup=False)
-                    told.add(line)
-            if ended(document, execution):
-                break
-            time.sleep(pause)
-            document = patient_status_of(connection, pipeline)
-    return document
+def watched(connection: Connection, pipeline: str, execution: str | None, activity: Activity) -> Document:
+    between = PAUSE_ON_LAPTOP if connection.is_elsewhere else PAUSE
+    deadline = time.monotonic() + APPEARS_WITHIN
+    while True:
+        document = patient_status_of(connection, pipeline, activity)
+        found = document["pipeline"]
+        has_ended = found["status"] in ENDED
+        if has_ended and execution not in {None, *executions(document)}:
+            # the status is still that of the run before
+            if time.monotonic() > deadline:
+                raise Failure(f"Run {execution} of {pipeline} was superseded by another run", "watch that one")
+            activity.now(f"{pipeline}: waiting for the run to start")
+        else:
+            if not has_ended and not activity.has_spinner:
+                activity.line(f"{found['name']}: {show.spaced(found['status'])}")
+            for event in view.events(document):
+                tell(event, activity)
+            activity.now(view.now(document))
+            if has_ended:
+                return document
+        time.sleep(between)
 
 
-def ended(document: Document, execution: str | None) -> bool:
-    if document["pipeline"]["status"] not in ENDED:
-        return False
-    return execution is None or execution in executions(document)
+def tell(event: view.Event, activity: Activity) -> None:
+    """A fact as a line that stays. On a terminal the spinner shows what is in progress."""
+    if not activity.has_spinner:
+        activity.line(f"  {event.text}")
+    elif not event.in_progress:
+        activity.line(show.mark(event.state), " ", event.text)
+
+
+def patient_status_of(connection: Connection, pipeline: str, activity: Activity) -> Document:
+    """The same, with a few more attempts while AWS is busy or the network fails: a long watch meets both."""
+    for wait in PATIENCE:
+        try:
+            return status_of(connection, pipeline)
+        except Refused as refused:
+            if refused.status not in BUSY:
+                raise
+            pause(activity, refused.retry_after or wait, refused.message)
+        except SSLError:
+            raise
+        except HTTPClientError as error:
+            pause(activity, wait, str(error))
+    return status_of(connection, pipeline)
 
 
 def executions(document: Document) -> set[Any]:

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pipeline's status document as text: all of it, or what is new in it. Nothing is cut: long lines wrap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.text import Text
+
+from mlops.cli import show
+from mlops.cli.show import MARKS, spaced
+
+APPROVE = "approve it in the CodePipeline console, or with: aws codepipeline put-approval-result"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One fact of a status document that a watcher prints when it is new."""
+
+    state: str
+    text: str
+
+    @property
+    def in_progress(self) -> bool:
+        return MARKS.get(self.state, show.NO_MARK)[1] == "cyan"
+
+
+def pipeline(document: Mapping[str, Any]) -> Iterator[Text]:
+    """A pipeline's status, line by line: its stages and actions, the job, and why it failed."""
+    found = document["pipeline"]
+    mark, style = MARKS.get(found["status"], show.NO_MARK)
+    yield Text.assemble((f"{mark} ", style), (found["name"], "bold"), "  ", (spaced(found["status"]), style))
+    stages = stages_now(found)
+    names = [stage["name"] for stage in stages]
+    names += [f"  {action['name']}" for stage in stages for action in stage.get("actions", [])]
+    width = max(map(len, names), default=0)
+    for stage in stages:
+        yield row(stage["name"], stage.get("status"), width)
+        for action in stage.get("actions", []):
+            message = "" if found.get("reason") else failed_with(action)
+            yield row(action["name"], state_of(action), width, elapsed(action) or message, indent=2)
+    if job := found.get("job"):
+        yield Text(f"  {job_line(job)}")
+    if found["status"] == "WaitingForApproval":
+        yield Text(f"  {APPROVE}", "yellow")
+    if found.get("reason"):
+        yield Text.assemble(("  Reason: ", "red"), str(found["reason"]))
+
+
+def row(name: str, state: str | None, width: int, detail: str = "", *, indent: int = 0) -> Text:
+    mark, style = MARKS.get(state or "", show.NO_MARK)
+    line = Text.assemble(
+        (f"  {'':<{indent}}{mark} ", style),
+        (f"{name:<{width - indent}}  ", "" if indent else "bold"),
+        (f"{spaced(state or ''):<11}  ", style),
+        (detail, "dim"),
+    )
+    line.rstrip()
+    return line
+
+
+def events(document: Mapping[str, Any]) -> Iterator[Event]:
+    """What the actions and the job of the latest run have come to. How the pipeline ended, and why, is not in it."""
+    found = document["pipeline"]
+    for stage in stages_now(found):
+        for action in stage.get("actions", []):
+            if state := state_of(action):
+                yield Event(state, f"{stage['name']} / {action['name']}: {spaced(state)}")
+    if job := found.get("job"):
+        yield Event(str(job["status"]), job_line(job))
+    if found["status"] == "WaitingForApproval":
+        yield Event("WaitingForApproval", APPROVE)
+
+
+def now(document: Mapping[str, Any]) -> str:
+    """What is in progress, with its time: for a spinner."""
+    found = document["pipeline"]
+    actions = [
+        f"{stage['name']} / {action['name']} {elapsed(action)}".rstrip()
+        for stage in stages_now(found)
+        for action in stage.get("actions", [])
+        if action.get("status") == "InProgress"
+    ]
+    job = [job_line(found["job"])] if found.get("job") else []
+    return "; ".join([f"{found['name']}: {spaced(found['status'])}", *actions, *job])
+
+
+def job_line(job: Mapping[str, Any]) -> str:
+    told = dict.fromkeys(filter(None, (job["status"], job.get("progress"))))  # once, where both are the same
+    return f"{job['kind']} {job['name']}: {', '.join(told)}"
+
+
+def stages_now(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The stages of the latest run; those that it has not reached yet have no status."""
+    stages = found.get("stages", [])
+    latest = stages[0].get("execution") if stages else None
+    return [
+        stage
+        if stage.get("execution") in (None, latest) or stage.get("status") == "InProgress"
+        else {"name": stage["name"], "actions": [{"name": action["name"]} for action in stage["actions"]]}
+        for stage in stages
+    ]
+
+
+def state_of(action: Mapping[str, Any]) -> str | None:
+    """An action's status. CodePipeline says InProgress for one that waits for an approval."""
+    return "WaitingForApproval" if action.get("waiting") else action.get("status")
+
+
+def failed_with(action: Mapping[str, Any]) -> str:
+    return str(action.get("message") or "") if action.get("status") == "Failed" else ""
+
+
+def elapsed(action: Mapping[str, Any]) -> str:
+    """How long an action has been in progress."""
+    if action.get("status") != "InProgress" or not action.get("changed"):
+        return ""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(str(action["changed"]))).total_seconds()
+    return f"{max(0, seconds):.0f} s"
