@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """SageMaker's built-in XGBoost image: trains with and serves by the xgboost package installed here.
 
-The image's version picks no other xgboost; every version takes the same data and hyperparameters. Only where
-training starts from differs: 0.5, and an estimate from the labels as of version 2. Pipe input
-mode brings the same records as File mode, so both read the downloaded files. A job of several instances is
-trained by one process on all of its data.
+The image's version picks no other xgboost, but that version's defaults (see `versions`), so that the same model comes
+out. Pipe input mode brings the same records as File mode, so both read the downloaded files. A job of several instances
+is trained by one process on all of its data.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 _IMAGE = re.compile(r"\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/"
                     r"(sagemaker-)?xgboost([:@].+)?")
-_VERSION = re.compile(r":(\d+)[^/]*$")
 _METRIC = re.compile(r"\t(train|validation)-([^\s:]+):(\S+)")
 
 
@@ -32,8 +30,7 @@ class XGBoostContainer:
         return _IMAGE.fullmatch(image_uri) is not None
 
     def training_command(self, tree: Path, image_uri: str) -> list[str]:
-        version = _VERSION.search(image_uri)
-        return [sys.executable, "-u", "-m", f"{__name__}.train", str(tree), version[1] if version else "1"]
+        return [sys.executable, "-u", "-m", f"{__name__}.train", str(tree), image_uri]
 
     def metrics(self, log: str) -> Mapping[str, float]:
         return {f"{channel}:{metric}": float(value) for channel, metric, value in _METRIC.findall(log)}

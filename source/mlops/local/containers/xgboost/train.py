@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The training process: `python -m mlops.local.containers.xgboost.train TREE VERSION`.
+"""The training process: `python -m mlops.local.containers.xgboost.train TREE IMAGE`.
 
 Reads and writes the folder tree as SageMaker's image does, prints a line of metrics each round, saves the
 model as `model/xgboost-model` in xgboost's UBJ format, which `xgboost.Booster.load_model` and SageMaker's
@@ -22,20 +22,18 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from mlops.local.containers.xgboost import channels, hyperparameters, metrics
+from mlops.local.containers.xgboost import channels, hyperparameters, metrics, versions
 from mlops.local.containers.xgboost.errors import AlgorithmError, TrainingError, UserError
 
 # What xgboost says when the data are at fault and not the algorithm.
 _USERS_DOING = ("label must be", "label_correct", "num_class", "base_score", "`inf`", "preds.size()",
                 "only pos or neg", "Parameter", "Invalid", "Unknown", "must be", "should be", "Must have")
 
-_ESTIMATES_BASE_SCORE = 2  # since this version of xgboost, from the labels; before, only where errors are absolute
 
-
-def main(tree: Path, version: int) -> int:
+def main(tree: Path, image_uri: str) -> int:
     threading.Thread(target=_end_with_input, daemon=True).start()
     try:
-        train(tree, version)
+        train(tree, versions.of_image(image_uri))
     except TrainingError as error:
         return _fail(tree, f"{error.prefix}: {error}")
     except Exception as error:
@@ -57,18 +55,23 @@ def _fail(tree: Path, reason: str) -> int:
     return 1
 
 
-def train(tree: Path, version: int) -> None:
+def train(tree: Path, version: versions.Version) -> None:
+    """Train on a folder tree as the image with this version of xgboost does."""
     config = tree / "input" / "config"
     settings = hyperparameters.validate(json.loads((config / "hyperparameters.json").read_text()))
-    if version < _ESTIMATES_BASE_SCORE and settings.get("objective") != "reg:absoluteerror":
-        settings.setdefault("base_score", 0.5)
+    if problem := versions.unknown_objective(settings, version):
+        raise UserError(f"Hyperparameter {problem}")
     inputs = json.loads((config / "inputdataconfig.json").read_text())
     data = channels.read(tree, inputs, settings.get("csv_weights") == 1)
     _check_labels(settings, data)
     for channel in data:
         rows = channel.matrix.num_row()
         print(f"{channel.name.capitalize()} matrix has {rows} rows and {channel.width} columns")
-    model = _boost(settings, data)
+    print(f"Training with the defaults of xgboost {versions.text(version)} on xgboost {xgboost.__version__}")
+    settings = versions.defaults(settings, version, data[0].matrix.num_row())
+    for difference in versions.differences(settings, version):
+        print(f"The model is not the one that xgboost {versions.text(version)} trains: there, {difference}")
+    model = _boost(settings, data, versions.metric(settings, version))
     (tree / "model" / "xgboost-model").write_bytes(model.save_raw("ubj"))
 
 
@@ -92,7 +95,7 @@ def _check_labels(settings: Mapping[str, Any], data: list[channels.Channel]) -> 
             raise UserError(f"{rule}: row {row + 1} of channel {channel.name} has the label {labels[row]:g}")
 
 
-def _boost(settings: dict[str, Any], data: list[channels.Channel]) -> xgboost.Booster:
+def _boost(settings: dict[str, Any], data: list[channels.Channel], usual_metric: str | None) -> xgboost.Booster:
     wanted = list(settings.get("eval_metric", []))
     _, _, tuned = settings.get("_tuning_objective_metric", "").partition(":")
     if tuned and tuned not in wanted:
@@ -102,8 +105,8 @@ def _boost(settings: dict[str, Any], data: list[channels.Channel]) -> xgboost.Bo
     if "updater" in parameters:
         parameters["updater"] = ",".join(parameters["updater"])
     known = [name for name in wanted if name not in metrics.COMPUTED_HERE]
-    if known:
-        parameters["eval_metric"] = known
+    if known or usual_metric:
+        parameters["eval_metric"] = known or [usual_metric]
     stopper = _Stopper(save=settings.get("save_model_on_termination") == "true")
     callbacks: list[xgboost.callback.TrainingCallback] = [stopper]
     if "early_stopping_rounds" in settings and len(data) > 1:
@@ -147,4 +150,4 @@ class _Stopper(xgboost.callback.TrainingCallback):  # type: ignore[misc]
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
