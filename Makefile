@@ -6,10 +6,10 @@ CHECKOV := .venv-checkov
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-deep lint bench templates docs image-uris pins clean
+.PHONY: help setup demo test test-deep lint bench templates docs image-uris hyperparameters pins clean
 
 help: ## List these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: $(READY) ## Make the environment in .venv
 
@@ -41,6 +41,9 @@ docs: setup ## Renew what the documentation repeats from the code
 
 image-uris: setup ## Renew the table of container images from the SageMaker SDK's data
 	$(BIN)/python -m mlops.image_uris
+
+hyperparameters: setup ## Renew the table of what the built-in algorithms take, from the SageMaker SDK
+	$(BIN)/python -m mlops.hyperparameters
 
 pins: setup ## Renew requirements.txt from requirements.in, pinned and hashed
 	$(BIN)/python -m pip install --quiet uv

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib import names, parameters, reach, validate
+from chalicelib import hyperparameters, names, parameters, reach, validate
 from chalicelib.canonical import canonical
 from chalicelib.catalog import Blueprint, Catalog
 from chalicelib.echo import shown
@@ -43,6 +43,8 @@ def check(raw: bytes, catalog: Catalog, settings: Settings, *, deployed: bool = 
     problems = tidied.problems + [problem for problem in found if problem.path not in known]
     if deployed:
         problems += reach.problems(body, schema, settings, {problem.path for problem in problems})
+    taken = hyperparameters.check(body, schema, {problem.path for problem in problems})
+    problems += taken.problems
     rerun = body.pop("rerun")
     wrong = {problem.path for problem in problems}
     values = parameters.evaluate(body, blueprint, settings, wrong)
@@ -60,7 +62,7 @@ def check(raw: bytes, catalog: Catalog, settings: Settings, *, deployed: bool = 
         name=names.pipeline_name(settings.pipeline_stack_name, str(identity), suffix),
         parameters=values.parameters,
         rerun=rerun,
-        warnings=tuple(tidied.warnings + values.warnings),
+        warnings=tuple(tidied.warnings + taken.warnings + values.warnings),
     )
 
 

@@ -14,6 +14,7 @@ from chalicelib.errors import BadRequest
 from chalicelib.settings import Settings
 
 TRAINING, REALTIME = "model_training_builtin", "byom_realtime_builtin"
+BROKEN = {"num_round": 1, "a": "1\n2"}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ TRAINING, REALTIME = "model_training_builtin", "byom_realtime_builtin"
         (TRAINING, {"instance_count": "many"}, "/instance_count", "is 'many', a string, not a whole number", ""),
         (TRAINING, {"algo_hyperparameters": '{"a": NaN}'}, "/algo_hyperparameters", "no usable JSON: NaN", ""),
         (TRAINING, {"algo_hyperparameters": '{"a": 1,'}, "/algo_hyperparameters", "no usable JSON: not JSON", ""),
-        (TRAINING, {"algo_hyperparameters": {"a": "1\n2"}}, "/algo_hyperparameters/a", "is not one line", ""),
+        (TRAINING, {"algo_hyperparameters": BROKEN}, "/algo_hyperparameters/a", "is not one line", ""),
         (TRAINING, {"model_framework": "xgbost"}, "/model_framework", "", "did you mean 'xgboost'?"),
         (TRAINING, {"model_framework_version": "99"}, "/model_framework_version", "99", ""),
         (TRAINING, {"instance_type": "m5.large"}, "/instance_type", "", "did you mean 'ml.m5.large'?"),

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hyperparameters of the built-in algorithms x hyperparameters.json -> what their container would refuse.
+
+Pure: a canonical body and its schema in, problems (where the table is sure) and warnings (where AWS may know more)
+out. A field says with `x-hyperparameters` which fields name its algorithm and its version. Your own code (script mode)
+and algorithms that are not in the table take what they like.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from chalicelib.catalog import Schema
+from chalicelib.echo import pointer, shown
+from chalicelib.errors import Problem
+from chalicelib.request import Body
+from chalicelib.validate import nearest
+
+TABLE = Path(__file__).with_name("hyperparameters.json")  # made by `make hyperparameters`
+SCRIPT_MODE = {"sagemaker_program", "sagemaker_submit_directory"}
+RESERVED = ("sagemaker_", "_")  # what SageMaker itself adds, for any algorithm
+TRUTHS = ("true", "false", "auto")
+
+Rule = list[Any]
+
+
+@dataclass
+class Findings:
+    """What is wrong for sure, and what may be."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+def check(body: Body, schema: Schema, wrong: set[str]) -> Findings:
+    """Every hyperparameter that its algorithm would not take; fields in `wrong` (JSON pointers) are left out."""
+    found = Findings()
+    for name, about in schema["properties"].items():
+        names: Mapping[str, str] | None = about.get("x-hyperparameters")
+        given = body.get(name)
+        if not names or not isinstance(given, dict) or f"/{name}" in wrong:
+            continue
+        algorithm, version = (str(body.get(names[key].removeprefix("/"))) for key in ("algorithm", "version"))
+        entry = _table()["algorithms"].get(algorithm)
+        if entry and SCRIPT_MODE.isdisjoint(given):
+            checked = _Checked(pointer(name), algorithm, version, entry, given, found)
+            checked.values(wrong)
+            checked.missing()
+    return found
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """The hyperparameters of one field, against their algorithm's entry in the table."""
+
+    path: str
+    algorithm: str
+    version: str
+    entry: Schema
+    given: Mapping[str, Any]
+    found: Findings
+
+    def values(self, wrong: set[str]) -> None:
+        takes: Mapping[str, Rule] = self.entry["takes"]
+        for name, value in self.given.items():
+            path = self.path + pointer(name)
+            if path in wrong or name.startswith(RESERVED):
+                continue
+            if name not in takes:
+                near = nearest(name, list(takes))
+                problem = f"is not a hyperparameter that {self.algorithm} is known to have"
+                self.found.warnings.append(Problem(path, problem, f"did you mean {near!r}?" if near else ""))
+                continue
+            refusal = _refusal(path, self.algorithm, name, value, takes[name], self.entry.get("auto", False))
+            sure = takes[name][0] not in ("one", "some") or self.version in self.entry.get("listed", [self.version])
+            if refusal:
+                (self.found.problems if sure else self.found.warnings).append(refusal)
+
+    def missing(self) -> None:
+        takes: Mapping[str, Rule] = self.entry["takes"]
+        needed = [(name, "") for name in self.entry["required"]]
+        for name, values, other in self.entry.get("needs", []):
+            if name in self.given and (not values or self.given[name] in values):
+                needed.append((other, f" where {name} is {shown(self.given[name])}"))
+        for name, where in needed:
+            if name not in self.given:
+                hint = f"{self.algorithm} needs {wanted(takes[name])}{where}"
+                self.found.problems.append(Problem(self.path + pointer(name), "is missing", hint))
+
+
+def _refusal(path: str, algorithm: str, name: str, value: str, rule: Rule, auto: bool) -> Problem | None:
+    problem = f"{shown(value)} is not what {algorithm} takes for {name}"
+    match rule:
+        case ["integer" | "number", interval]:
+            if (auto and value == "auto") or _within(_number(value, rule[0]), interval):
+                return None
+        case ["boolean"]:
+            if value.strip().lower() in TRUTHS:
+                return None
+        case ["one", values]:
+            if value in values:
+                return None
+            near = nearest(value, values)
+            return Problem(path, problem, f"did you mean {near!r}?" if near else wanted(rule))
+        case ["some", values]:
+            other = [one for one in _items(value) if one not in values]
+            if not other:
+                return None
+            near = nearest(other[0], values)
+            problem = f"{shown(other[0])} is not what {algorithm} takes for {name}"
+            return Problem(path, problem, f"did you mean {near!r}?" if near else wanted(rule))
+        case _:
+            return None
+    return Problem(path, problem, wanted(rule))
+
+
+def _number(value: str, kind: str) -> float | None:
+    """The value as its algorithm reads it; a whole number has no fraction, not even .0."""
+    pattern = r"[+-]?\d+" if kind == "integer" else r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+    if not re.fullmatch(pattern, value.strip(), re.ASCII):
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _within(number: float | None, interval: str) -> bool:
+    if number is None:
+        return False
+    low, high = _ends(interval)
+    above = not low or (number >= float(low) if interval[0] == "[" else number > float(low))
+    below = not high or (number <= float(high) if interval[-1] == "]" else number < float(high))
+    return above and below
+
+
+def _items(value: str) -> list[str]:
+    """auc,error@0.7 -> auc, error: a list with commas, without what a metric is measured at."""
+    return [item.strip(" []'\"").partition("@")[0] for item in value.split(",")]
+
+
+def wanted(rule: Rule) -> str:
+    """What a hyperparameter takes, in words."""
+    match rule:
+        case ["integer" | "number" as kind, interval]:
+            low, high = _ends(interval)
+            ends = [f"{'at least' if interval[0] == '[' else 'above'} {low}"] if low else []
+            ends += [f"{'at most' if interval[-1] == ']' else 'below'} {high}"] if high else []
+            what = "a whole number" if kind == "integer" else "a number"
+            return " ".join([what, " and ".join(ends)]).strip()
+        case ["one", values]:
+            return f"one of {', '.join(values)}"
+        case ["some", values]:
+            return f"of {', '.join(values)}, with commas between"
+        case ["boolean"]:
+            return "true or false"
+        case _:
+            return "a text"
+
+
+def _ends(interval: str) -> tuple[str, str]:
+    low, _, high = interval[1:-1].partition(", ")
+    return low, high
+
+
+@cache
+def _table() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(TABLE.read_text("utf-8"))
+    return found
