@@ -23,6 +23,7 @@ from chalicelib.managing import listing
 from chalicelib.managing.query import Query
 from chalicelib.provision import provision
 from chalicelib.request import describe, parse
+from chalicelib.resolve import resolve
 from chalicelib.settings import Settings
 
 log = logging.getLogger("orchestrator")
@@ -95,11 +96,17 @@ def provision_pipeline(raw: bytes) -> dict[str, Any]:
     """POST /provisionpipeline: one request becomes a running pipeline."""
     deployment = _deployment()
     checked = check(raw, deployment.catalog, deployment.settings)
+    resolved = resolve(checked.unresolved, deployment.settings, deployment.cloud)
+    if resolved:
+        keys = {name: model.key for name, model in resolved.items()}
+        checked = check(raw, deployment.catalog, deployment.settings, resolved=keys)
     plan = planning.make(checked, deployment.settings, deployment.catalog)
     done = provision(plan, deployment.cloud)
     answer: dict[str, Any] = {"message": done.message, "pipeline_id": done.pipeline_id, "name": plan.name}
     if done.execution_id:
         answer["execution_id"] = done.execution_id
+    if resolved:
+        answer["resolved"] = {name: model.document() for name, model in resolved.items()}
     if plan.warnings:
         answer["warnings"] = [warning.document() for warning in plan.warnings]
     return answer

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chalicelib import hyperparameters, names, parameters, reach, validate
 from chalicelib.canonical import canonical
@@ -25,11 +25,20 @@ class Checked:
     parameters: Mapping[str, str]  # of the blueprint's template
     rerun: bool
     warnings: tuple[Problem, ...]
+    unresolved: Mapping[str, str] = field(default_factory=dict)  # field -> the pipeline whose model it stands for
 
 
-def check(raw: bytes, catalog: Catalog, settings: Settings, *, deployed: bool = True) -> Checked:
+def check(
+    raw: bytes,
+    catalog: Catalog,
+    settings: Settings,
+    *,
+    deployed: bool = True,
+    resolved: Mapping[str, str] | None = None,
+) -> Checked:
     """Check a request's bytes for a deployment. Without one (`deployed` is false) its reach is not checked.
 
+    `resolved` says what those fields stand for that only AWS can resolve; without it they stay so (see resolve.py).
     Raises BadRequest with every problem in it.
     """
     written = parse(raw)
@@ -38,6 +47,9 @@ def check(raw: bytes, catalog: Catalog, settings: Settings, *, deployed: bool = 
     variant, schema = blueprint.schema(pipeline_type, settings.use_model_registry)
     tidied = canonical(written, schema, catalog.keys)
     body = tidied.body
+    for name, value in (resolved or {}).items():
+        del body[name]
+        body[schema["properties"][name]["x-resolves"]] = value
     known = {problem.path for problem in tidied.problems}
     found = validate.problems(body, schema, catalog.validator(pipeline_type, variant), blueprint.rules)
     problems = tidied.problems + [problem for problem in found if problem.path not in known]
@@ -53,6 +65,9 @@ def check(raw: bytes, catalog: Catalog, settings: Settings, *, deployed: bool = 
     suffix: str = blueprint.pipeline_types[pipeline_type]["stack_suffix"]
     if blueprint.identity not in wrong:
         problems += _too_long(identity, blueprint.identity, settings.pipeline_stack_name, suffix)
+    unresolved = {
+        name: body[name] for name, one in schema["properties"].items() if "x-resolves" in one and name in body
+    }
     if problems:
         many = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         raise BadRequest(f"{many} in this {pipeline_type} request", sorted(problems, key=lambda one: one.path))
@@ -62,7 +77,14 @@ def check(raw: bytes, catalog: Catalog, settings: Settings, *, deployed: bool = 
         name=names.pipeline_name(settings.pipeline_stack_name, str(identity), suffix),
         parameters=values.parameters,
         rerun=rerun,
-        warnings=tuple(tidied.warnings + taken.warnings + values.warnings),
+        warnings=(*tidied.warnings, *taken.warnings, *values.warnings, *(_later(*one) for one in unresolved.items())),
+        unresolved=unresolved,
+    )
+
+
+def _later(name: str, pipeline: str) -> Problem:
+    return Problem(
+        f"/{name}", f"is looked up when the request is sent: the model of the last successful run of {pipeline}"
     )
 
 

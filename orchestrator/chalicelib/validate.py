@@ -134,6 +134,10 @@ def _explain(error: Any, schema: Schema) -> Iterator[Problem]:
             )
         case "maxProperties" | "maxItems":
             yield Problem(path, f"has {len(value)} entries", f"at most {error.validator_value}")
+        case "not" if "x-instead" in field:
+            yield Problem(
+                path, f"is given together with /{field['x-instead']}, which stands for it", "keep one of them"
+            )
         case _:
             yield Problem(path, error.message, _advice(field))
 

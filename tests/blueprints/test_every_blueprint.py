@@ -73,7 +73,8 @@ def test_every_field_becomes_a_parameter(folder: Path, catalog: Catalog) -> None
     read = {source["from"].removeprefix("/") for source in blueprint.parameters.values() if "from" in source}
     asked = [LOOKUPS[source["lookup"]] for source in blueprint.parameters.values() if "lookup" in source]
     by_lookup = {pointer.removeprefix("/") for one in asked for pointer in one.fields}
-    assert set(schema["properties"]) - read - by_lookup - {blueprint.identity.removeprefix("/")} == set()
+    resolved = {key for key, one in schema["properties"].items() if "x-resolves" in one}
+    assert set(schema["properties"]) - resolved - read - by_lookup - {blueprint.identity.removeprefix("/")} == set()
 
 
 @each_folder
@@ -136,5 +137,6 @@ def test_every_missing_key_is_told_at_once(
                 replace(settings, use_model_registry=registry),
             )
         told = [problem.path for problem in refused.value.problems]
-        assert told == sorted(f"/{key}" for key in schema["required"] if key != "pipeline_type")
+        needed = [*schema["required"], *(key for one in schema.get("allOf", []) for key in one["else"]["required"])]
+        assert told == sorted(f"/{key}" for key in needed if key != "pipeline_type")
         assert all(problem.hint for problem in refused.value.problems)

@@ -98,7 +98,7 @@ def test_a_warning_is_answered_as_the_example_has_it(deployed: None) -> None:
     assert code == 200
     assert answer["warnings"] == told["warnings"]
     assert (set(answer), answer["name"]) == (set(told), told["name"])
-    assert set(answer) | {"execution_id"} == set(first_cells("keys: provisioned"))
+    assert set(answer) | {"execution_id", "resolved"} == set(first_cells("keys: provisioned"))
 
 
 def test_every_error_has_the_documented_keys(deployed: None) -> None:

@@ -94,7 +94,7 @@ def test_only_aws_knows_boto3_and_few_modules_know_of_either() -> None:
     assert not [name for name, names in imported.items() if {"boto3", "botocore"} & names]
     assert [name for name, names in imported.items() if "chalicelib.aws" in names] == ["api.py"]
     asking = {name for name, names in imported.items() if "chalicelib.cloud" in names}
-    assert asking == {"provision.py", "finding.py", "history.py", "outcome.py", "status.py"}
+    assert asking == {"provision.py", "finding.py", "history.py", "outcome.py", "resolve.py", "status.py"}
 
 
 def imports(path: Path) -> set[str]:

@@ -153,7 +153,11 @@ def _fields(type_name: str, blueprint: Blueprint) -> Iterator[Field]:
     merged.pop("pipeline_type")
     frameworks = _frameworks(blueprint)
     for key, schema in merged.items():
-        having = {variant: key in one["required"] for variant, one in variants.items() if key in one["properties"]}
+        having = {
+            variant: key in one["required"] or key in _resolved(one)
+            for variant, one in variants.items()
+            if key in one["properties"]
+        }
         conditions = [text for one in variants.values() for text in _conditions(key, one)]
         yield Field(
             key,
@@ -161,7 +165,7 @@ def _fields(type_name: str, blueprint: Blueprint) -> Iterator[Field]:
             having,
             len(having) == len(variants) and all(having.values()),
             tuple(dict.fromkeys(conditions)),
-            tuple(_rules(key, blueprint.rules)),
+            (*_rules(key, blueprint.rules), *_instead(key, merged)),
             tuple(schema.get("enum", ())) or tuple(frameworks if key == "model_framework" else ()),
             frameworks if key == "model_framework_version" else {},
         )
@@ -172,8 +176,21 @@ def _conditions(key: str, schema: Mapping[str, Any]) -> Iterator[str]:
     for part in (schema, *schema.get("allOf", ())):
         if key in part.get("then", {}).get("required", ()):
             yield _condition(part.get("if", {}))
-        if key in part.get("else", {}).get("required", ()):
+        if key in set(part.get("else", {}).get("required", ())) - _resolved(schema):
             yield f"not: {_condition(part.get('if', {}))}"
+
+
+def _resolved(schema: Mapping[str, Any]) -> set[str]:
+    """The fields that another one may stand for."""
+    return {one["x-resolves"] for one in schema["properties"].values() if "x-resolves" in one}
+
+
+def _instead(key: str, fields: Mapping[str, Any]) -> Iterator[str]:
+    """Which field this one stands for, or is stood for by."""
+    for name, one in fields.items():
+        to = one.get("x-resolves")
+        if key in (name, to):
+            yield f"a request has {to} or {name}, not both"
 
 
 def _condition(schema: Mapping[str, Any]) -> str:

@@ -20,7 +20,11 @@ def fields_table(folder: Folder, parts: Parts) -> str:
     for name in folder.manifest["pipeline_types"]:
         for variant, schema in variants(folder, name, parts).items():
             for key in schema["required"]:
-                required.setdefault(key, []).append(name if variant == "any" else f"{name} ({variant})")
+                required.setdefault(key, []).append(_who(name, variant))
+            for part in schema.get("allOf", []):
+                for key in part.get("else", {}).get("required", []):
+                    unless = " and ".join(f"`{one}`" for one in part["if"].get("required", []))
+                    required.setdefault(key, []).append(f"{_who(name, variant)} without {unless}")
     every = max(len(one) for one in required.values())
     rows = ["| key | what it is | required | default |", "|---|---|---|---|"]
     for key, field in properties_of(folder, parts).items():
@@ -29,6 +33,10 @@ def fields_table(folder: Folder, parts: Parts) -> str:
         default = json.dumps(field["default"]) if field.get("default") not in (None, "", []) else ""
         rows.append(f"| `{key}` | {_about(field)} | {needs} | {f'`{default}`' if default else ''} |")
     return "\n".join(rows)
+
+
+def _who(type_name: str, variant: str) -> str:
+    return type_name if variant == "any" else f"{type_name} ({variant})"
 
 
 def with_fields(readme: str, table: str) -> str:

@@ -2,7 +2,7 @@
 """Makes the closed JSON Schema of each pipeline type out of its blueprint's request.schema.json.
 
 `$ref`s and `x-enum`s are resolved, so that what ships needs no look-up; the keys a type takes come from the
-manifest: with `model_from`, each way of naming the model (artifact, registry) has a schema of its own.
+manifest: with `model_source`, each way of naming the model (artifact, registry) has a schema of its own.
 """
 
 import functools
@@ -21,21 +21,28 @@ def variants(folder: Folder, type_name: str, parts: Parts) -> dict[str, Schema]:
     """The schemas of one pipeline type, by where its model comes from (`artifact`, `registry`, or `any`)."""
     declared = folder.manifest["pipeline_types"][type_name]
     properties = properties_of(folder, parts)
-    model_from: dict[str, list[str]] = declared.get("model_from", {ANY: []})
+    model_source: dict[str, list[str]] = declared.get("model_source", {ANY: []})
     # Keys that name a model for another type, or another way, of this blueprint.
     special = {
         key
         for other in folder.manifest["pipeline_types"].values()
-        for keys in (other.get("model_from") or {}).values()
+        for keys in (other.get("model_source") or {}).values()
         for key in keys
     }
+    resolving = {key: value["x-resolves"] for key, value in properties.items() if "x-resolves" in value}
+    if lost := [f"{key} resolves {to}" for key, to in resolving.items() if to not in properties]:
+        raise BlueprintError(f"{folder.name}/request.schema.json: {lost[0]}, which is not described")
     schemas: dict[str, Schema] = {}
-    for variant, model_keys in model_from.items():
+    for variant, model_keys in model_source.items():
         required = [*declared.get("required", []), *model_keys]
         unknown = [key for key in required if key not in properties]
         if unknown:
             raise BlueprintError(f"{folder.name}: {type_name} requires {unknown}, which the schema does not describe")
-        own = {key: _ended(value) for key, value in properties.items() if key not in special or key in model_keys}
+        own = {
+            key: _ended(value)
+            for key, value in properties.items()
+            if (shared := resolving.get(key, key)) not in special or shared in model_keys
+        }
         for key in _per_stage(folder) & own.keys():
             own[key]["x-per-stage"] = True
         schemas[variant] = {
@@ -46,7 +53,18 @@ def variants(folder: Folder, type_name: str, parts: Parts) -> dict[str, Schema]:
         }
         for key in _COMBINED & set(folder.schema):
             schemas[variant][key] = _resolve(folder.schema[key], parts)
+        for key, to in resolving.items():
+            if key in own:
+                _either(schemas[variant], key, to)
     return schemas
+
+
+def _either(schema: Schema, key: str, to: str) -> None:
+    """Of a field and the one it is resolved to, a request has one."""
+    needed = to in schema["required"]
+    schema["required"] = [name for name in schema["required"] if name != to]
+    one: Schema = {"if": {"required": [key]}, "then": {"properties": {to: {"not": {}, "x-instead": key}}}}
+    schema["allOf"] = [*schema.get("allOf", []), {**one, "else": {"required": [to]}} if needed else one]
 
 
 def _per_stage(folder: Folder) -> set[str]:

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A field that names a pipeline -> the model of that pipeline's last successful run.
+
+Only AWS knows it, so it is looked up between two checks of the request, and the plan stays pure (law 3): the first
+finds the field, the second has the model in its place. An equal request is a changed one once there is a newer model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.cloud import Cloud, PipelineGone
+from chalicelib.echo import shown
+from chalicelib.errors import BadRequest, Conflict, NotFound, Problem
+from chalicelib.finding import find
+from chalicelib.found import RUNNING, SUCCEEDED, Execution, Job, Stack
+from chalicelib.names import PIPELINE_OUTPUT
+from chalicelib.settings import Settings
+
+RETRY_AFTER = 60  # seconds, while the pipeline runs for the first time
+PAGE, PAGES = 100, 10  # of executions; AWS keeps those of a year
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a field stands for: a model, and the run and the job that made it."""
+
+    pipeline: str
+    run: str
+    job: Job
+    key: str  # in the assets bucket
+
+    def document(self) -> dict[str, Any]:
+        """As the API answers it."""
+        return {
+            "pipeline": self.pipeline,
+            "run": self.run,
+            "job": {"kind": self.job.kind, "name": self.job.name},
+            "artifact": self.job.artifact,
+        }
+
+
+def resolve(unresolved: Mapping[str, str], settings: Settings, cloud: Cloud) -> dict[str, Resolved]:
+    """The model that each field stands for.
+
+    Raises BadRequest where a pipeline makes no model, and Conflict where it has made none yet.
+    """
+    return {name: _model(f"/{name}", pipeline, settings, cloud) for name, pipeline in unresolved.items()}
+
+
+def _model(path: str, name: str, settings: Settings, cloud: Cloud) -> Resolved:
+    try:
+        delivery = find(name, settings, cloud)
+    except NotFound as error:
+        hint = "the name that provisioning answered, or see: mlops list"
+        raise _wrong(path, f"there is no pipeline {shown(name)} of this orchestrator", hint) from error
+    execution = _last_success(path, delivery, cloud)
+    job = _job(delivery.outputs[PIPELINE_OUTPUT], execution, cloud)
+    if job is None or not (job.is_model and job.artifact):
+        hint = "the name of a pipeline that trains; if it trained more than 90 days ago, run it again"
+        raise _wrong(path, f"the last successful run of {name} has no job that made a model", hint)
+    ours = f"s3://{settings.assets_bucket}/"
+    if not job.artifact.startswith(ours):
+        raise _wrong(path, f"{job.artifact}, the model of {name}, is not in the assets bucket", f"copy it below {ours}")
+    return Resolved(delivery.parameters["StackName"], execution.id, job, job.artifact.removeprefix(ours))
+
+
+def _last_success(path: str, delivery: Stack, cloud: Cloud) -> Execution:
+    pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
+    name = delivery.parameters["StackName"]
+    runs: bool = pipeline is None
+    token = ""
+    try:
+        for _ in range(PAGES if pipeline else 0):
+            assert pipeline is not None
+            executions, token = cloud.executions(pipeline, PAGE, token)
+            for execution in executions:
+                if execution.status == SUCCEEDED:
+                    return execution
+                runs = runs or execution.status in RUNNING
+            if not token:
+                break
+    except PipelineGone:
+        runs = False
+    hint = (
+        "send the request again when it has succeeded"
+        if runs
+        else "find out why with /pipelinestatus, and run it again"
+    )
+    conflict = Conflict(f"{name} has no successful run yet.", retry_after=RETRY_AFTER if runs else None)
+    conflict.problems = [Problem(path, f"{name} has no successful run yet", hint)]
+    raise conflict
+
+
+def _job(pipeline: str, execution: Execution, cloud: Cloud) -> Job | None:
+    for action in cloud.actions(pipeline, execution.id):
+        if ":states:" in action.external and (asked := cloud.ran(action.external).job):
+            return cloud.job(*asked)
+    return None
+
+
+def _wrong(path: str, problem: str, hint: str) -> BadRequest:
+    return BadRequest("The model cannot be taken from that pipeline", [Problem(path, problem, hint)])
