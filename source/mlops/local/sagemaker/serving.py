@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from mlops.local import containers, identity
 from mlops.local.containers import ModelLoadError, Prediction, Predictor
 from mlops.local.errors import ApiError, Caller
-from mlops.local.sagemaker import models, storage
+from mlops.local.sagemaker import archives, models, storage
 from mlops.local.sagemaker.service import PRINCIPAL
 from mlops.local.store import Record
 
@@ -88,12 +88,15 @@ def _fetch(container: dict[str, Any], uri: str, name: str, s3: Any, folder: Path
         if uri.endswith("/"):
             storage.download_prefix(s3, uri, storage.list_prefix(s3, uri), folder, gzipped=False)
         else:
-            storage.unpack(storage.read(s3, uri), folder)
+            archives.unpack(storage.read(s3, uri), folder)
     except ClientError as error:
         raise DeploymentFailed(
             f'Failed to download model data for container "{name}" from URL: "{uri}". Please ensure that there is an '
             "object located at the URL and that the role passed to CreateModel has permissions to download the "
             f"object. S3 answered {storage.explain(error)}") from error
+    except archives.Unusable as error:
+        raise DeploymentFailed(f'Failed to extract model data archive from URL "{uri}" for container "{name}": it '
+                               f"{error}.") from error
     except storage.StorageError as error:
-        raise DeploymentFailed(f'Failed to extract model data archive from URL "{uri}" for container "{name}": {error}.'
+        raise DeploymentFailed(f'Failed to download model data for container "{name}" from URL: "{uri}": {error}.'
                                ) from error

@@ -3,11 +3,6 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import tarfile
-import zlib
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from mlops.local import identity
 from mlops.local.errors import Caller
+from mlops.local.sagemaker import archives
 
 
 class StorageError(Exception):
@@ -44,14 +40,18 @@ def list_prefix(s3: Any, uri: str) -> list[str]:
 def download_prefix(s3: Any, uri: str, keys: list[str], folder: Path, gzipped: bool) -> None:
     """Write the objects below `folder`, named by what follows the prefix."""
     bucket, prefix = split(uri)
+    unpacked = 0
     for key in keys:
         target = folder / _relative(key, prefix)
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(gzip.decompress(body) if gzipped else body)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise StorageError(f"s3://{bucket}/{key} is not gzip, but its channel's CompressionType is Gzip") from error
+            if gzipped:
+                unpacked += archives.gunzip(body, target, unpacked)
+            else:
+                target.write_bytes(body)
+        except archives.Unusable as error:
+            raise StorageError(f"s3://{bucket}/{key} {error}; its channel's CompressionType is Gzip") from error
         except OSError as error:
             raise StorageError(f"s3://{bucket}/{key} cannot be a file: {error.strerror}") from error
 
@@ -89,30 +89,3 @@ def write(s3: Any, uri: str, body: bytes, kms_key: str | None = None) -> None:
     bucket, key = split(uri)
     encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
     s3.put_object(Bucket=bucket, Key=key, Body=body, **encryption)
-
-
-def pack(folder: Path) -> bytes | None:
-    """A folder's files as a .tar.gz; nothing if there are none."""
-    files = list(_files(folder))
-    if not files:
-        return None
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for file in files:
-            archive.add(file, file.relative_to(folder).as_posix())
-    return buffer.getvalue()
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file())
-
-
-def unpack(archive: bytes, folder: Path) -> None:
-    """Unpack a .tar.gz; what would land outside the folder is refused."""
-    try:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:*") as opened:
-            opened.extractall(folder, filter="data")
-    except tarfile.ReadError as error:
-        raise StorageError("it is not a .tar.gz archive") from error
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise StorageError(f"it is a damaged archive, or one that cannot be unpacked ({error})") from error

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mlops.local import containers, identity
 from mlops.local.errors import ApiError, Caller
-from mlops.local.sagemaker import storage, tags
+from mlops.local.sagemaker import archives, storage, tags
 from mlops.local.sagemaker.logs import LogStream
 from mlops.local.sagemaker.service import PRINCIPAL, invalid, now, put_event
 from mlops.local.settings import TIMING
@@ -231,7 +231,7 @@ def _upload(s3: Any, folder: Path, job: Record, caller: Caller, quiet: bool) -> 
     model = job["ModelArtifacts"]["S3ModelArtifacts"]
     kms_key = job["OutputDataConfig"].get("KmsKeyId") or None
     for part, uri in (("model", model), ("output/data", model.replace("model.tar.gz", "output.tar.gz"))):
-        archive = storage.pack(folder / part)
+        archive = archives.pack(folder / part)
         if archive is None:
             continue
         try:
