@@ -29,6 +29,7 @@ def prepare(port: int, state: Path, persist: bool, secret_key: str) -> None:
         AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
         AWS_EC2_METADATA_DISABLED="true",
         LAMBDA_EXECUTOR="local",
+        LAMBDA_ACCOUNT_CONCURRENCY="1000",  # AWS's own; gate.py keeps what is above the machine's waiting
         LOG_LEVEL=os.environ.get("MLOPS_LOCAL_LOG_LEVEL", "CRITICAL"),
         PERSIST_STATE="1" if persist else "0",
         STATE_DIR=str(state / "ministack"),

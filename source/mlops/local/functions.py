@@ -12,15 +12,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlops.local import bridge, isolated
+from mlops.local import bridge, bridge_functions, gate, isolated
 
 _LAMBDA_VARIABLES = ("AWS_", "_LAMBDA_", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "_HANDLER",
                      "_X_AMZN_TRACE_ID")
 
 
 def install(directory: Path) -> None:
-    """Start every Python function in an isolated virtual environment made in `directory`."""
+    """Start every Python function in an isolated virtual environment made in `directory`, and not too many at once."""
     bridge.isolate_functions(str(isolated.make(directory)), _environment)
+    bridge_functions.bound(gate.size(gate.cores(), gate.memory()))
 
 
 def _environment(made: Mapping[str, str]) -> dict[str, str]:

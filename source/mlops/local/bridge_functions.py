@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The processes that functions run in: not more than the machine holds, and none that has long been idle.
+
+ministack starts a process for every invocation that finds none free, keeps the first one of each function for ever, and
+the others for five minutes. Part of the bridge: it names ministack's private parts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import ministack.services.lambda_svc as _lambda
+from ministack.core import lambda_runtime as _lambda_runtime
+
+from mlops.local.gate import Gate, Size
+
+_SPARE_SECONDS = 10.0  # a function's second process and all further ones
+_LAST_SECONDS = 300.0
+_LOOK_SECONDS = 2.0
+
+
+def bound(size: Size) -> None:
+    """Let invocations wait for their turn, and end processes that are idle or too many."""
+    dispatch, acquire, release = _lambda._execute_function_dispatch, _lambda.acquire_worker, _lambda.release_worker
+    gate = Gate(size.limit, size.most)
+    used = threading.Event()
+
+    def in_turn(func: Any, config: Any, event: Any, request_id: str, started: float) -> Any:
+        if not gate.enter(nested=_lambda._invoke_depth.get() > 1):
+            return _lambda._throttle_response(
+                "ConcurrentInvocationLimitExceeded",
+                f"Rate Exceeded: this machine holds {size.most} functions at once, and one of them invokes another")
+        try:
+            return dispatch(func, config, event, request_id, time.time())
+        finally:
+            gate.leave()
+
+    def acquired(*function: Any, **more: Any) -> Any:
+        worker, how = acquire(*function, **more)
+        if how == "spawn":
+            _end(_over(size.most))
+        return worker, how
+
+    def released(worker: Any) -> None:
+        if worker is not None:
+            worker.idle_since = time.monotonic()
+            used.set()
+        release(worker)
+
+    def end_the_idle() -> None:
+        while used.wait():
+            time.sleep(_LOOK_SECONDS)
+            _end(_long_idle())
+            if not _lambda_runtime._workers:
+                used.clear()
+
+    _lambda._execute_function_dispatch = in_turn
+    _lambda.acquire_worker, _lambda.release_worker = acquired, released
+    _lambda.reap_idle_workers = lambda ttl=None: 0
+    threading.Thread(target=end_the_idle, daemon=True, name="idle-functions").start()
+
+
+def _idle_since(worker: Any) -> float:
+    since: float = getattr(worker, "idle_since", time.monotonic())
+    return since
+
+
+def _over(most: int) -> list[Any]:
+    """The longest idle processes above `most`, taken out of their pools."""
+    with _lambda_runtime._lock:
+        workers = [worker for pool in _lambda_runtime._workers.values() for worker in pool]
+        idle = sorted((worker for worker in workers if not worker.in_use), key=_idle_since)
+        return _taken_out(idle[:max(0, len(workers) - most)])
+
+
+def _long_idle() -> list[Any]:
+    """The processes that nobody has used for a while, taken out of their pools."""
+    now = time.monotonic()
+    with _lambda_runtime._lock:
+        ended = []
+        for pool in _lambda_runtime._workers.values():
+            for position, worker in enumerate(pool):
+                patience = _SPARE_SECONDS if position else _LAST_SECONDS
+                if not worker.in_use and now - _idle_since(worker) > patience:
+                    ended.append(worker)
+        return _taken_out(ended)
+
+
+def _taken_out(workers: list[Any]) -> list[Any]:
+    for key, pool in list(_lambda_runtime._workers.items()):
+        pool[:] = [worker for worker in pool if worker not in workers]
+        if not pool:
+            del _lambda_runtime._workers[key]
+    return workers
+
+
+def _end(workers: list[Any]) -> None:
+    """Outside the lock: a process may take seconds to end."""
+    _lambda_runtime.kill_workers(workers)
