@@ -26,7 +26,7 @@ lint: setup $(CHECKOV)/.ready ## Check style and types, and lint everything that
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m mlops.deploy.build --out dist/checked lint-bucket mlops-orchestrator v0 > dist/checked.txt
-	$(BIN)/cfn-lint "dist/checked/**/*.template" "dist/checked/**/*.yaml"
+	$(BIN)/python -m mlops.deploy.regions dist/checked
 	$(CHECKOV)/bin/checkov --config-file .checkov.yaml
 
 bench: setup ## Measure against the references and write docs/performance.md

@@ -272,3 +272,12 @@ def port_of(up: Up) -> int:
 def answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_region_that_is_not_supported_is_refused_before_anything_is_uploaded(up: Up) -> None:
+    refused = up.mlops("--region", "us-gov-east-1", "install", "--bucket", "never-made", "--email", "a@example.com")
+    assert refused.returncode == 1
+    said = " ".join(refused.stderr.split())
+    assert "us-gov-east-1 is not supported: CloudFormation does not have AWS::SageMaker::Endpoint" in said
+    buckets = client(up, "s3").list_buckets()["Buckets"]
+    assert not [bucket["Name"] for bucket in buckets if bucket["Name"].startswith("never-made")]

@@ -103,13 +103,20 @@ def test_what_editors_and_systems_leave_behind_does_not_ship(built: Path, tmp_pa
 
 def test_what_it_writes(built: Path) -> None:
     written = {name for name in contents(built) if "/blueprints/" not in name}
-    functions = {path.stem for path in (ROOT / "source" / "functions").glob("*.py")}
+    functions = {path.stem for path in (ROOT / "source" / "functions").glob("[!_]*.py")}
     assert written == {
         f"global-s3-assets/{MAIN_TEMPLATE}",
         "regional-s3-assets/orchestrator.zip",
         *(f"regional-s3-assets/{name}.zip" for name in functions),
     }
     assert (built / "regional-s3-assets" / "blueprints" / "delivery" / "single.yaml").is_file()
+
+
+def test_a_function_brings_what_it_shares_with_others(built: Path) -> None:
+    zips = {path.stem: archive.read_zip(path.read_bytes()).keys() for path in built.glob("regional-s3-assets/*.zip")}
+    for name in ("check_install", "guard_pipelines"):
+        assert zips[name] == {f"{name}.py", "_custom_resource.py"}
+    assert zips["inference"] == {"inference.py"}
 
 
 def test_zips_hold_pure_python_and_are_small(built: Path) -> None:

@@ -1,123 +1,161 @@
 # SPDX-License-Identifier: Apache-2.0
 """The check of an installation always answers CloudFormation, whatever happens."""
 
-import importlib.util
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import re
+import time
 from typing import Any
 
 import pytest
-from mlops.deploy.build import Sources
 
+from .custom_resources import CloudFormation, Reply, serving, use_endpoint
 
-class Waiting:
-    """CloudFormation, waiting at a URL for one answer."""
-
-    def __init__(self) -> None:
-        answers: list[dict[str, Any]] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_PUT(self) -> None:
-                answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.answers = answers
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def asks(self, request_type: str, **properties: str) -> dict[str, Any]:
-        specification = importlib.util.spec_from_file_location(
-            "check_install", Sources().functions / "check_install.py"
-        )
-        assert specification
-        assert specification.loader
-        function = importlib.util.module_from_spec(specification)
-        specification.loader.exec_module(function)
-        event = {
-            "RequestType": request_type,
-            "ResponseURL": f"http://127.0.0.1:{self.server.server_port}/answer",
-            "StackId": "stack-id",
-            "RequestId": "request-id",
-            "LogicalResourceId": "InstallCheck",
-            "ResourceProperties": properties,
-        }
-        function.handler(event, None)
-        (answer,) = self.answers
-        return answer
-
-
-@pytest.fixture
-def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waiting]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nobody listens there
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    waiting = Waiting()
-    yield waiting
-    waiting.server.shutdown()
-    waiting.server.server_close()
-
-
-GOOD = {
+GOOD: dict[str, Any] = {
     "StackName": "mlops-orchestrator",
     "Region": "us-east-1",
     "Account": "123456789012",
+    "SupportedRegions": ["eu-west-1", "us-east-1"],
     "ExistingS3Bucket": "",
+    "AssetsBucketKmsKeyArn": "",
+    "DataBuckets": [""],
     "ExistingECRRepo": "",
 }
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd"
 
 
-def test_nothing_existing_is_a_success(cloudformation: Waiting) -> None:
+@pytest.fixture
+def cloudformation(monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
+    use_endpoint(monkeypatch, "http://127.0.0.1:9")  # nobody listens there
+    return CloudFormation("check_install", monkeypatch)
+
+
+def test_nothing_existing_is_a_success(cloudformation: CloudFormation) -> None:
     answer = cloudformation.asks("Create", **GOOD)
     assert answer["Status"] == "SUCCESS"
     assert answer["PhysicalResourceId"] == "install-check"
     assert (answer["StackId"], answer["RequestId"]) == ("stack-id", "request-id")
 
 
-def test_a_delete_succeeds_even_with_nothing_to_go_by(cloudformation: Waiting) -> None:
+def test_an_update_keeps_the_resource_as_it_was_made(cloudformation: CloudFormation) -> None:
+    """With another physical id CloudFormation would delete the old one."""
+    assert cloudformation.asks("Update", **GOOD)["PhysicalResourceId"] == "as-it-was-made"
+
+
+def test_a_delete_succeeds_even_with_nothing_to_go_by(cloudformation: CloudFormation) -> None:
     assert cloudformation.asks("Delete")["Status"] == "SUCCESS"
 
 
-def test_a_check_that_fails_itself_still_answers(cloudformation: Waiting) -> None:
+def test_a_check_that_fails_itself_still_answers(cloudformation: CloudFormation) -> None:
     answer = cloudformation.asks("Create")
     assert answer["Status"] == "FAILED"
     assert "KeyError" in answer["Reason"]
 
 
 @pytest.mark.parametrize(
-    ("property_name", "reason"),
-    [("ExistingS3Bucket", "cannot be reached"), ("ExistingECRRepo", "EndpointConnectionError")],
+    ("changed", "reason"),
+    [
+        ({"ExistingS3Bucket": "mine"}, "cannot be reached"),
+        ({"ExistingECRRepo": "mine"}, "EndpointConnectionError"),
+        ({"DataBuckets": ["mine"]}, "DataBuckets: the bucket mine cannot be reached"),
+    ],
 )
 def test_an_unreachable_service_is_a_failure_with_a_reason(
-    property_name: str, reason: str, cloudformation: Waiting
+    changed: dict[str, Any], reason: str, cloudformation: CloudFormation
 ) -> None:
-    answer = cloudformation.asks("Update", **{**GOOD, property_name: "mine"})
+    answer = cloudformation.asks("Update", **{**GOOD, **changed})
     assert answer["Status"] == "FAILED"
     assert reason in answer["Reason"]
 
 
-def test_a_bucket_of_another_account_is_refused(cloudformation: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As S3 does it: a bucket whose owner is not the one expected is forbidden, even where its policy admits us."""
-
-    class S3(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.send_response(200 if self.headers["x-amz-expected-bucket-owner"] == "999999999999" else 403)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), S3)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    answer = cloudformation.asks("Create", **{**GOOD, "ExistingS3Bucket": "theirs"})
-    server.shutdown()
-    server.server_close()
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"Region": "us-gov-east-1"}, "us-gov-east-1 is not supported.*Supported are eu-west-1, us-east-1"),
+        ({"StackName": "mlops-pipeline-one"}, "belong to pipelines"),
+        ({"AssetsBucketKmsKeyArn": KEY}, "the key of ExistingS3Bucket, which is blank"),
+        ({"DataBuckets": [f"bucket-{number}" for number in range(21)]}, "21 are named; there can be at most 20"),
+    ],
+)
+def test_what_cannot_be_used_is_named(changed: dict[str, Any], reason: str, cloudformation: CloudFormation) -> None:
+    answer = cloudformation.asks("Create", **{**GOOD, **changed})
     assert answer["Status"] == "FAILED"
-    assert "belongs to another account" in answer["Reason"]
+    assert re.search(reason, answer["Reason"])
+
+
+def test_every_problem_is_told_at_once_and_fits_an_answer(cloudformation: CloudFormation) -> None:
+    many = {"StackName": "mlops-pipeline-one", "DataBuckets": [f"{'b' * 60}{number}" for number in range(20)]}
+    answer = cloudformation.asks("Create", **{**GOOD, **many, "AssetsBucketKmsKeyArn": KEY})
+    assert "belong to pipelines" in answer["Reason"]
+    assert "AssetsBucketKmsKeyArn" in answer["Reason"]
+    assert "DataBuckets: the bucket b" in answer["Reason"]
+    assert answer["Reason"].endswith(" …")
+    assert len(answer["Reason"]) <= 1_000
+
+
+class S3:
+    """S3 and KMS with one bucket, of one owner, in one region, with one default key; it may deny the first calls."""
+
+    def __init__(self, owner: str = "123456789012", region: str = "us-east-1", key: str = "", denials: int = 0) -> None:
+        self.owner, self.region, self.key, self.denials, self.asked = owner, region, key, denials, 0
+
+    def __call__(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        self.asked += 1
+        if headers.get("X-Amz-Target") == "TrentService.DescribeKey":
+            return 200, {}, json.dumps({"KeyMetadata": {"KeyId": "1234abcd", "Arn": KEY}})
+        if self.asked <= self.denials or headers.get("x-amz-expected-bucket-owner") != self.owner:
+            return 403, {}, "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+        if not path.startswith("/theirs"):
+            return 404, {}, ""
+        algorithm = f"<SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>{self.key}</KMSMasterKeyID>"
+        if not self.key:
+            algorithm = "<SSEAlgorithm>AES256</SSEAlgorithm>"
+        rule = f"<Rule><ApplyServerSideEncryptionByDefault>{algorithm}</ApplyServerSideEncryptionByDefault></Rule>"
+        text = f"<ServerSideEncryptionConfiguration>{rule}</ServerSideEncryptionConfiguration>"
+        return 200, {"x-amz-bucket-region": self.region}, text
+
+
+def asked(s3: S3, monkeypatch: pytest.MonkeyPatch, seconds_left: float = 16, **changed: Any) -> dict[str, Any]:
+    with serving(s3) as url:
+        use_endpoint(monkeypatch, url)
+        function = CloudFormation("check_install", monkeypatch)
+        return function.asks("Create", seconds_left, **{**GOOD, "ExistingS3Bucket": "theirs", **changed})
+
+
+def test_a_bucket_of_another_account_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As S3 does it: a bucket whose owner is not the one expected is forbidden, even where its policy admits us."""
+    for changed in ({}, {"ExistingS3Bucket": "", "DataBuckets": ["theirs"]}):
+        answer = asked(S3(owner="999999999999"), monkeypatch, **changed)
+        assert answer["Status"] == "FAILED"
+        assert "belongs to another account" in answer["Reason"]
+
+
+def test_a_policy_that_iam_does_not_know_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = S3(denials=1)
+    assert asked(s3, monkeypatch, seconds_left=60)["Status"] == "SUCCESS"
+    assert s3.asked == 3
+
+
+def test_waiting_for_iam_ends_in_time_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.monotonic()
+    assert asked(S3(denials=100), monkeypatch, seconds_left=18)["Status"] == "FAILED"
+    assert time.monotonic() - began < 15
+
+
+def test_a_bucket_in_another_region_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = asked(S3(region="eu-west-1"), monkeypatch)
+    assert "the bucket theirs is in eu-west-1, this stack is in us-east-1" in answer["Reason"]
+
+
+@pytest.mark.parametrize("has", [KEY, "1234abcd", "alias/ours"])
+def test_a_bucket_under_a_customer_key_needs_that_key_named(has: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = asked(S3(key=has), monkeypatch)
+    assert f"encrypted with your key {has}" in refused["Reason"]
+    assert "Give the key's ARN as AssetsBucketKmsKeyArn" in refused["Reason"]
+    wrong = asked(S3(key=has), monkeypatch, AssetsBucketKmsKeyArn=f"{KEY}0")
+    assert f"as AssetsBucketKmsKeyArn, not {KEY}0" in wrong["Reason"]
+    assert asked(S3(key=has), monkeypatch, AssetsBucketKmsKeyArn=KEY)["Status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("has", ["", "alias/aws/s3", "arn:aws:kms:us-east-1:123456789012:alias/aws/s3"])
+def test_a_bucket_under_a_key_of_s3s_own_needs_none(has: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked(S3(key=has), monkeypatch)["Status"] == "SUCCESS"

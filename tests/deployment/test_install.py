@@ -29,12 +29,9 @@ def stack_name(account: Any) -> Iterator[str]:
     uninstall(account, name)
 
 
-def bucket(account: Any, versioned: bool) -> str:
-    s3 = account.client("s3")
+def bucket(account: Any) -> str:
     name = f"bucket-{uuid4().hex}"
-    s3.create_bucket(Bucket=name)
-    if versioned:
-        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    account.client("s3").create_bucket(Bucket=name)
     return name
 
 
@@ -103,8 +100,8 @@ def test_an_update_keeps_the_parameters_it_is_not_given(stack_name: str, url: st
     assert parameters["AllowDetailedErrorMessage"] == "No"
 
 
-def test_a_versioned_bucket_is_used(stack_name: str, url: str, account: Any) -> None:
-    existing = bucket(account, versioned=True)
+def test_an_existing_bucket_is_used_versioned_or_not(stack_name: str, url: str, account: Any) -> None:
+    existing = bucket(account)
     outputs = install(account, stack_name, url, {**EMAIL, "ExistingS3Bucket": existing})
     assert outputs["AssetsBucketName"] == existing
     uninstall(account, stack_name)
@@ -125,32 +122,50 @@ def test_a_model_package_group_is_made_on_request(stack_name: str, url: str, acc
     assert group["ModelPackageGroupArn"] == outputs["ModelRegistryArn"]
 
 
-def test_an_unversioned_bucket_fails_the_installation_and_leaves_nothing(
-    stack_name: str, url: str, account: Any
-) -> None:
-    existing = bucket(account, versioned=False)
+def test_what_cannot_be_used_fails_the_installation_and_leaves_nothing(stack_name: str, url: str, account: Any) -> None:
     before = {item["Name"] for item in account.client("s3").list_buckets()["Buckets"]}
-    with pytest.raises(InstallError, match=f"the bucket {existing} is not versioned. Enable versioning"):
-        install(account, stack_name, url, {**EMAIL, "ExistingS3Bucket": existing})
+    with pytest.raises(InstallError, match="there is no bucket there-is-no-such-bucket"):
+        install(account, stack_name, url, {**EMAIL, "DataBuckets": "there-is-no-such-bucket"})
     assert {item["Name"] for item in account.client("s3").list_buckets()["Buckets"]} == before
 
 
-def test_a_bucket_under_a_key_of_the_customers_is_refused(stack_name: str, url: str, account: Any) -> None:
-    existing, key = bucket(account, versioned=True), account.client("kms").create_key()["KeyMetadata"]["Arn"]
+def test_a_bucket_under_a_customer_key_is_used_with_that_key(stack_name: str, url: str, account: Any) -> None:
+    existing, key = bucket(account), account.client("kms").create_key()["KeyMetadata"]["Arn"]
     default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     encryption = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
     account.client("s3").put_bucket_encryption(Bucket=existing, ServerSideEncryptionConfiguration=encryption)
-    with pytest.raises(InstallError, match=f"encrypted with your key {key}"):
+    with pytest.raises(InstallError, match=f"encrypted with your key {key}.* as AssetsBucketKmsKeyArn"):
         install(account, stack_name, url, {**EMAIL, "ExistingS3Bucket": existing})
+    given = {"ExistingS3Bucket": existing, "AssetsBucketKmsKeyArn": key}
+    assert install(account, stack_name, url, {**EMAIL, **given})["AssetsBucketName"] == existing
+
+
+def test_data_buckets_are_looked_at(stack_name: str, url: str, account: Any) -> None:
+    first, second = bucket(account), bucket(account)
+    install(account, stack_name, url, {**EMAIL, "DataBuckets": f"{first},{second}"})
+    with pytest.raises(InstallError, match="DataBuckets: there is no bucket not-there-any-more"):
+        install(account, stack_name, url, {"DataBuckets": f"{first},not-there-any-more"})
 
 
 def test_an_installation_that_failed_is_made_anew(stack_name: str, url: str, account: Any) -> None:
-    existing = bucket(account, versioned=False)
+    name = f"bucket-{uuid4().hex}"
     with pytest.raises(InstallError):
-        install(account, stack_name, url, {**EMAIL, "ExistingS3Bucket": existing})
-    account.client("s3").put_bucket_versioning(Bucket=existing, VersioningConfiguration={"Status": "Enabled"})
-    outputs = install(account, stack_name, url, {**EMAIL, "ExistingS3Bucket": existing})
-    assert outputs["AssetsBucketName"] == existing
+        install(account, stack_name, url, {**EMAIL, "ExistingS3Bucket": name})
+    account.client("s3").create_bucket(Bucket=name)
+    outputs = install(account, stack_name, url, {**EMAIL, "ExistingS3Bucket": name})
+    assert outputs["AssetsBucketName"] == name
+
+
+def test_a_model_package_group_stays_and_is_in_nobodys_way(url: str, account: Any) -> None:
+    """Not even in that of a stack of the same name, or of one whose name is as long as a name can be."""
+    name, groups = f"again-{uuid4().hex}".ljust(128, "x"), set()
+    for _ in range(2):
+        groups.add(install(account, name, url, {**EMAIL, "CreateModelRegistry": "Yes"})["ModelRegistryArn"])
+        uninstall(account, name)
+    sagemaker = account.client("sagemaker")
+    assert len(groups) == 2
+    for arn in groups:
+        sagemaker.describe_model_package_group(ModelPackageGroupName=arn.rsplit("/", 1)[1])
 
 
 @pytest.mark.parametrize(

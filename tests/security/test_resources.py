@@ -141,3 +141,14 @@ def test_the_topic_and_the_keys(templates: dict[str, Any]) -> None:
         assert properties["EnableKeyRotation"] is True, where
     for where, _, properties in resources(templates, "AWS::ECR::Repository"):
         assert properties["ImageScanningConfiguration"] == {"ScanOnPush": True}, where
+
+
+def test_what_is_kept_has_no_name_that_a_new_installation_would_want(templates: dict[str, Any]) -> None:
+    """A name that is given must hold the stack's id: the resource is still there when the stack is made again."""
+    kept = ("Retain", "RetainExceptOnCreate")
+    names = ("BucketName", "RepositoryName", "ModelPackageGroupName", "LogGroupName", "RoleName", "TopicName", "Name")
+    for logical_id, resource in templates["main"]["Resources"].items():
+        if resource.get("DeletionPolicy") in kept:
+            for name in names:
+                given = resource.get("Properties", {}).get(name)
+                assert given is None or "AWS::StackId" in str(given), f"{logical_id}: {name}"

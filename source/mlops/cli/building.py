@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Failure, last_line
-from mlops.deploy import template
+from mlops.deploy import regions, template
 from mlops.deploy.build import ROOT, Sources
 from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE
 from mlops.deploy.upload import upload as upload_build
@@ -27,6 +27,10 @@ class Build:
     bucket: str
     solution: str
     version: str
+
+    def check(self, connection: Connection) -> None:
+        """Raise InstallError if it cannot be installed in the region of a connection."""
+        regions.check(connection.client("cloudformation").meta.region_name, self.folder)
 
     def upload(self, connection: Connection) -> str:
         """To its buckets, which are made if missing. Answers the main template's URL."""

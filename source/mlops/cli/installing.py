@@ -54,6 +54,7 @@ def install(
         parameters["NotificationEmail"] = email
     with show.progress("building") as tell, tempfile.TemporaryDirectory() as folder:
         built: Build = existing(assets) if assets else build(Path(folder), str(bucket))
+        built.check(connection)
         tell(f"uploading {built.version} to {built.bucket}")
         template = built.upload(connection)
         tell("installing the stack")

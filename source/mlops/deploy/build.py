@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.metadata
+import json
 import re
 import shutil
 import sys
@@ -28,14 +29,16 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from mlops.deploy import archive, dependencies, limits, package, permissions, template
+from mlops.deploy import archive, dependencies, limits, package, permissions, regions, template
 from mlops.deploy.errors import BuildError, DeployError
 from mlops.deploy.template import Template
 from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE, REGIONAL_ASSETS
 from mlops.templates import BlueprintError, compile_catalog
 
 ROOT = Path(__file__).parents[3]
+GUARD = "PipelinesGuard"  # is deleted before the rest of the main stack
 CHALICE_PIECE = "orchestrator.sam.yaml"
 TEMPLATE_LIMIT = 1_000_000
 SECTIONS = ["AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Mappings", "Conditions"]
@@ -113,8 +116,7 @@ def build(distribution: Distribution, out: Path = ROOT / "deployment", sources: 
             work,
         )
         regional = {"orchestrator.zip": archive.write_zip(package.with_bytecode(packaged.files, work))}
-        for function in sorted(sources.functions.glob("*.py")):
-            regional[f"{function.stem}.zip"] = archive.write_zip({function.name: function.read_bytes()})
+        regional |= functions(sources.functions)
         for name, data in archive.read_folder(catalog).items():
             regional[f"blueprints/{name}"] = data
         blueprints = {
@@ -128,6 +130,16 @@ def build(distribution: Distribution, out: Path = ROOT / "deployment", sources: 
         raise BuildError(f"The main template has {len(main.encode())} bytes, CloudFormation takes {TEMPLATE_LIMIT}")
     _write(out / GLOBAL_ASSETS, {MAIN_TEMPLATE: main.encode()})
     _write(out / REGIONAL_ASSETS, regional)
+
+
+def functions(folder: Path) -> dict[str, bytes]:
+    """The zip of each function, with the modules that it shares with others: those begin with an underscore."""
+    zips = {}
+    for function in sorted(folder.glob("[!_]*.py")):
+        shared = re.findall(r"^(?:from|import) (_\w+)", function.read_text("utf-8"), re.MULTILINE)
+        files = [function, *(folder / f"{name}.py" for name in shared)]
+        zips[f"{function.stem}.zip"] = archive.write_zip({file.name: file.read_bytes() for file in files})
+    return zips
 
 
 def main_template(
@@ -149,11 +161,36 @@ def main_template(
         "ResourcePolicy": permissions.resource_policy(blueprints, sorted(granted)),
         "PermissionsBoundary": permissions.boundary(blueprints),
         "StateMachines": permissions.state_machines(blueprints, "stateMachine"),
+        "SupportedRegions": _supported_regions([whole, *blueprints.values()]),
+        **_everything_else(whole["Resources"]),
         "Executions": permissions.state_machines(blueprints, "execution"),
     }
     whole = template.replace(whole, "Generated", generated)
     whole["Description"] = f"{whole['Description']} {distribution.version}"
     return {section: whole[section] for section in SECTIONS if section in whole}
+
+
+def _everything_else(resources: Template) -> dict[str, list[Any]]:
+    """What the guard depends on: all that it does not refer to anyway. What has a condition may not be there: a
+    reference in a property, under the same condition, is a dependency as well."""
+    named = json.dumps(resources[GUARD]["Properties"])
+    others = {name: one for name, one in resources.items() if name != GUARD and f'["{name}", "Arn"]' not in named}
+    conditional = {name: one["Condition"] for name, one in others.items() if "Condition" in one}
+    return {
+        "EverythingElse": sorted(others.keys() - conditional.keys()),
+        "ConditionalResources": [
+            {"Fn::If": [condition, {"Ref": name}, ""]} for name, condition in sorted(conditional.items())
+        ],
+    }
+
+
+def _supported_regions(templates: list[Template]) -> list[str]:
+    """Never none: a type that no region has is an error in a template."""
+    used = regions.types(templates)
+    if not (supported := regions.supported(used)):
+        nowhere = sorted(used - regions.registries()[regions.LINTED].keys())
+        raise BuildError(f"CloudFormation has no resource type {', '.join(nowhere) or 'set like this'} in any region")
+    return supported
 
 
 def _compile_blueprints(blueprints: Path, out: Path) -> Path:

@@ -4,7 +4,7 @@
 pages.py          where a generated part stands in a page
 phases.py         what each status of a stack means
 decisions.py      what `decide` decides: rows that together are another telling of it
-installation.py   the main template's parameters and outputs
+installation.py   the main template's parameters and outputs, the regions it is for
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlops.docs.decisions import decisions_table
-from mlops.docs.installation import outputs_table, parameters_table
+from mlops.docs.installation import outputs_table, parameters_table, refused_regions, supported_regions
 from mlops.docs.phases import phases_table
 
 
@@ -21,5 +21,10 @@ def generated(root: Path) -> Mapping[str, Mapping[str, str]]:
     """The generated parts of each page of docs/, by the page's and the part's names."""
     return {
         "architecture.md": {"phases": phases_table(), "decisions": decisions_table()},
-        "installing.md": {"parameters": parameters_table(root), "outputs": outputs_table(root)},
+        "installing.md": {
+            "parameters": parameters_table(root),
+            "outputs": outputs_table(root),
+            "supported regions": supported_regions(root),
+            "refused regions": refused_regions(root),
+        },
     }

@@ -397,6 +397,11 @@ def template_references(value: Any) -> set[str]:
     return {name for name, _ in _engine._intrinsic_references(value)}
 
 
+def needs(resource: dict[str, Any], logical_id: str) -> bool:
+    """Whether a resource of a template depends on another one, in whatever way."""
+    return logical_id in _engine._extract_deps(resource, {logical_id})
+
+
 def stack(name_or_id: str) -> dict[str, Any] | None:
     found: dict[str, Any] | None = _stack_operations._resolve_stack(name_or_id)
     return found
@@ -526,6 +531,12 @@ def isolate_functions(interpreter: str, kept: Callable[[Mapping[str, str]], dict
 
 
 # --- S3 ----------------------------------------------------------------------------------------------------
+
+
+def bucket_and_owner(path: str) -> tuple[str, str | None]:
+    """The bucket that a request is for, and the account that owns it, if there is one."""
+    bucket, _ = _s3._parse_bucket_key(path, {})
+    return bucket, _s3._bucket_owner_account(bucket)
 
 
 def has_object(bucket: str, key: str, version: str | None) -> bool:

@@ -13,12 +13,13 @@ from mlops.local.resources import ResourceFailed
 
 
 def install() -> None:
-    for check in (_check_function_code, _check_function_role, _check_bucket_is_empty, _check_stack_policy,
-                  _check_state_machine):
+    for check in (_check_function_code, _check_function_role, _check_dependents_are_gone, _check_bucket_is_empty,
+                  _check_stack_policy, _check_state_machine):
         bridge.check_changes(check)
     bridge.after_changes("AWS::IAM::Role", _set_permissions_boundary)
     bridge.after_changes("AWS::ApiGateway::RestApi", _set_gateway_responses)
     bridge.wrap_service("cloudformation", _refuse_name_of_failed_stack)
+    bridge.wrap_service("s3", _expect_bucket_owner)
     bridge.wrap_service("states", _refuse_deleted_state_machine)
     bridge.check_tasks(_check_task_role)
     bridge.verify_root_signatures()
@@ -48,6 +49,16 @@ def _check_function_role(change: bridge.Change) -> None:
     except ApiError as error:
         raise ResourceFailed("Resource handler returned message: \"The role defined for the function cannot be "
                              "assumed by Lambda.\" (HandlerErrorCode: InvalidRequest)") from error
+
+
+def _check_dependents_are_gone(change: bridge.Change) -> None:
+    """A resource stays while one that depends on it could not be deleted; ministack deletes it all the same."""
+    if change.operation != "delete" or change.stack["StackStatus"] != "DELETE_IN_PROGRESS":
+        return
+    defined = change.stack["_template"].get("Resources", {})
+    for name in change.stack["_resources"].keys() & defined.keys() - {change.logical_id}:
+        if bridge.needs(defined[name], change.logical_id):
+            raise ResourceFailed(f"{name}, which depends on it, is still there")
 
 
 def _check_bucket_is_empty(change: bridge.Change) -> None:
@@ -100,6 +111,24 @@ def _refuse_name_of_failed_stack(handler: bridge.Handler) -> bridge.Handler:
             if stack is not None and stack["StackStatus"] == "ROLLBACK_COMPLETE":
                 return bridge.stack_error("AlreadyExistsException",
                                           f"Stack [{form['StackName']}] already exists", 400)
+        return await handler(method, path, headers, body, query)
+
+    return handle
+
+
+# --- S3 ------------------------------------------------------------------------------------------------------
+
+
+def _expect_bucket_owner(handler: bridge.Handler) -> bridge.Handler:
+    """A caller that says whose a bucket is gets no other account's."""
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes,
+                     query: dict[str, Any]) -> bridge.Response:
+        expected = headers.get("x-amz-expected-bucket-owner")
+        bucket, owner = bridge.bucket_and_owner(path)
+        if expected and owner and expected != owner:
+            refusal = ("<Error><Code>AccessDenied</Code><Message>Access Denied</Message>"
+                       f"<BucketName>{bucket}</BucketName></Error>")
+            return 403, {"Content-Type": "application/xml"}, b"" if method == "HEAD" else refusal.encode()
         return await handler(method, path, headers, body, query)
 
     return handle
