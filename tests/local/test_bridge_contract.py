@@ -73,6 +73,10 @@ PARAMETERS = {
     "_sigv4.parse_header_signature": "headers",
     "_sigv4.parse_query_signature": "query_params",
     "_stack_helpers._error": "code message",
+    "_router._is_aws_service_name": "scope_name",
+    "_stack_operations._create_stack": "params",
+    "_stack_operations._describe_stacks": "params",
+    "_stack_operations._p": "params key",
     "_stack_operations._resolve_parameters": "template provided_params",
     "_stack_operations._resolve_stack": "stack_name",
     "_stack_operations.validate_template_support": "template conditions params",
@@ -118,6 +122,7 @@ LOOKED_UP = {
     "_app._handle_pre_body_request": "_app.app",
     "_app.SERVICE_HANDLERS": "_app._dispatch_service_request",
     "_app.pin_signed_request": "_app.app",
+    "_router._is_aws_service_name": "_router.detect_service",
     "_iam_evaluator._is_root_key": "_iam_evaluator.pin_signed_request",
     "_iam_evaluator._request_caller_arn": "_iam_evaluator.caller_arn",
 }

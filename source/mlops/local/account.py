@@ -6,7 +6,19 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from mlops.local import bridge, bridge_signatures, environment, functions, permissions, resources, roles, rules, tasks
+from mlops.local import (
+    bridge,
+    bridge_services,
+    bridge_signatures,
+    environment,
+    functions,
+    missing,
+    permissions,
+    resources,
+    roles,
+    rules,
+    tasks,
+)
 from mlops.local.api import Api
 from mlops.local.settings import CUT_OFF, REGION
 from mlops.local.store import Disk
@@ -22,6 +34,8 @@ def assemble(state: Path) -> None:
     rules.install()
     permissions.install()
     functions.install(state / "python")
+    missing.install()
+    bridge_services.show_update_time_after_updates()
     bridge_signatures.sessions_of_functions(environment.secret_key())
     bridge_signatures.require_signatures(REGION)
 

@@ -16,7 +16,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, StructureShape
 
-from mlops.local import bridge, identity, shapes
+from mlops.local import bridge, identity, missing, shapes
 from mlops.local.errors import ApiError, Caller
 from mlops.local.wire import JsonProtocol, RestJsonProtocol, Wire
 
@@ -75,8 +75,7 @@ class Api:
         self._authorize(model, request, caller)
         handler = self._operations.get(operation)
         if handler is None:
-            raise ApiError("NotImplemented", f"The account on your laptop does not have "
-                                             f"{self.service} {operation}.", 501)
+            raise ApiError("NotImplemented", missing.words(self.service, operation), 501)
         answer = handler(request, caller) or {}
         wrong = shapes.check(model.output_shape, answer)
         if wrong:
@@ -95,7 +94,7 @@ class Api:
                 raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
             name = self._wire.operation(method, path, headers)
             if name is None:
-                raise ApiError("UnknownOperationException", f"{self.service} has no such operation.", 404)
+                raise ApiError("NotImplemented", missing.words(self.service, f"{method} {path}"), 501)
             model = self._operation_model(name)
             request = self._wire.read(model, path, headers, body, query)
             answer = await bridge.in_thread(self.call, name, request, identity.current_caller())
@@ -111,7 +110,7 @@ class Api:
 
     def _operation_model(self, name: str) -> OperationModel:
         if name not in self.model.operation_names:
-            raise ApiError("UnknownOperationException", f"{self.service} has no operation {name}.", 404)
+            raise ApiError("UnknownOperationException", missing.words(self.service, name), 404)
         return self.model.operation_model(name)
 
     def _authorize(self, model: OperationModel, request: dict[str, Any], caller: Caller) -> None:

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the account on your laptop does not have: an answer that says so, in the protocol of who asks.
+
+    service, operation and headers of a request that nobody serves -> an error
+
+The code is NotImplemented with status 501, which no SDK repeats.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from xml.sax.saxutils import escape
+
+from mlops.local import bridge_services
+
+_CODE = "NotImplemented"
+
+
+def install() -> None:
+    bridge_services.answer_missing(_answer, words)
+
+
+def words(service: str, operation: str) -> str:
+    """What is said of an operation that nobody serves."""
+    return f"The account on your laptop does not have {service} {operation}."
+
+
+def _answer(service: str, operation: str, headers: Mapping[str, str]) -> bridge_services.Response:
+    message = f"{words(service, operation)} It has no {service} at all."
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        error = f"<Error><Type>Sender</Type><Code>{_CODE}</Code><Message>{escape(message)}</Message></Error>"
+        return 501, {"content-type": "text/xml"}, f"<ErrorResponse>{error}</ErrorResponse>".encode()
+    content = {"__type": _CODE, "message": message, "Message": message}
+    answered = {"content-type": "application/json", "x-amzn-errortype": _CODE}
+    return 501, answered, json.dumps(content).encode()
