@@ -11,19 +11,15 @@ import re
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import pytest
 
-from .conftest import without_aws
+from .scripted_api import Api, Response, command, environment, mlops, serving
 
 NAME = "mlops-pipeline-a-model-whose-name-is-longer-than-a-narrow-terminal-is-wide-modeltraining"
 JOB = "a-model-whose-name-is-longer-than-a-narrow-terminal-is-wide-training-1a2b"
@@ -31,10 +27,10 @@ REASON = f"Training job {JOB}: ClientError: No S3 objects found under s3://bucke
 BUSY = "Pipeline a-model is running"
 ACCEPTED = (200, {}, {"message": "success: stack creation started", "pipeline_id": "arn", "name": NAME})
 
-Response = tuple[int, dict[str, str], dict[str, Any]]
+Answer = tuple[int, dict[str, str], dict[str, Any]]
 
 
-def state(status: str, **more: Any) -> Response:
+def state(status: str, **more: Any) -> Answer:
     action = {"name": "run_jobs", "status": {"Running": "InProgress"}.get(status, status), "message": REASON}
     stages = [{"name": "Run", "status": action["status"], "execution": "1", "actions": [action]}]
     pipeline = {"name": NAME, "status": status, "stages": stages, "outputs": {"JobName": JOB}, **more}
@@ -45,53 +41,10 @@ RUNNING, SUCCEEDED = state("Running"), state("Succeeded")
 FAILED = state("Failed", reason=REASON)
 
 
-@dataclass
-class Api:
-    """Responds to each route with what is left in its list, and with the last for good."""
-
-    url: str = ""
-    responses: dict[str, list[Response]] = field(default_factory=dict)
-    bodies: list[Any] = field(default_factory=list)
-    asked: Event = field(default_factory=Event)
-    hang: float = 0.0
-
-    def respond(self, route: str, body: bytes) -> Response:
-        self.bodies.append((route, body))
-        left = self.responses[route]
-        response = left.pop(0) if len(left) > 1 else left[0]
-        self.asked.set()
-        time.sleep(self.hang)
-        return response
-
-
 @pytest.fixture
 def api() -> Iterator[Api]:
-    found = Api()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, headers, document = found.respond(self.path.rpartition("/")[2], body)
-            text = json.dumps(document).encode()
-            try:
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(text))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(text)
-            except BrokenPipeError:
-                pass  # the command was interrupted
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    found.url = f"http://127.0.0.1:{server.server_address[1]}/prod"
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield found
-    server.shutdown()
-    server.server_close()
+    with serving() as found:
+        yield found
 
 
 @pytest.fixture
@@ -99,27 +52,6 @@ def request_file(tmp_path: Path) -> Path:
     path = tmp_path / "request.json"
     path.write_text("{}")
     return path
-
-
-def command(api: Api, *arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "mlops.cli", "--api-url", api.url, *map(str, arguments)]
-
-
-def environment(api: Api, **more: str) -> dict[str, str]:
-    return {
-        **{name: value for name, value in without_aws().items() if name not in ("COLUMNS", "LINES")},
-        "AWS_ACCESS_KEY_ID": "1",
-        "AWS_SECRET_ACCESS_KEY": "2",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": api.url,
-        **more,
-    }
-
-
-def mlops(api: Api, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(api, *arguments), capture_output=True, text=True, env=environment(api, **more), timeout=60
-    )
 
 
 def on_a_terminal(api: Api, width: int, *arguments: str | Path) -> tuple[int, str]:

@@ -18,6 +18,7 @@ from mlops.cli.connection import STACK_NAME, Connection
 from mlops.cli.failures import Failure, last_line
 from mlops.deploy.build import ROOT
 from mlops.deploy.install import ResourceEvent, install
+from mlops.local.running import accounts
 
 FOLDER = ROOT / "build" / "laptop"
 BUCKET = "mlops-distribution"
@@ -39,17 +40,6 @@ class Laptop:
     assets_bucket: str
     blueprint_bucket: str
     stack_name: str
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """With these set, boto3, the AWS CLI and `mlops` talk to this account."""
-        return {
-            "AWS_ENDPOINT_URL": self.aws_endpoint_url,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_ACCESS_KEY_ID": self.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
-        }
 
     def document(self) -> dict[str, str]:
         return asdict(self)
@@ -87,11 +77,17 @@ def ready(process: subprocess.Popen[str]) -> dict[str, str]:
     line = process.stdout.readline()
     if not line:
         why = last_line(process.stderr.read()).removeprefix("mlops.local: ")
-        raise Failure("The account on your laptop did not start", why)
+        raise Failure(f"The laptop account did not start: {why}", hint_for(why))
     for words in (process.stdout, process.stderr):
         threading.Thread(target=sys.stderr.writelines, args=(words,), daemon=True).start()
     found: dict[str, str] = json.loads(line)
     return found
+
+
+def hint_for(why: str) -> str:
+    """What to do where the account's own message does not say it: another one may run already."""
+    others = ", ".join(one.endpoint for one in accounts()) if "in use" in why or "already runs" in why else ""
+    return f"a laptop account is running at {others}: use it, or stop it with mlops local down" if others else ""
 
 
 def stop(process: subprocess.Popen[str]) -> None:

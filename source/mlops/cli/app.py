@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from traceback import walk_tb
 from typing import Any
 
 import click
@@ -11,9 +12,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from click.exceptions import NoArgsIsHelpError
 
-from mlops.cli import completing, endpoints, installing, laptop, listing, pipelines, reference
+from mlops.cli import completing, endpoints, installing, laptop, listing, local_accounts, pipelines, reference
 from mlops.cli.connection import STACK_NAME, Connection
-from mlops.cli.failures import Failure, Interrupted, UsageFailure, of_aws
+from mlops.cli.failures import WRONG_ENDPOINT, Failure, Interrupted, UsageFailure, of_aws
 from mlops.deploy.errors import DeployError
 from mlops.templates import BlueprintError
 
@@ -91,13 +92,18 @@ def a_url(context: click.Context, option: click.Parameter, given: str | None) ->
     return given
 
 
+def came_from_parsing(error: Exception) -> bool:
+    """Whether botocore could not read a response: HTML in the place of XML is a KeyError there."""
+    modules = {frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__)}
+    return bool(modules & {"botocore.parsers", "botocore.client"})
+
+
 def failure_of(error: Exception) -> Failure:
     match error:
         case BotoCoreError() | ClientError():
             return of_aws(error)
-        case ResponseParserError():
-            hint = "check --endpoint-url and AWS_ENDPOINT_URL, and that no proxy is between (HTTPS_PROXY, NO_PROXY)"
-            return Failure("The endpoint did not respond as an AWS service does", hint)
+        case ResponseParserError() | KeyError() if came_from_parsing(error):
+            return Failure("The endpoint did not respond as an AWS service does", WRONG_ENDPOINT)
         case DeployError() | BlueprintError() | OSError():
             return Failure(str(error))
         case ValueError() if str(error).startswith("Invalid endpoint"):
@@ -151,7 +157,8 @@ def local() -> None:
     """An AWS account on your laptop."""
 
 
-local.add_command(laptop.up)
+for command in (laptop.up, local_accounts.env, local_accounts.status, local_accounts.down, local_accounts.reset):
+    local.add_command(command)
 for command in (
     installing.install,
     pipelines.provision,

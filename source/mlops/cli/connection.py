@@ -1,31 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""To an account, AWS's or the laptop's: clients as boto3 makes them, and signed calls to the orchestrator's API.
+"""Connections to an account, AWS's or the laptop's: boto3 clients, and signed calls to the orchestrator's API.
 
 Profile, region, endpoint and credentials are found in boto3's own ways (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL
-and the rest); the command's options outrank them.
+and the rest); the command's options take precedence.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import boto3
+import botocore.session
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
 
-from mlops.cli.failures import Document, Failure, Refused
+from mlops.cli import responses
+from mlops.cli.failures import Document, Failure
 
 STACK_NAME = "mlops-orchestrator"
 AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".ic.gov", ".sgov.gov", ".adc-e.uk")
-SUCCESS = (200, 202)
+LOOPBACK = ("127.0.0.1", "localhost")
 ANSWER_SECONDS = 35  # API Gateway gives up after 29
 
 
@@ -33,20 +36,34 @@ class Session(boto3.Session):  # type: ignore[misc]
     """A boto3 session that remembers the endpoint it was given."""
 
     def __init__(self, profile: str | None, region: str | None, endpoint_url: str | None) -> None:
-        super().__init__(profile_name=profile, region_name=region or os.environ.get("AWS_REGION"))
+        self.core = botocore.session.Session(profile=profile)
+        super().__init__(botocore_session=self.core, region_name=region or os.environ.get("AWS_REGION"))
         self.endpoint_url = endpoint_url
+        reach_this_machine_without_proxy()
+
+    @property
+    def verify(self) -> bool | str:
+        """The CA certificates that TLS is checked with, as botocore finds them for its own calls."""
+        return self.core.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
 
     def client(self, service_name: str, **options: Any) -> Any:
         config = Config(
-            retries={"mode": "standard"},  # three tries: somebody is waiting
+            retries={"mode": "standard"},  # at most three attempts: the user waits
             s3={"addressing_style": "path"} if self.endpoint_url else None,  # other hosts don't know bucket.host
         )
         return super().client(service_name, **{"endpoint_url": self.endpoint_url, "config": config, **options})
 
 
+def reach_this_machine_without_proxy() -> None:
+    """HTTP_PROXY is for other machines: the laptop account listens on this one only."""
+    name = "no_proxy" if "no_proxy" in os.environ else "NO_PROXY"
+    bypassed = [one.strip() for one in os.environ.get(name, "").split(",")]
+    os.environ[name] = ",".join(dict.fromkeys([*filter(None, bypassed), *LOOPBACK]))
+
+
 @dataclass
 class Connection:
-    """What the global options say. Nothing is contacted before it is needed."""
+    """The global options. Nothing is contacted before it is needed."""
 
     profile: str | None = None
     region: str | None = None
@@ -63,7 +80,7 @@ class Connection:
 
     @cached_property
     def endpoint(self) -> str:
-        """Where AWS's APIs are served: one of AWS's own hosts, or another's."""
+        """The endpoint of CloudFormation: one of AWS's hosts, or that of another account."""
         url: str = self.client("cloudformation").meta.endpoint_url
         return url
 
@@ -72,18 +89,34 @@ class Connection:
         """Whether this is another endpoint than AWS's, as the laptop's."""
         return not (urlsplit(self.endpoint).hostname or "").endswith(AWS_HOSTS)
 
+    @property
+    def region_name(self) -> str:
+        """The Region in use; raises NoRegionError where none is set."""
+        if not self.session.region_name:
+            raise NoRegionError
+        return str(self.session.region_name)
+
     @cached_property
-    def outputs(self) -> dict[str, str]:
-        """What the orchestrator's own stack answers: ApiUrl, AssetsBucketName and more."""
+    def stack(self) -> Document:
+        """The orchestrator's own stack, as CloudFormation describes it."""
         try:
             [stack] = self.client("cloudformation").describe_stacks(StackName=self.stack_name)["Stacks"]
         except ClientError as error:
             if "does not exist" not in str(error):
                 raise
-            hint = "install it (mlops install), or name its stack (--stack-name) or its API (--api-url)"
-            message = f"There is no stack {self.stack_name} in this account and region ({self.endpoint})"
-            raise Failure(message, hint) from error
-        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+            at = f" at {self.endpoint}" if self.is_elsewhere else ""
+            raise Failure(
+                f"No stack {self.stack_name} in Region {self.region_name}{at}",
+                "choose another Region with --region or AWS_REGION, or another stack with --stack-name; "
+                "or install it: mlops install",
+            ) from error
+        found: Document = stack
+        return found
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of the orchestrator's own stack: ApiUrl, AssetsBucketName and more."""
+        return {output["OutputKey"]: output["OutputValue"] for output in self.stack.get("Outputs", [])}
 
     @cached_property
     def api_url(self) -> str:
@@ -91,12 +124,21 @@ class Connection:
         if self.given_api_url:
             return self.given_api_url.rstrip("/")
         if "ApiUrl" not in self.outputs:
-            raise Failure(f"The stack {self.stack_name} has no output ApiUrl", "is it the orchestrator's?")
+            raise self.has_no_api()
         return self.reachable(self.outputs["ApiUrl"])
 
+    def has_no_api(self) -> Failure:
+        name, status = self.stack_name, str(self.stack["StackStatus"])
+        if status in ("CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"):
+            return Failure(f"The stack {name} is still being installed ({status})", "try again when it is complete")
+        if not status.endswith("_COMPLETE") or status == "ROLLBACK_COMPLETE":
+            hint = "its events say why; delete the stack, then install it again: mlops install"
+            return Failure(f"The stack {name} is {status}, so it has no API", hint)
+        return Failure(f"The stack {name} is not an orchestrator's: it has no output ApiUrl", "use --stack-name")
+
     def reachable(self, url: str) -> str:
-        """The URL of a stage of API Gateway, as it can be called from here: elsewhere than on AWS its host name
-        leads nowhere, so the path names the API."""
+        """The URL of a stage of API Gateway, as it can be called from here. AWS's host names do not resolve to another
+        endpoint than AWS's, so there the path names the API."""
         parts = urlsplit(url)
         if not self.is_elsewhere or not parts.netloc.endswith(AWS_HOSTS):
             return url.rstrip("/")
@@ -112,15 +154,22 @@ class Connection:
         parameters = urlencode({name: value for name, value in query.items() if value})
         url = f"{self.api_url}/{quote(route)}" + (f"?{parameters}" if parameters else "")
         status, headers, text = self.signed(method, url, body)
-        try:
-            answer = json.loads(text)
-        except ValueError:
-            answer = {"message": text.strip() or f"the API answered {status} and nothing else"}
-        if status not in SUCCESS:
-            raise Refused(status, answer, headers.get("Retry-After"))
-        if not isinstance(answer, dict):
-            raise Failure(f"The API answered {text.strip()!r}", "is the URL right?")
-        return answer
+        return responses.document(status, headers, text, url, self.action(method, url))
+
+    def action(self, method: str, url: str) -> str:
+        """The ARN of a route, which IAM policies allow to be invoked."""
+        parts, base = urlsplit(url), urlsplit(self.api_url)
+        *_, stage = base.path.split("/")
+        api = base.path.split("/")[-2] if "/_aws/execute-api/" in base.path else base.netloc.split(".")[0]
+        stack_id = self.__dict__.get("stack", {}).get("StackId", "")
+        partition, account = (stack_id.split(":")[1], stack_id.split(":")[4]) if stack_id else ("aws", "*")
+        route = parts.path.removeprefix(base.path)
+        return f"arn:{partition}:execute-api:{self.region_of(url)}:{account}:{api}/{stage}/{method}{route}"
+
+    def region_of(self, url: str) -> str:
+        """The Region that a URL of API Gateway names; any other URL is of the Region in use."""
+        found = re.search(r"\.execute-api\.([a-z0-9-]+)\.amazonaws\.", url)
+        return found[1] if found else self.region_name
 
     def signed(self, method: str, url: str, body: bytes) -> tuple[int, dict[str, str], str]:
         """A request to an API behind API Gateway's IAM authorisation (SigV4, service execute-api)."""
@@ -128,7 +177,7 @@ class Connection:
         if credentials is None:
             raise NoCredentialsError
         request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json"})
-        region = self.session.region_name or self.client("cloudformation").meta.region_name
-        SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
-        response = URLLib3Session(timeout=ANSWER_SECONDS).send(request.prepare())
+        SigV4Auth(credentials.get_frozen_credentials(), "execute-api", self.region_of(url)).add_auth(request)
+        http = URLLib3Session(timeout=ANSWER_SECONDS, verify=self.session.verify, proxies=get_environ_proxies(url))
+        response = http.send(request.prepare())
         return response.status_code, response.headers, response.text

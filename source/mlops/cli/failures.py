@@ -144,6 +144,7 @@ def last_line(text: str) -> str:
 
 LAPTOP = 'for the laptop account: eval "$(mlops local env)"'
 CREDENTIALS = f"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use --profile; {LAPTOP}"
+WRONG_ENDPOINT = "check --endpoint-url and AWS_ENDPOINT_URL, and that no proxy is between (HTTPS_PROXY, NO_PROXY)"
 WRONG_CREDENTIALS = {"InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException", "AuthFailure"}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 
@@ -186,6 +187,8 @@ def of_service(error: ClientError) -> Failure:
         hint = "the credentials have expired: sign in again, for example: aws sso login"
     elif code in WRONG_CREDENTIALS:
         hint = f"check the credentials, and that they belong to the account at this endpoint; {LAPTOP}"
+    elif (code == "Unknown" or code.isdecimal()) and not operation.startswith("Head"):  # a HEAD has no body to say it
+        hint = WRONG_ENDPOINT
     elif "AccessDenied" in code or "Unauthorized" in code:
         hint = f"the credentials lack the permission for {operation}"
     return Failure(f"{operation}: {detail.get('Message') or code} ({code})", hint)

@@ -7,7 +7,7 @@ import json
 from typing import IO
 
 import click
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from mlops.cli import offline, show, view, watching
 from mlops.cli.connection import Connection
@@ -98,7 +98,7 @@ def status(connection: Connection, name_or_id: str, watch: bool) -> None:
         document = watching.follow(connection, name_or_id) if watch else watching.status_of(connection, name_or_id)
     except Refused as refused:
         if refused.status == NOT_FOUND:
-            refused.hint = like(connection, name_or_id)
+            refused.hint = like(connection, name_or_id) or nowhere(connection)
         raise
     if show.wants_json():
         show.as_json(document)
@@ -148,10 +148,14 @@ def like(connection: Connection, part: str) -> str:
     pages = connection.client("cloudformation").get_paginator("describe_stacks").paginate()
     try:
         stacks = [stack["StackName"] for page in pages for stack in page["Stacks"]]
-    except ClientError:  # who may not list them is told what there is to tell
+    except (ClientError, BotoCoreError):  # a hint is not worth another error
         return ""
     names = [name.removesuffix(DELIVERY) for name in stacks if name.endswith(DELIVERY) and part in name]
-    return f"is it one of these? {', '.join(sorted(names)[:SUGGESTIONS])}" if names else ""
+    return f"did you mean one of these? {', '.join(sorted(names)[:SUGGESTIONS])}" if names else ""
+
+
+def nowhere(connection: Connection) -> str:
+    return f"this is Region {connection.region_name}; mlops list lists its pipelines, --region chooses another Region"
 
 
 @click.command(epilog="Example:  mlops validate training.json")

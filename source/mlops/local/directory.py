@@ -101,3 +101,17 @@ def secret_key(own: Path) -> str:
     part.chmod(0o600)
     part.replace(path)
     return key
+
+
+def removed(directory: Path) -> None:
+    """Remove an account's own folder, its marker, and the directory if nothing else lies in it.
+
+    Raises Unusable where the directory is no account's, or its account runs.
+    """
+    if not (directory / _MARKER).exists():
+        raise Unusable(f"{directory} holds no account's state")
+    with claimed(directory) as own:
+        shutil.rmtree(own)
+        (directory / _MARKER).unlink()
+    with suppress(OSError):  # not empty: the rest is its owner's
+        directory.rmdir()

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mlops local env, status, down, reset: the laptop accounts of this user that run, and the state that they keep.
+
+In: the files that running accounts keep (mlops.local.running). An account is chosen by its port where several run.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from mlops.cli import show, table
+from mlops.cli.failures import Document, Failure, Interrupted
+from mlops.local import directory, running
+from mlops.local.running import Running
+
+DOWN_SECONDS = 60  # saving may take a moment on a slow disk
+UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
+PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+
+
+def complete_port(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(str(one.port)) for one in running.accounts() if str(one.port).startswith(incomplete)]
+
+
+def port_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--port",
+        type=click.IntRange(1, 65535),
+        shell_complete=complete_port,
+        help="The account on this port, where several run.",
+    )(command)
+
+
+def the_account(port: int | None) -> Running:
+    """The account that runs, or the one on a port."""
+    found = [one for one in running.accounts() if port in (None, one.port)]
+    if not found:
+        where = f" on port {port}" if port else ""
+        others = ", ".join(str(one.port) for one in running.accounts())
+        hint = f"accounts run on port {others}" if others else "start one with: mlops local up"
+        raise Failure(f"No laptop account is running{where}", hint)
+    if len(found) > 1:
+        ports = ", ".join(str(one.port) for one in found)
+        raise Failure(f"{len(found)} laptop accounts are running, on ports {ports}", "choose one with --port")
+    return found[0]
+
+
+@click.command(epilog='Example:  eval "$(mlops local env)"')
+@port_option
+def env(port: int | None) -> None:
+    """Print shell commands that point boto3, the AWS CLI and mlops to the laptop account.
+
+    Evaluate them in bash, zsh or another POSIX shell. They include the account's secret access key.
+    """
+    account = the_account(port)
+    if show.wants_json():
+        show.as_json(account.environment)
+        return
+    click.echo(f"unset {' '.join(UNSET)}")
+    variables = dict(account.environment)
+    if any(os.environ.get(name) for name in PROXIES):
+        bypassed = [os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or "", "127.0.0.1"]
+        variables["NO_PROXY"] = ",".join(dict.fromkeys(filter(None, ",".join(bypassed).split(","))))
+    for name, value in variables.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    if shutil.which("mlops") is None:
+        click.echo(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
+
+
+@click.command(epilog="Example:  mlops local status")
+@port_option
+def status(port: int | None) -> None:
+    """Show the laptop accounts that are running. The exit code is 1 if none is."""
+    found = [one for one in running.accounts() if port in (None, one.port)]
+    if show.wants_json():
+        show.as_json([document(one) for one in found])
+    elif found:
+        rows = [(one.endpoint, str(one.pid), one.started, one.data or "not kept") for one in found]
+        table.write(("ENDPOINT", "PID", "STARTED", "STATE"), rows)
+    else:
+        the_account(port)  # says that none runs, and what to do
+    if not found:
+        click.get_current_context().exit(1)
+
+
+@click.command(epilog="Example:  mlops local down")
+@port_option
+def down(port: int | None) -> None:
+    """Stop the laptop account, and wait until it has saved its state and ended."""
+    account = the_account(port)
+    try:
+        stop(account)
+    except KeyboardInterrupt as interrupt:
+        message = f"Stopped waiting; the laptop account at {account.endpoint} (process {account.pid}) is still stopping"
+        raise Interrupted(message, "see: mlops local status") from interrupt
+    if show.wants_json():
+        show.as_json(document(account))
+    else:
+        state = f"its state is in {account.data}" if account.data else "its state was not kept"
+        show.success(f"Stopped the laptop account at {account.endpoint}; {state}")
+
+
+def stop(account: Running) -> None:
+    with show.activity("") as activity:
+        activity.line(f"Stopping the laptop account at {account.endpoint}")
+        with suppress(ProcessLookupError):
+            os.kill(account.pid, signal.SIGTERM)
+        deadline = time.monotonic() + DOWN_SECONDS
+        while any(one.pid == account.pid for one in running.accounts()):
+            if time.monotonic() > deadline:
+                raise Failure(f"Process {account.pid} has not ended within {DOWN_SECONDS} s", f"kill {account.pid}")
+            time.sleep(0.1)
+
+
+@click.command(epilog="Example:  mlops local reset --data ~/.mlops")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="The directory that was given to `mlops local up`.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+def reset(data: Path, yes: bool) -> None:
+    """Delete the state that a laptop account keeps in a directory. Other files in the directory stay.
+
+    The account must not be running.
+    """
+    if not yes:
+        click.confirm(f"Delete the state of the laptop account in {data}?", abort=True, err=True)
+    try:
+        directory.removed(data)
+    except directory.Unusable as error:
+        raise Failure(str(error), "mlops local status lists the accounts that run") from error
+    if show.wants_json():
+        show.as_json({"data": str(data)})
+    else:
+        show.success(f"Deleted the state of the laptop account in {data}")
+
+
+def document(account: Running) -> Document:
+    """What --json prints of an account: no key."""
+    return {
+        "endpoint": account.endpoint,
+        "port": account.port,
+        "pid": account.pid,
+        "started": account.started,
+        "data": account.data,
+        "region": account.region,
+        "account_id": account.account_id,
+    }
