@@ -82,6 +82,9 @@ class Cloud(Protocol):
         Empty where none failed.
         """
 
+    def lost(self, stack: Stack) -> Sequence[str]:
+        """The resources of a stack that were deleted without CloudFormation, each as `Type name`."""
+
     def ran(self, execution_arn: str) -> Ran:
         """What an execution of a state machine ran; nothing where AWS no longer knows the execution."""
 

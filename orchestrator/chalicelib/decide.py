@@ -10,10 +10,12 @@ same request, Succeeded or running             Nothing
 same request, Failed, Stopped or never begun   Rerun
 changed request                                Upload, which runs; and the delivery stack, where its template changed
 somebody else's stack, a changed endpoint name Refuse
+a deployed stack that has lost a resource      Refuse: CloudFormation does not make it again
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib import names
@@ -130,6 +132,8 @@ def _broken(stack: Stack | None, retry_after: int) -> Step | None:
     match stack.phase:
         case Phase.DELETING:
             return Wait(f"The stack {stack.name} is being deleted.", retry_after)
+        case Phase.NEVER_COMPLETED if stack.protected:
+            return _protected(f"The stack {stack.name} never completed ({stack.status})", stack)
         case Phase.NEVER_COMPLETED:
             return Recreate(
                 stack,
@@ -155,8 +159,28 @@ def _broken(stack: Stack | None, retry_after: int) -> Step | None:
 def _hollow(delivery: Stack | None, pipeline_gone: bool) -> Step | None:
     if delivery is None or not pipeline_gone or delivery.phase is not Phase.READY:
         return None
+    if delivery.protected:
+        return _protected(f"The pipeline of the stack {delivery.name} is gone", delivery)
     reason = f"The pipeline of {delivery.name} is gone. Its stack is being deleted; the same request makes it anew."
     return Recreate(delivery, reason, RETRY_SOON)
+
+
+def _protected(what: str, stack: Stack) -> Step:
+    return Refuse(
+        f"{what}, and termination protection keeps the stack from being deleted and made anew. Turn it off (aws "
+        f"cloudformation update-termination-protection --no-enable-termination-protection --stack-name {stack.name}), "
+        "then send the request again."
+    )
+
+
+def lost(names_of: Sequence[str], stack: Stack) -> str:
+    """What is said where resources of a deployed stack were deleted without CloudFormation."""
+    were = "was" if len(names_of) == 1 else "were"
+    again = "it" if len(names_of) == 1 else "them"
+    return (
+        f"{' and '.join(names_of)} of the stack {stack.name} {were} deleted, and CloudFormation does not make {again} "
+        f"again: delete the pipeline (mlops delete {stack.name}), then send the request again."
+    )
 
 
 def _replaces(plan: Plan, deployed: Stack | None) -> Step | None:
@@ -203,6 +227,8 @@ def _again(plan: Plan, found: Found, delivery: Stack, deployed: Stack | None, sa
     stale = any(delivery.parameters.get(name) != value for name, value in plan.delivery_parameters.items())
     if not same and found.bundle and not current and not found.bundle.settled:
         return Wait(f"Another request for {plan.name} is on its way.", RETRY_SOON)
+    if deployed and found.lost:
+        return Refuse(lost(found.lost, deployed))
     if not same:
         return Upload(found.bundle.etag if found.bundle else None, stale)
     if plan.rerun:

@@ -125,6 +125,7 @@ class Found:
     bundle: Bundle | None = None
     execution: Execution | None = None
     pipeline_gone: bool = False  # the delivery stack is there, the pipeline it made is not
+    lost: tuple[str, ...] = ()  # resources of the deployed stack that were deleted without CloudFormation
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ the delivery stack is created. When either says that something is there after al
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.cloud import AlreadyExists, Cloud, Moved, PipelineGone
 from chalicelib.decide import RETRY_SOON, Continue, Create, Nothing, Recreate, Refuse, Rerun, Step, Upload, Wait, decide
 from chalicelib.errors import Conflict
-from chalicelib.found import Execution, Found, Stack
+from chalicelib.found import RUNNING, Execution, Found, Phase, Stack
 from chalicelib.names import PIPELINE_OUTPUT
 from chalicelib.plan import Plan
 
@@ -38,7 +38,7 @@ def provision(plan: Plan, cloud: Cloud) -> Provisioned:
     known = deployed is not None  # or only assumed
     written = ""  # the bundle's version, where this request wrote it and got no further
     for _ in range(3):
-        step = decide(plan, found)
+        step = decided(plan, found, cloud)
         if isinstance(step, Refuse) and written:
             cloud.remove_bundle(plan, written)
         try:
@@ -55,6 +55,17 @@ def provision(plan: Plan, cloud: Cloud) -> Provisioned:
             written = found.bundle.version
         known = True
     raise Conflict(f"Another request changed {plan.name} at the same time, and has won.", retry_after=RETRY_SOON)
+
+
+def decided(plan: Plan, found: Found, cloud: Cloud) -> Step:
+    """The step to take. What would leave a deployed stack as it is, or update it, needs the stack to be whole."""
+    step = decide(plan, found)
+    stacks = (found.delivery, found.deployed)
+    still = not (found.execution and found.execution.status in RUNNING)
+    if isinstance(step, Nothing | Upload | Rerun) and still and all(one and one.phase is Phase.READY for one in stacks):
+        assert found.deployed is not None
+        return decide(plan, replace(found, lost=tuple(cloud.lost(found.deployed))))
+    return step
 
 
 def look(plan: Plan, cloud: Cloud, deployed: Stack | None) -> Found:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.cloud import Cloud, PipelineGone
+from chalicelib.decide import lost
 from chalicelib.finding import find
 from chalicelib.found import RUNNING, SUCCEEDED, Action, Execution, Job, Phase, Stack
 from chalicelib.names import PIPELINE_OUTPUT
@@ -35,6 +36,7 @@ class Seen:
     state: Document = field(default_factory=lambda: {"message": NOT_YET})
     reason: Reason | None = None
     job: Job | None = None
+    lost: tuple[str, ...] = ()  # resources of the deployed stack that were deleted without CloudFormation
 
 
 def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> Seen:
@@ -59,11 +61,21 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> Seen:
         return seen
     outcome = of_actions(_ran(seen), execution, seen.deployed, cloud)
     seen = replace(seen, job=outcome.job, reason=outcome.reason)
-    if seen.deployed is None and execution.status == SUCCEEDED:
-        return replace(seen, reason=Reason(STACK_GONE))
-    if seen.deployed and seen.deployed.phase is Phase.BLOCKED:
-        return replace(seen, reason=_broken(seen.deployed, cloud))
-    return seen
+    if execution.status in RUNNING:
+        return replace(seen, reason=_held(seen))
+    return _looked_into(seen, cloud)
+
+
+def _looked_into(seen: Seen, cloud: Cloud) -> Seen:
+    """What has ended, with what became of the stack it deployed."""
+    deployed = seen.deployed
+    if deployed is None:
+        gone = seen.execution is not None and seen.execution.status == SUCCEEDED
+        return replace(seen, reason=Reason(STACK_GONE)) if gone else seen
+    if deployed.phase is Phase.BLOCKED:
+        return replace(seen, reason=_broken(deployed, cloud))
+    missing = tuple(cloud.lost(deployed)) if deployed.phase is Phase.READY else ()
+    return replace(seen, lost=missing, reason=Reason(lost(missing, deployed))) if missing else seen
 
 
 def document(seen: Seen, detailed: bool) -> dict[str, Any]:
@@ -92,7 +104,7 @@ def status_of(seen: Seen) -> str:
     for stack in filter(None, (seen.delivery, seen.deployed)):
         if stack.phase in _OPERATIONS:
             return _OPERATIONS[stack.phase]
-    if seen.delivery.phase in _BROKEN or (seen.deployed and seen.deployed.phase is Phase.BLOCKED):
+    if seen.delivery.phase in _BROKEN or (seen.deployed and seen.deployed.phase is Phase.BLOCKED) or seen.lost:
         return "Failed"
     if seen.execution is None:
         return "Creating"  # CodePipeline has not begun the first run yet
@@ -140,6 +152,7 @@ def _stage(stage: Document, seen: Seen, detailed: bool) -> dict[str, Any]:
     latest = (stage.get("latestExecution") or {}) if current else {}
     return {
         "name": stage["stageName"],
+        "enabled": _is_enabled(stage),
         "status": latest.get("status"),
         "execution": latest.get("pipelineExecutionId"),
         "actions": [
@@ -160,6 +173,27 @@ def _action(action: Document, latest: Document, detailed: bool) -> dict[str, Any
 
 def _broken(stack: Stack, cloud: Cloud) -> Reason:
     return Reason(cloud.first_failure(stack, since=0) or stack.reason, ours=False)
+
+
+def _held(seen: Seen) -> Reason | None:
+    """Why a run stands still between two stages, where it does."""
+    for stage in seen.state.get("stageStates", []):
+        if _is_of_latest_run(stage, seen):
+            if stage["latestExecution"].get("status") != SUCCEEDED:
+                return None
+        elif not _is_enabled(stage):
+            name, pipeline = stage["stageName"], seen.state["pipelineName"]
+            return Reason(
+                f"The transition into the stage {name} is disabled. To let the run go on: aws codepipeline "
+                f"enable-stage-transition --pipeline-name {pipeline} --stage-name {name} --transition-type Inbound"
+            )
+        else:
+            return None
+    return None
+
+
+def _is_enabled(stage: Document) -> bool:
+    return bool((stage.get("inboundTransitionState") or {}).get("enabled", True))
 
 
 def _ran(seen: Seen) -> Iterator[Action]:

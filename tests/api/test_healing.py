@@ -11,6 +11,7 @@ import pytest
 
 from tests.api.installed import Answer, Installed
 from tests.api.test_first_light import LABELS, ROWS, UNSEEN, csv, job, realtime, training
+from tests.local.laptop import wait_for
 
 
 def insisting(api: Installed, body: Any, seconds: float = 60) -> Answer:
@@ -117,6 +118,96 @@ def test_what_was_deleted_by_hand_comes_back_with_the_same_request(api: Installe
     assert pipeline["status"] == "Succeeded", pipeline
     assert pipeline["stack"]["status"].endswith("_COMPLETE")
     assert '"rerun": true' in api.provision(body).body["message"]
+
+
+GONE = {
+    "AWS::SageMaker::Endpoint": ("sagemaker", "delete_endpoint", "EndpointName"),
+    "AWS::Lambda::Function": ("lambda", "delete_function", "FunctionName"),
+    "AWS::ApiGateway::RestApi": ("apigateway", "delete_rest_api", "restApiId"),
+    "AWS::StepFunctions::StateMachine": ("stepfunctions", "delete_state_machine", "stateMachineArn"),
+}
+
+
+@pytest.mark.parametrize("kind", GONE)
+def test_what_was_deleted_inside_a_deployed_stack_is_noticed_and_the_answer_says_how_to_heal_it(
+    api: Installed, artifact: str, kind: str
+) -> None:
+    body = training("healing", validation_data="") if "StateMachine" in kind else serving(api, artifact)
+    pipeline = api.ended(insisting(api, body).body["pipeline_id"])
+    assert (pipeline["status"], pipeline["reason"]) == ("Succeeded", None), pipeline
+    name = pipeline["name"]
+    resources = api.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
+    (physical,) = [one["PhysicalResourceId"] for one in resources if one["ResourceType"] == kind]
+    service, call, argument = GONE[kind]
+    gone = physical.rpartition("/")[2]
+    getattr(api.client(service), call)(**{argument: gone})
+    wait_for(lambda: api.status(name)["status"] == "Failed")
+
+    for reason in (api.status(name)["reason"], *(refused(api, body, rerun=rerun) for rerun in (False, True))):
+        assert f"{kind} {gone} of the stack {name} was deleted" in reason
+        assert f"mlops delete {name}" in reason
+    changes = {"instance_count": 2} if "training_data" in body else {"inference_instance": "ml.m5.xlarge"}
+    assert f"{kind} {gone}" in refused(api, body, **changes), "an update would fail"
+    stack = api.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    assert stack["StackStatus"].endswith("_COMPLETE"), "nothing was deleted by itself"
+
+    (run,) = [stage["execution"] for stage in api.status(name)["stages"][:1]]
+    api.client("codepipeline").start_pipeline_execution(name=physical_pipeline(api, name))
+    wait_for(lambda: api.status(name)["stages"][0]["execution"] != run and api.status(name)["status"] != "Running")
+    assert api.status(name)["status"] == "Failed", "a run that CloudFormation found nothing to do in is no success"
+
+    for stack_name in (name, f"{name}-codepipeline"):
+        api.client("cloudformation").delete_stack(StackName=stack_name)
+        wait_for(lambda gone=stack_name: gone not in standing(api))
+    assert api.ended(insisting(api, body).body["pipeline_id"])["status"] == "Succeeded"
+
+
+def refused(api: Installed, body: Any, **changes: Any) -> str:
+    """The message of a 409 that no waiting would mend."""
+    answer = api.provision({**body, **changes})
+    assert answer.status == 409, answer.text
+    assert "Retry-After" not in answer.headers
+    return str(answer.body["message"])
+
+
+def standing(api: Installed) -> set[str]:
+    return {stack["StackName"] for stack in api.client("cloudformation").describe_stacks()["Stacks"]}
+
+
+def physical_pipeline(api: Installed, name: str) -> str:
+    (found,) = api.client("cloudformation").describe_stacks(StackName=f"{name}-codepipeline")["Stacks"]
+    return {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}["PipelineName"]
+
+
+def test_termination_protection_is_named_where_a_stack_had_to_be_deleted(api: Installed, artifact: str) -> None:
+    body = serving(api, "healing/nowhere.tar.gz") | {"model_name": "guarded", "endpoint_name": "guarded"}
+    pipeline = api.ended(api.provision(body).body["pipeline_id"])
+    assert pipeline["stack"]["status"] == "ROLLBACK_COMPLETE"
+    cloudformation, name = api.client("cloudformation"), pipeline["name"]
+    cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=True)
+    body["model_artifact_location"] = artifact
+    message = refused(api, body)
+    assert name in message
+    assert "--no-enable-termination-protection" in message
+    cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=False)
+    assert api.ended(insisting(api, body).body["pipeline_id"])["status"] == "Succeeded"
+
+
+def test_a_run_that_a_disabled_transition_holds_says_so(api: Installed, artifact: str) -> None:
+    body = training("held", training_data="healing/train.csv", validation_data="")
+    pipeline = api.ended(api.provision(body).body["pipeline_id"])
+    name, codepipeline = pipeline["name"], api.client("codepipeline")
+    transition = {"pipelineName": physical_pipeline(api, name), "stageName": "Run", "transitionType": "Inbound"}
+    codepipeline.disable_stage_transition(**transition, reason="a freeze")
+    api.provision({**body, "rerun": True})
+    wait_for(lambda: api.status(name)["reason"])
+    held = api.status(name)
+    assert held["status"] == "Running"
+    assert [stage["enabled"] for stage in held["stages"]] == [True, True, False]
+    assert "enable-stage-transition" in held["reason"]
+    assert transition["pipelineName"] in held["reason"]
+    codepipeline.enable_stage_transition(**transition)
+    assert (ended := api.ended(name))["status"] == "Succeeded", ended
 
 
 def test_fifty_identical_requests_at_once_make_one_pipeline(api: Installed) -> None:

@@ -26,7 +26,12 @@ BESIDE = {
     "sagemaker:DescribeProcessingJob": "for blueprints that run such jobs",
     "sagemaker:DescribeTransformJob": "for blueprints that run such jobs",
 }
-OF_OPERATION = {"HeadObject": "s3:GetObject", "DeleteObject": "s3:DeleteObjectVersion", "PutObject": "s3:PutObject"}
+OF_OPERATION = {
+    "GetRestApi": "apigateway:GET",
+    "HeadObject": "s3:GetObject",
+    "DeleteObject": "s3:DeleteObjectVersion",
+    "PutObject": "s3:PutObject",
+}
 
 
 def test_what_is_granted_is_used(api: Installed, wired: Wired) -> None:
@@ -43,7 +48,7 @@ def live_through_everything(api: Installed, wired: Wired) -> None:
     """New, running, failed, repeated, changed, rerun, refused, cleared away."""
     api.put("used/train.csv", csv(ROWS[:40], LABELS[:40]))
     body = training("used", training_data="used/train.csv", validation_data="")
-    slow = {"objective": "binary:logistic", "num_round": 3000}
+    slow = {"objective": "binary:logistic", "num_round": 800}
     _, _, answer = wired.provision({**body, "algo_hyperparameters": slow})
     while wired.status(answer["pipeline_id"])["job"] is None:
         time.sleep(0.1)
@@ -60,6 +65,11 @@ def live_through_everything(api: Installed, wired: Wired) -> None:
     api.ended(answer["pipeline_id"])
     assert "used/nothing.tar.gz" in wired.status(answer["pipeline_id"])["reason"]
     assert wired.provision(realtime(api, "used/nothing.tar.gz", model_name="used", endpoint_name=""))[0] == 409
+
+    artifact = wired.runs("mlops-pipeline-used-modeltraining")[0]["job"]["artifact"]
+    key = artifact.removeprefix(f"s3://{api.assets_bucket}/")
+    served = wired.healed(realtime(api, key, model_name="used-live", endpoint_name="used-live"))
+    assert wired.status(served["pipeline_id"])["status"] == "Succeeded"
 
     foreign = "mlops-pipeline-used-foreign-modeltraining-codepipeline"
     template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}

@@ -45,7 +45,7 @@ def line(account: str) -> Iterator[Line]:
         def do_POST(self) -> None:
             body = self.body()
             target = self.headers.get("X-Amz-Target")
-            match opened.fault(operation(self.command, target, body)):
+            match opened.fault(operation(self.command, target, body, self.path)):
                 case "throttled":
                     self.answer(*throttled(target))
                 case "server error":

@@ -46,6 +46,7 @@ class World:
     starts: dict[tuple[str, str], str] = field(default_factory=dict)  # pipeline and token -> execution
     stages: dict[str, list[Any]] = field(default_factory=dict)  # as a pipeline's state has them
     writes: list[str] = field(default_factory=list)
+    lost: dict[str, list[str]] = field(default_factory=dict)  # stack -> what was deleted behind its back
     made: int = 0
     _plans: dict[str, Plan] = field(default_factory=dict)  # what each bundle's version holds
 
@@ -221,6 +222,10 @@ class MemoryCloud:
         if pipeline not in self.world.executions:
             raise PipelineGone
         return {"stageStates": self.world.stages.get(pipeline, [])}
+
+    @_call(write=False)
+    def lost(self, stack: Stack) -> list[str]:
+        return self.world.lost.get(stack.name, [])
 
     def executions(self, pipeline: str, limit: int, token: str) -> tuple[list[Execution], str]:
         raise NotImplementedError("status is tested against the account on the laptop")

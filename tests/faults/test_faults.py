@@ -88,9 +88,40 @@ def test_a_new_pipeline_takes_three_calls(make: Make) -> None:
 
 def test_the_same_request_again_writes_nothing_and_says_how_to_run_again(make: Make) -> None:
     world = running(make())
-    done = provision(make(), MemoryCloud(world))
+    cloud = MemoryCloud(world)
+    done = provision(make(), cloud)
     assert not done.changed
     assert '"rerun": true' in done.message
+    assert world.writes == []
+    assert cloud.calls == ["stack", "stack", "bundle", "latest_execution", "lost"]
+
+
+@pytest.mark.parametrize("ended", ["Succeeded", "Failed"])
+def test_a_deployed_stack_that_lost_a_resource_is_left_alone_and_named(make: Make, ended: str) -> None:
+    world = running(make())
+    world.lost[make().name] = ["AWS::SageMaker::Endpoint churn"]
+    (executions,) = world.executions.values()
+    executions[-1] = replace(executions[-1], status=ended)
+    for asked in (make(), changed(make), make(rerun=True)):
+        with pytest.raises(Conflict) as refused:
+            provision(asked, MemoryCloud(world))
+        assert refused.value.retry_after is None
+        assert f"AWS::SageMaker::Endpoint churn of the stack {make().name} was deleted" in refused.value.message
+    assert world.writes == []
+
+
+@pytest.mark.parametrize("which", ["delivery", "deployed", "hollow"])
+def test_a_protected_stack_is_not_deleted_and_named(make: Make, which: str) -> None:
+    world = running(make())
+    name = make().name if which == "deployed" else make().delivery_stack
+    if which == "hollow":
+        world.executions.clear()
+    status = "CREATE_COMPLETE" if which == "hollow" else "ROLLBACK_COMPLETE"
+    world.stacks[name] = replace(world.stacks[name], status=status, protected=True)
+    with pytest.raises(Conflict) as refused:
+        provision(make(), MemoryCloud(world))
+    assert refused.value.retry_after is None
+    assert f"--stack-name {name}" in refused.value.message
     assert world.writes == []
 
 

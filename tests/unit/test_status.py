@@ -55,6 +55,10 @@ class Told:
     def first_failure(self, stack: Stack, since: float, until: float | None = None) -> str:
         return str(self.answers.get("first_failure", ""))
 
+    def lost(self, stack: Stack) -> list[str]:
+        gone: list[str] = self.answers.get("lost", [])
+        return gone
+
     def ran(self, execution_arn: str) -> Ran:
         job = self.answers.get("job")
         return Ran((job.kind, job.name) if job else None, self.answers.get("jobs_failure", ""))
@@ -286,3 +290,32 @@ def test_awss_words_and_arns_are_kept_inside_where_the_deployment_says_so(settin
     cloud = Told(DELIVERY, execution=Execution("one", "Succeeded"), stages=[])
     ours = status.document(status.look_up(NAME, settings, cloud), detailed=False)
     assert ours["pipeline"]["reason"] == status.STACK_GONE, "our own words are told"
+
+
+def test_what_was_deleted_inside_the_deployed_stack_is_failed_with_the_reason(settings: Settings) -> None:
+    gone = ["AWS::ApiGateway::RestApi a1b2", "AWS::SageMaker::Endpoint churn"]
+    for ended in ("Succeeded", "Failed", "Stopped"):
+        found = read(settings, DELIVERY, DEPLOYED, execution=Execution("one", ended), stages=SUCCEEDED, lost=gone)
+        assert found["status"] == "Failed"
+        assert found["reason"].startswith(f"{gone[0]} and {gone[1]} of the stack {NAME} were deleted")
+        assert f"mlops delete {NAME}" in found["reason"]
+    running = [stage("Run", "one", "InProgress")]
+    found = read(settings, DELIVERY, DEPLOYED, execution=Execution("one", "InProgress"), stages=running, lost=gone)
+    assert (found["status"], found["reason"]) == ("Running", None), "a run may be what heals it"
+
+
+@pytest.mark.parametrize(
+    ("deploy", "enabled", "held"),
+    [("Succeeded", False, True), ("Succeeded", True, False), ("InProgress", False, False)],
+)
+def test_a_disabled_transition_is_told_once_it_holds_the_run(
+    settings: Settings, deploy: str, enabled: bool, held: bool
+) -> None:
+    stages = [
+        stage("Deploy", "two", deploy),
+        {**stage("Run", "one", "Succeeded"), "inboundTransitionState": {"enabled": enabled}},
+    ]
+    found = read(settings, DELIVERY, DEPLOYED, execution=Execution("two", "InProgress"), stages=stages)
+    assert found["status"] == "Running"
+    assert [one["enabled"] for one in found["stages"]] == [True, enabled]
+    assert ("--stage-name Run" in (found["reason"] or "")) == held

@@ -6,6 +6,7 @@ stacks.py      CloudFormation
 bundles.py     S3
 pipelines.py   CodePipeline
 jobs.py        Step Functions and SageMaker
+resources.py   what a deployed stack holds
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from __future__ import annotations
 from chalicelib.aws.bundles import Bundles
 from chalicelib.aws.jobs import Jobs
 from chalicelib.aws.pipelines import Pipelines
+from chalicelib.aws.resources import Resources
 from chalicelib.aws.stacks import Stacks
 
 
-class Aws(Stacks, Bundles, Pipelines, Jobs):
+class Aws(Stacks, Bundles, Pipelines, Jobs, Resources):
     """The calls, made with the credentials and the endpoint of the environment."""

@@ -107,6 +107,11 @@ ROWS = (
         lambda at: at.foreign,
     ),
     Row("the delivery stack is being deleted", lambda at: at.delivery is Phase.DELETING),
+    Row(
+        "the delivery stack never completed, or its pipeline was deleted, and termination protection keeps the stack",
+        lambda at: bool(at.found.delivery and at.found.delivery.protected)
+        and (at.delivery is Phase.NEVER_COMPLETED or (at.delivery is Phase.READY and at.found.pipeline_gone)),
+    ),
     Row("the delivery stack never completed", lambda at: at.delivery is Phase.NEVER_COMPLETED),
     Row("the delivery stack is stuck", lambda at: at.delivery is Phase.STUCK),
     Row("the delivery stack is blocked", lambda at: at.delivery is Phase.BLOCKED),
@@ -115,6 +120,10 @@ ROWS = (
         lambda at: at.delivery is Phase.READY and at.found.pipeline_gone,
     ),
     Row("the deployed stack is being deleted", lambda at: at.deployed is Phase.DELETING),
+    Row(
+        "the deployed stack never completed, and termination protection keeps it",
+        lambda at: at.deployed is Phase.NEVER_COMPLETED and bool(at.found.deployed and at.found.deployed.protected),
+    ),
     Row("the deployed stack never completed", lambda at: at.deployed is Phase.NEVER_COMPLETED),
     Row("the deployed stack is stuck", lambda at: at.deployed is Phase.STUCK),
     Row("the deployed stack is blocked", lambda at: at.deployed is Phase.BLOCKED),
@@ -139,6 +148,10 @@ ROWS = (
     Row(
         "another request's bundle, younger than a minute, not run yet",
         lambda at: not at.same and at.young and not at.ran,
+    ),
+    Row(
+        "a resource of the deployed stack was deleted without CloudFormation",
+        lambda at: bool(at.found.lost and at.deployed),
     ),
     Row("a changed request", lambda at: not at.same),
     Row("the same request, with `rerun`", lambda at: at.plan.rerun),
@@ -171,12 +184,17 @@ def situations(statuses: Iterable[str]) -> Iterator[Situation]:
         *itertools.product(_each(delivery, statuses), _each(deployed, statuses)),
         *((other, None) for other in _each(replace(delivery, tags={}), statuses)),
         *((None, other) for other in _each(replace(deployed, role="another's"), statuses)),
+        *itertools.product(_each(replace(delivery, protected=True), statuses), _each(replace(deployed, protected=True),
+          statuses)),
         *((delivery_one, other) for delivery_one in _each(delivery, statuses)
           for other in _each(replace(deployed, parameters={"EndpointName": "other"}), statuses)),
     ]  # fmt: skip
     for (one, other), bundle, execution in itertools.product(stacks, bundles, executions):
         for gone, rerun in itertools.product((False, True), repeat=2):
             yield Situation(replace(PLAN, rerun=rerun), Found(one, other, bundle, execution, gone))
+            if other and other.phase is Phase.READY:
+                lost = ("AWS::SageMaker::Endpoint live",)
+                yield Situation(replace(PLAN, rerun=rerun), Found(one, other, bundle, execution, gone, lost))
 
 
 def _each(stack: Stack, statuses: Iterable[str]) -> list[Stack | None]:

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a deployed stack holds, asked of the services themselves: CloudFormation does not notice what they delete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chalicelib.aws.calls import Calls, code, translated
+from chalicelib.found import Stack
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a service describes one resource, and how it says that there is none."""
+
+    service: str
+    call: str
+    name: str  # the argument that takes the resource's name, which is the last part of its physical id
+    absent: str  # the error's code
+    status: str = ""  # the key of its status, where it has one
+
+
+# What a pipeline is of no use without. Of a type that is not here, a deletion shows when CloudFormation needs it.
+LIVE: Mapping[str, Look] = {
+    "AWS::SageMaker::Endpoint": Look(
+        "sagemaker", "describe_endpoint", "EndpointName", "ValidationException", "EndpointStatus"
+    ),
+    "AWS::StepFunctions::StateMachine": Look(
+        "stepfunctions", "describe_state_machine", "stateMachineArn", "StateMachineDoesNotExist", "status"
+    ),
+    "AWS::Lambda::Function": Look("lambda", "get_function_configuration", "FunctionName", "ResourceNotFoundException"),
+    "AWS::ApiGateway::RestApi": Look("apigateway", "get_rest_api", "restApiId", "NotFoundException"),
+}
+
+
+class Resources(Calls):
+    """Calls to CloudFormation, and one for each resource."""
+
+    @translated
+    def lost(self, stack: Stack) -> list[str]:
+        listed = self.client("cloudformation").describe_stack_resources(StackName=stack.id)["StackResources"]
+        held = ((one["ResourceType"], one.get("PhysicalResourceId", "")) for one in listed)
+        return [
+            f"{kind} {_name(physical)}"
+            for kind, physical in sorted(held)
+            if kind in LIVE and physical and self._is_gone(LIVE[kind], _name(physical))
+        ]
+
+    def _is_gone(self, look: Look, name: str) -> bool:
+        from botocore.exceptions import ClientError
+
+        try:
+            found = getattr(self.client(look.service), look.call)(**{look.name: name})
+        except ClientError as error:
+            if code(error) == look.absent:
+                return True
+            raise
+        return str(found.get(look.status, "")).lower() == "deleting"
+
+
+def _name(physical: str) -> str:
+    """An endpoint's physical id is its ARN, of which calls take the name; a state machine's has no slash."""
+    return physical.rpartition("/")[2]
