@@ -10,6 +10,7 @@ from mlops.local import (
     bridge,
     bridge_services,
     bridge_signatures,
+    cloudwatch,
     environment,
     functions,
     missing,
@@ -34,6 +35,7 @@ def assemble(state: Path) -> None:
     rules.install()
     permissions.install()
     functions.install(state / "python")
+    cloudwatch.install()
     missing.install()
     bridge_services.show_update_time_after_updates()
     bridge_signatures.sessions_of_functions(environment.secret_key())
