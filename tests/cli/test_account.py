@@ -123,6 +123,22 @@ def test_run_again_and_watch_that_run(up: Up, trained: dict[str, Any]) -> None:
     assert len(jobs(up)) == before + 1
 
 
+def test_validate_shows_the_parameters_as_they_are_sent(up: Up, trained: dict[str, Any]) -> None:
+    answer = json.loads(up.mlops("validate", "-", "--json", given=json.dumps(TRAINING)).stdout)
+    [stack] = client(up, "cloudformation").describe_stacks(StackName=NAME)["Stacks"]
+    sent = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+    assert answer["parameters"] == sent
+    assert answer["checked_for"] == "mlops-orchestrator"
+
+
+def test_validate_checks_what_the_deployment_allows(up: Up) -> None:
+    example = Path(__file__).parents[2] / "blueprints" / "realtime_inference" / "examples" / "byom_realtime_custom.json"
+    here = up.mlops("validate", str(example))
+    assert here.returncode == 1
+    assert "ImageAccounts" in here.stderr
+    assert up.mlops("validate", str(example), "--offline").returncode == 0
+
+
 def test_a_training_that_fails_says_why_and_is_exit_code_1(up: Up) -> None:
     wrong = TRAINING | {"model_name": "no-data", "training_data": "nowhere/train.csv"}
     done = up.mlops("provision", "-", "--watch", given=json.dumps(wrong))

@@ -97,6 +97,15 @@ def test_what_will_be_deployed_is_told() -> None:
     assert answer["parameters"]["ImageUri"].endswith("/sagemaker-xgboost:1.7-1")
 
 
+def test_what_only_a_deployment_knows_is_a_placeholder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    answer = json.loads(mlops("--json", "validate", TRAINING).stdout)
+    assert answer["parameters"]["AssetsBucket"] == "<assets-bucket>"
+    assert answer["not_checked_for"] == "No AWS credentials found"
+    assert "without a deployment: No AWS credentials found" in mlops("validate", TRAINING).stderr
+    assert mlops("validate", TRAINING, "--offline").stderr == ""
+
+
 @pytest.mark.parametrize("body", ["", "[]", "null", "{", "[" * 100_000, '{"a": NaN}', "\x00"])
 def test_a_body_that_is_no_request(body: str) -> None:
     done = mlops("validate", "-", given=body)

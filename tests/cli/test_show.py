@@ -63,10 +63,27 @@ def test_what_is_left_of_the_run_before_is_not_shown() -> None:
 
 
 def test_the_job_that_runs_is_shown() -> None:
-    job = {"kind": "training job", "name": "churn-training-1a2b", "status": "InProgress", "progress": "Training"}
+    job = {"kind": "TrainingJob", "name": "churn-training-1a2b", "status": "InProgress", "progress": "Training"}
     found = document("Running", {"status": "Succeeded"}, job=job)
-    assert "training job churn-training-1a2b: InProgress, Training" in drawn(found)
+    assert "training job churn-training-1a2b: in progress, training" in drawn(found)
     assert any("churn-training-1a2b" in event.text for event in view.events(found))
+
+
+def test_a_job_that_has_ended_is_shown_with_its_times_metrics_and_artifact() -> None:
+    job = {
+        "kind": "TrainingJob",
+        "name": "churn-training-1a2b",
+        "status": "Completed",
+        "progress": "Completed",
+        "started": "2026-01-31T12:00:04+00:00",
+        "ended": "2026-01-31T12:01:04+00:00",
+        "metrics": {"validation:auc": 0.99181},
+        "artifact": f"s3://bucket/{'long/' * 40}model.tar.gz",
+    }
+    text = drawn(document("Succeeded", {"status": "Succeeded"}, job=job))
+    assert "training job churn-training-1a2b: completed\n" in text
+    for part in ("validation:auc 0.99181", job["artifact"], "started   2026-01-31", "ended     2026-01-31"):
+        assert part in text
 
 
 def test_events_are_facts_one_each() -> None:

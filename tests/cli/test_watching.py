@@ -86,7 +86,7 @@ def test_nothing_is_cut_in_a_pipe(api: Api, columns: str) -> None:
 @pytest.mark.parametrize("width", [10, 40, 80, 500])
 @pytest.mark.parametrize("watch", [["--watch"], []])
 def test_nothing_is_cut_on_a_terminal(api: Api, width: int, watch: list[str]) -> None:
-    job = {"kind": "training job", "name": JOB, "status": "InProgress", "progress": "Training"}
+    job = {"kind": "TrainingJob", "name": JOB, "status": "InProgress", "progress": "Training"}
     api.responses = {"pipelinestatus": [state("Running", job=job), FAILED]}
     code, text = on_a_terminal(api, width, "status", NAME, *watch)
     if not watch:

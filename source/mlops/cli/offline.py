@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API's own checks without the API: the same modules, on blueprints compiled from this source tree.
 
-What only a deployment knows is assumed: its names have their defaults, and nothing of it is contacted.
+In: a request, and the settings of a deployment. Without a deployment its names have their defaults, and what only it
+knows is a placeholder: <assets-bucket>.
 """
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from chalicelib import door
@@ -15,6 +16,7 @@ from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
 from chalicelib.settings import Settings
 
+from mlops.cli.connection import STACK_NAME
 from mlops.cli.failures import Document
 from mlops.templates import compile_catalog
 
@@ -23,7 +25,7 @@ BLUEPRINTS = Path(__file__).parents[3] / "blueprints"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the API would answer to a request's form."""
+    """What the API would respond to a request."""
 
     message: str
     problems: list[Document]
@@ -33,13 +35,21 @@ class Verdict:
     parameters: dict[str, str] | None = None
 
 
-def check(raw: bytes, region: str, *, registry: bool = False, blueprints: Path = BLUEPRINTS) -> Verdict:
-    """Check a request; `registry` says whether the deployment takes models from the model registry."""
+def check(
+    raw: bytes,
+    region: str,
+    deployment: Settings | None = None,
+    *,
+    registry: bool = False,
+    blueprints: Path = BLUEPRINTS,
+) -> Verdict:
+    """Check a request, for a deployment or without one. With `registry` models come from the model registry."""
+    settings = replace(deployment, use_model_registry=registry or deployment.use_model_registry) if deployment else None
     with tempfile.TemporaryDirectory() as folder:
         compile_catalog(blueprints, Path(folder))
         catalog = Catalog(Path(folder))
         try:
-            checked = door.check(raw, catalog, settings(region, registry), deployed=False)
+            checked = door.check(raw, catalog, settings or assumed(region, registry), deployed=settings is not None)
         except BadRequest as refused:
             return Verdict(refused.message, [problem.document() for problem in refused.problems], [])
     return Verdict(
@@ -52,15 +62,21 @@ def check(raw: bytes, region: str, *, registry: bool = False, blueprints: Path =
     )
 
 
-def settings(region: str, registry: bool) -> Settings:
-    """A deployment with the default names; what can't be known is named after what it is."""
+def assumed(region: str, registry: bool) -> Settings:
+    """The settings of a deployment with the default names, and placeholders for what only it knows."""
     known = {
         "AWS_REGION": region,
         "PIPELINE_STACK_NAME": "mlops-pipeline",
+        "ORCHESTRATOR_STACK": STACK_NAME,
         "ASSETS_BUCKET_KMS_KEY_ARN": "",
         "CFN_ROLE_ARN": "arn:aws:iam::000000000000:role/cloudformation",
         "IS_MULTI_ACCOUNT": "False",
         "USE_MODEL_REGISTRY": "Yes" if registry else "No",
     }
     names = [field.name.upper() for field in fields(Settings) if field.name != "catalog"]
-    return Settings.from_environment({name: known.get(name, name.lower()) for name in names})
+    return Settings.from_environment({name: known.get(name, placeholder(name)) for name in names})
+
+
+def placeholder(name: str) -> str:
+    """`<assets-bucket>`: no name that AWS would take, so nobody takes it for one."""
+    return f"<{name.lower().replace('_', '-')}>"

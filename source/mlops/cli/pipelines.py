@@ -9,7 +9,7 @@ from typing import IO
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mlops.cli import offline, show, view, watching
+from mlops.cli import deployed, offline, show, view, watching
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Document, Failure, PipelineFailed, Refused
 from mlops.cli.request_file import without_comments
@@ -69,7 +69,11 @@ def follow_to_the_end(connection: Connection, name: str, execution: str | None, 
 
 def ended(status: Document) -> None:
     found = status["pipeline"]
-    show.success(f"{found['name']} {show.spaced(found['status'])}", found.get("outputs") or {})
+    show.success(f"{found['name']} {show.spaced(found['status'])}")
+    if job := found.get("job"):
+        for line in view.job_block(job):
+            show.out().print(line)
+    show.facts(found.get("outputs") or {})
 
 
 def with_rerun(body: bytes) -> bytes:
@@ -160,26 +164,33 @@ def nowhere(connection: Connection) -> str:
 
 @click.command(epilog="Example:  mlops validate training.json")
 @click.argument("file", type=click.File("rb"))
-@click.option("--registry", is_flag=True, help="For a deployment that takes its models from the model registry.")
+@click.option("--registry", is_flag=True, help="Check for a deployment that uses the model registry.")
+@click.option("--offline", "alone", is_flag=True, help="Do not contact the account.")
 @click.pass_obj
-def validate(connection: Connection, file: IO[bytes], registry: bool) -> None:
-    """Check the request in FILE (- for stdin) as the API would, without an account.
+def validate(connection: Connection, file: IO[bytes], registry: bool, alone: bool) -> None:
+    """Check the request in FILE (- for stdin) as the API would. Nothing is created.
 
-    What only the account can tell (that a bucket or an image of your own exists) isn't looked at.
+    Where a deployment can be reached, the request is checked for its settings: which buckets and images it allows. With
+    --json the template parameters are shown as they would be sent. Without a deployment, what only it knows is a
+    placeholder such as <assets-bucket>. Whether objects and images exist is not checked.
     """
+    body = without_comments(file.read())
+    settings, reason = None, "--offline was given"
+    if not alone:
+        try:
+            settings = deployed.settings(connection)
+        except deployed.Unreachable as error:
+            reason = str(error)
     region = connection.session.region_name or "us-east-1"
-    verdict = offline.check(without_comments(file.read()), region, registry=registry)
+    verdict = offline.check(body, region, settings, registry=registry)
     if verdict.problems:
         raise Refused(400, {"message": verdict.message, "errors": verdict.problems})
+    checked = {"checked_for": connection.stack_name, "region": region} if settings else {"not_checked_for": reason}
     if show.wants_json():
-        show.as_json(
-            {
-                "message": verdict.message,
-                "name": verdict.name,
-                "warnings": verdict.warnings,
-                "parameters": verdict.parameters,
-            }
-        )
-    else:
-        show.success(verdict.message, {"type": verdict.pipeline_type})
-        show.warnings(verdict.warnings)
+        document = {"message": verdict.message, "name": verdict.name, "pipeline_type": verdict.pipeline_type}
+        show.as_json({**document, "warnings": verdict.warnings, "parameters": verdict.parameters, **checked})
+        return
+    show.success(verdict.message, {"type": verdict.pipeline_type})
+    show.warnings(verdict.warnings)
+    if not settings and not alone:
+        show.err().print(f"  checked without a deployment: {reason}", markup=False, style="dim")

@@ -43,7 +43,7 @@ def pipeline(document: Mapping[str, Any]) -> Iterator[Text]:
             message = "" if found.get("reason") else failed_with(action)
             yield row(action["name"], state_of(action), width, elapsed(action) or message, indent=2)
     if job := found.get("job"):
-        yield Text(f"  {job_line(job)}")
+        yield from job_block(job)
     if found["status"] == "WaitingForApproval":
         yield Text(f"  {APPROVE}", "yellow")
     if found.get("reason"):
@@ -90,7 +90,31 @@ def now(document: Mapping[str, Any]) -> str:
 
 def job_line(job: Mapping[str, Any]) -> str:
     told = dict.fromkeys(filter(None, (job["status"], job.get("progress"))))  # once, where both are the same
-    return f"{job['kind']} {job['name']}: {', '.join(told)}"
+    return f"{spaced(job['kind'])} {job['name']}: {', '.join(map(spaced, told))}"
+
+
+def job_block(job: Mapping[str, Any]) -> Iterator[Text]:
+    """The job of the latest run: its name and status, its times, its final metrics, and what it made."""
+    mark, style = MARKS.get(job["status"].replace("Completed", "Succeeded"), show.NO_MARK)
+    yield Text.assemble((f"  {mark} ", style), job_line(job))
+    for name, value in job_facts(job).items():
+        yield Text.assemble((f"      {name:<8}  ", "dim"), value)
+
+
+def job_facts(job: Mapping[str, Any]) -> dict[str, str]:
+    metrics = ", ".join(f"{name} {value:.6g}" for name, value in (job.get("metrics") or {}).items())
+    found = {
+        "started": moment(job.get("started")),
+        "ended": moment(job.get("ended")),
+        "metrics": metrics,
+        "artifact": str(job.get("artifact") or ""),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def moment(iso: str | None) -> str:
+    """A moment in the local time zone, to the second."""
+    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if iso else ""
 
 
 def stages_now(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings of a deployment, as its API has them: the environment of its function.
+
+In: a connection. Out: Settings, or Unreachable with the reason. It takes seconds at most, since `mlops validate` works
+without a deployment too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from chalicelib.settings import Settings
+
+from mlops.cli.connection import Connection
+from mlops.cli.failures import of_aws
+
+FUNCTION = "APIHandler"  # its logical id in the main template
+QUICK = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
+
+
+class Unreachable(Exception):
+    """The settings could not be read; the message says why."""
+
+
+def settings(connection: Connection) -> Settings:
+    """The settings of the connection's deployment. Raises Unreachable."""
+    try:
+        if not connection.session.region_name:
+            raise Unreachable("No AWS Region is set")
+        if connection.session.get_credentials() is None:
+            raise Unreachable("No AWS credentials found")
+        environment = {"AWS_REGION": connection.region_name, **_environment(connection)}
+    except (BotoCoreError, ClientError) as error:
+        raise Unreachable(of_aws(error).message) from error
+    try:
+        return Settings.from_environment(environment)
+    except KeyError as error:
+        raise Unreachable(f"{connection.stack_name} is another version's: its function has no {error}") from error
+
+
+def _environment(connection: Connection) -> dict[str, str]:
+    found = connection.session.client("cloudformation", config=QUICK).describe_stack_resource(
+        StackName=connection.stack_name, LogicalResourceId=FUNCTION
+    )
+    function: str = found["StackResourceDetail"]["PhysicalResourceId"]
+    described: dict[str, Any] = connection.session.client("lambda", config=QUICK).get_function_configuration(
+        FunctionName=function
+    )
+    variables: dict[str, str] = described["Environment"]["Variables"]
+    return variables
