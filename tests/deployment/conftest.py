@@ -38,8 +38,8 @@ class Account:
     def region_name(self) -> str:
         return str(self.session.region_name)
 
-    def client(self, service: str) -> Any:
-        return self.session.client(service, endpoint_url=self.endpoint)
+    def client(self, service: str, **options: Any) -> Any:
+        return self.session.client(service, endpoint_url=self.endpoint, **options)
 
     def post(self, api_id: str, path: str, body: Any, signed: bool = True) -> tuple[int, Any]:
         """Ask an API of this account."""

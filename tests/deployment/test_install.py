@@ -35,15 +35,6 @@ def bucket(account: Any) -> str:
     return name
 
 
-def test_the_distribution_buckets_are_private(url: str, account: Any) -> None:
-    s3 = account.client("s3")
-    for name in ("a-distribution-bucket", "a-distribution-bucket-us-east-1"):
-        blocked = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
-        assert set(blocked.values()) == {True}
-        assert s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
-        assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=name)["Policy"]
-
-
 def test_what_is_there_already_is_not_sent_again(url: str, built: Path, account: Any) -> None:
     key = {"Bucket": "a-distribution-bucket-us-east-1", "Key": "mlops-orchestrator/v0/orchestrator.zip"}
     before = account.client("s3").head_object(**key)["LastModified"]

@@ -15,9 +15,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from mlops.deploy.errors import InstallError
-from mlops.deploy.upload import create_bucket, upload
+from mlops.deploy.upload import upload
 
-__all__ = ["InstallError", "ResourceEvent", "create_bucket", "install", "uninstall", "upload"]
+__all__ = ["InstallError", "ResourceEvent", "install", "uninstall", "upload"]
 
 CAPABILITIES = ["CAPABILITY_IAM"]
 NEVER_COMPLETED = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The buckets that a build is served from: found where they are, refused if they are not ours, created if missing.
+
+In: a session, a name, and the account that must own the bucket. Out: a Bucket with a client of its own region, or
+InstallError. Every call says whose the bucket must be, so that nothing is ever sent to another account's.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from mlops.deploy.errors import InstallError
+
+ATTEMPTS = 5  # at a bucket that is being created or deleted elsewhere
+_PRIVATE = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket of this account."""
+
+    name: str
+    owner: str
+    region: str
+    s3: Any
+
+    def url(self, key: str) -> str:
+        """Where an object is read from: in the bucket's own region, and in its partition."""
+        # Path style: endpoints other than AWS's own work, too.
+        return f"{self.s3.meta.endpoint_url.rstrip('/')}/{self.name}/{key}"
+
+    def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Store an object, unless S3 itself says that it has these very bytes."""
+        checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        try:
+            found = self.s3.head_object(**self._named, Key=key, ChecksumMode="ENABLED")
+            if found.get("ChecksumSHA256") == checksum:
+                return
+        except ClientError as error:
+            if _status(error) != 404:
+                raise InstallError(f"s3://{self.name}/{key} cannot be read: {error}") from error
+        try:
+            self.s3.put_object(**self._named, Key=key, Body=data, ContentType=content_type, ChecksumSHA256=checksum)
+        except ClientError as error:
+            raise InstallError(f"s3://{self.name}/{key} cannot be written: {error}") from error
+
+    def secure(self) -> None:
+        """Make it private, encrypted, versioned and reached by TLS only; the policy last, so that it marks the end."""
+        self.s3.put_public_access_block(**self._named, PublicAccessBlockConfiguration=dict.fromkeys(_PRIVATE, True))
+        ownership = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        self.s3.put_bucket_ownership_controls(**self._named, OwnershipControls=ownership)
+        encryption = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+        self.s3.put_bucket_encryption(**self._named, ServerSideEncryptionConfiguration=encryption)
+        self.s3.put_bucket_versioning(**self._named, VersioningConfiguration={"Status": "Enabled"})
+        self.s3.put_bucket_policy(**self._named, Policy=json.dumps(_tls_only(self.name, self.s3.meta.partition)))
+
+    def is_unfinished(self) -> bool:
+        """Whether it has neither objects nor a policy: a creation that was interrupted leaves it so."""
+        try:
+            self.s3.get_bucket_policy(**self._named)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchBucketPolicy":
+                return not self.s3.list_objects_v2(**self._named, MaxKeys=1)["KeyCount"]
+        return False
+
+    @property
+    def _named(self) -> dict[str, str]:
+        return {"Bucket": self.name, "ExpectedBucketOwner": self.owner}
+
+
+def find(session: Any, name: str, owner: str) -> Bucket | None:
+    """The bucket, wherever it is; None if there is none. Another account's is refused."""
+    s3 = session.client("s3")
+    try:
+        head = s3.head_bucket(Bucket=name, ExpectedBucketOwner=owner)
+    except ClientError as error:
+        if _status(error) == 404:
+            return None
+        if _status(error) == 403:
+            raise InstallError(
+                f"The bucket {name} cannot be used: it belongs to another account than {owner}, or these credentials "
+                "may not list it. Bucket names are shared by all accounts: choose another name"
+            ) from error
+        raise InstallError(f"The bucket {name} cannot be used: {error}") from error
+    region = head["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", s3.meta.region_name)
+    if region != s3.meta.region_name:
+        s3 = session.client("s3", region_name=region)
+    return Bucket(name, owner, region, s3)
+
+
+def find_or_create(session: Any, name: str, owner: str) -> Bucket:
+    """The bucket, created in the session's region if there is none. One of ours that is in use is left as it is."""
+    for attempt in range(ATTEMPTS):
+        if bucket := find(session, name, owner):
+            if bucket.is_unfinished():
+                bucket.secure()
+            return bucket
+        try:
+            _create(session.client("s3"), name)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "BucketAlreadyExists":
+                raise InstallError(
+                    f"The bucket {name} cannot be created: it belongs to another account. Choose another name"
+                ) from error
+            if code not in ("BucketAlreadyOwnedByYou", "OperationAborted"):
+                raise InstallError(f"The bucket {name} cannot be created: {error}") from error
+            time.sleep(attempt)  # somebody of this account is creating it, or has just deleted it
+    raise InstallError(f"The bucket {name} is being created or deleted by somebody else; try again in some minutes")
+
+
+def _create(s3: Any, name: str) -> None:
+    region = s3.meta.region_name
+    place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=name, ObjectOwnership="BucketOwnerEnforced", **place)
+
+
+def _tls_only(bucket: str, partition: str) -> dict[str, Any]:
+    arn = f"arn:{partition}:s3:::{bucket}"
+    statement = {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _status(error: ClientError) -> int:
+    status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return status
