@@ -89,7 +89,13 @@ def _session(region: str, **credentials: str) -> boto3.Session:
     session = botocore.session.Session()
     session.register_component("data_loader", _LOADER)  # models are read once, not per session
     session.set_default_client_config(_CLIENTS)
+    # A connection that is kept takes two files of this process, which is at both of its ends.
+    session.register("before-send", _close_after_answer)
     return boto3.Session(botocore_session=session, region_name=region, **credentials)
+
+
+def _close_after_answer(request: Any, **_: Any) -> None:
+    request.headers["Connection"] = "close"
 
 
 def put_event(caller: Caller, source: str, detail_type: str, detail: dict[str, Any],

@@ -29,6 +29,7 @@ from mlops.local.sagemaker.service import PRINCIPAL
 
 _LOG = logging.getLogger(__name__)
 _GATHER = 0.3  # seconds in which requests are gathered into one file
+_CLIENTS = 10  # kept, each for a role
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ def _write_forever() -> None:
             batch[destination].append(line)
         for destination, lines in batch.items():
             _write(destination, lines, clients)
+        while len(clients) > _CLIENTS:
+            del clients[next(iter(clients))]
 
 
 def _write(destination: _Destination, lines: list[str], clients: dict[tuple[Caller, str], Any]) -> None:
