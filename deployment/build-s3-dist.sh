@@ -12,4 +12,5 @@ done
 root="$(cd "$(dirname "$script")/.." && pwd)"
 python="$root/.venv/bin/python"
 [ -x "$python" ] || python=python3
+export PYTHONUTF8=1 # the sources are in UTF-8, whatever the locale is
 PYTHONPATH="$root/source${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m mlops.deploy.build "$@"

@@ -244,6 +244,7 @@ def test_a_taken_port_is_a_sentence(up: Up) -> None:
     done = up.mlops("local", "up", "--port", str(port))
     assert done.returncode == 1
     assert f"port {port}" in done.stderr
+    assert "--port 0" in done.stderr
     assert "Traceback" not in done.stderr
 
 

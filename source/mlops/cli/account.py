@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,11 +17,9 @@ from pathlib import Path
 from mlops.cli.building import Build, build
 from mlops.cli.connection import STACK_NAME, Connection
 from mlops.cli.failures import Failure, last_line
-from mlops.deploy.build import ROOT
 from mlops.deploy.install import ResourceEvent, install
 from mlops.local.running import accounts
 
-FOLDER = ROOT / "build" / "laptop"
 BUCKET = "mlops-distribution"
 PARAMETERS = {"NotificationEmail": "you@laptop.example"}
 
@@ -52,8 +51,10 @@ def running(port: int, data: Path | None, tell: Tell) -> Iterator[tuple[Laptop, 
     tell("starting the account and building the orchestrator")
     process = start(port, data)
     try:
-        built = build(FOLDER, BUCKET)  # while the account starts
-        yield installed(ready(process), built, tell), process
+        with tempfile.TemporaryDirectory(prefix="mlops-build-") as folder:
+            built = build(Path(folder), BUCKET)  # while the account starts
+            laptop = installed(ready(process), built, tell)
+        yield laptop, process
     finally:
         stop(process)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from traceback import walk_tb
 from typing import Any
 
@@ -12,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from click.exceptions import NoArgsIsHelpError
 
+from mlops import process
 from mlops.cli import completing, endpoints, installing, laptop, listing, local_accounts, pipelines, reference
 from mlops.cli.connection import STACK_NAME, Connection
 from mlops.cli.failures import WRONG_ENDPOINT, Failure, Interrupted, UsageFailure, of_aws
@@ -21,6 +23,12 @@ from mlops.templates import BlueprintError
 
 class Guarded(click.Command):
     """A command that ends in a sentence, whatever happens. --debug shows the traceback instead."""
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
+        if args is None:  # a process of ours, not a test's call
+            process.use_utf8()
+        process.bypass_proxies()
+        return super().main(args, *more, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         as_json = ctx.params.get("as_json", False)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from mlops.deploy.archive import read_zip
@@ -32,8 +36,7 @@ def shipped_packages(requirements: Path, cache: Path) -> dict[str, bytes]:
     allowed = set(_HASH.findall(text))
     wheels = _cached(cache, allowed)
     if len(wheels) < len(names):
-        _download(requirements, cache)
-        wheels = _cached(cache, allowed)
+        wheels = _downloaded(requirements, cache, allowed)
     if len(wheels) != len(names):
         raise DependencyError(
             f"{requirements} names {len(names)} packages, but {len(wheels)} of the wheels in {cache} have a hash "
@@ -66,12 +69,24 @@ def _cached(cache: Path, allowed: set[str]) -> list[bytes]:
     return [data for data in contents if hashlib.sha256(data).hexdigest() in allowed]
 
 
-def _download(requirements: Path, cache: Path) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
+def _downloaded(requirements: Path, cache: Path, allowed: set[str]) -> list[bytes]:
+    """Downloaded beside the cache: another build may be reading it, or it may not be ours to write."""
+    with tempfile.TemporaryDirectory(prefix="mlops-wheels-") as folder:
+        _download(requirements, Path(folder))
+        with suppress(OSError):  # a cache that cannot be written is filled by a later build
+            cache.mkdir(parents=True, exist_ok=True)
+            for wheel in Path(folder).glob("*.whl"):
+                part = cache / f".{wheel.name}.{os.getpid()}"
+                shutil.copyfile(wheel, part)
+                part.replace(cache / wheel.name)
+        return _cached(Path(folder), allowed)
+
+
+def _download(requirements: Path, folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--require-hashes", "--only-binary=:all:", "--platform", "any", "--implementation", "py"]
     command += ["--abi", "none", "--python-version", SHIPPED_PYTHON]
-    command += ["--dest", str(cache), "--requirement", str(requirements)]
+    command += ["--dest", str(folder), "--requirement", str(requirements)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise DependencyError(f"pip could not download the orchestrator's requirements:\n{done.stderr.strip()}")

@@ -4,7 +4,11 @@
 import os
 import sys
 
-from mlops.local.server import main
+from mlops import process
+
+process.use_utf8()  # before anything else of ours is imported
+
+from mlops.local.server import main  # noqa: E402
 
 code = main()
 sys.stdout.flush()

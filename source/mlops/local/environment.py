@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process environment of the laptop account; ministack reads it while it is imported.
 
-`prepare` runs before anything else of this package is imported. Nothing of the caller's own AWS settings
-stays behind, so no call can leave this machine by accident and no function sees the host's credentials.
+`prepare` runs before anything else of this package is imported. Nothing of the caller's own AWS settings stays, so no
+call can leave this machine by accident and no function sees the host's credentials. Nor does anything else that
+ministack or boto3 would read (SERVICES, USE_SSL, HTTP_PROXY …): what stays is named here.
 """
 
 from __future__ import annotations
@@ -12,10 +13,16 @@ from pathlib import Path
 
 from mlops.local.settings import ACCOUNT_ID, REGION
 
+# of the user, the system and the interpreter, and what libraries for numbers read
+_KEPT = {"HOME", "PATH", "TMPDIR", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "LANG", "LANGUAGE", "VIRTUAL_ENV",
+         "MLOPS_LOCAL_LOG_LEVEL", "PYTHONUTF8", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX",
+         "PYTHONWARNINGS", "PYTHONFAULTHANDLER"}
+_KEPT_KINDS = ("LC_", "XDG_", "LD_", "DYLD_", "MALLOC_", "OMP_", "OPENBLAS_", "COVERAGE_", "__CF")
+
 
 def prepare(port: int, state: Path, persist: bool, secret_key: str) -> None:
     for name in list(os.environ):
-        if name.startswith(("AWS_", "LAMBDA_", "_LAMBDA_", "PYTHONPATH")):
+        if name not in _KEPT and not name.startswith(_KEPT_KINDS):
             del os.environ[name]
     os.environ.update(
         AUTH="true",
@@ -28,6 +35,8 @@ def prepare(port: int, state: Path, persist: bool, secret_key: str) -> None:
         AWS_SECRET_ACCESS_KEY=secret_key,  # of the root key
         AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
         AWS_EC2_METADATA_DISABLED="true",
+        AWS_CONFIG_FILE=os.devnull,
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
         LAMBDA_EXECUTOR="local",
         LAMBDA_ACCOUNT_CONCURRENCY="1000",  # AWS's own; gate.py keeps what is above the machine's waiting
         LOG_LEVEL=os.environ.get("MLOPS_LOCAL_LOG_LEVEL", "CRITICAL"),

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mlops import process
+
 
 class Unwritable(Exception):
     """The folder can't hold the file of an account; the message says why."""
@@ -45,6 +47,7 @@ class Running:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            **process.no_proxy(os.environ),
         }
 
 
@@ -52,7 +55,11 @@ def folder() -> Path:
     """XDG_RUNTIME_DIR/mlops; where that variable is not set, as on macOS, XDG_STATE_HOME/mlops/running."""
     if runtime := os.environ.get("XDG_RUNTIME_DIR"):
         return Path(runtime, "mlops")
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state", "mlops", "running")
+    try:
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError:  # a user without a home
+        return Path(os.environ.get("TMPDIR", "/tmp"), f"mlops-{os.geteuid()}")  # noqa: S108  looked at before it is used
+    return Path(state, "mlops", "running")
 
 
 @contextmanager
@@ -63,7 +70,7 @@ def announced(account: Running) -> Iterator[None]:
         path, part = place / f"{account.port}-{account.pid}.json", place / f".{account.port}-{account.pid}"
         part.unlink(missing_ok=True)  # of a killed process that had this number
         file = os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8")
-    except (OSError, RuntimeError) as error:  # RuntimeError: no home directory
+    except OSError as error:
         raise Unwritable(str(error)) from error
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
