@@ -7,6 +7,7 @@ from chalicelib import api
 app = Chalice(app_name="mlops-orchestrator")
 _post = {"methods": ["POST"], "authorizer": IAMAuthorizer(), "content_types": ["*/*"]}
 _get = {"methods": ["GET"], "authorizer": IAMAuthorizer()}
+_delete = {"methods": ["DELETE"], "authorizer": IAMAuthorizer()}
 
 
 @app.route("/provisionpipeline", **_post)
@@ -37,6 +38,18 @@ def pipeline_runs(name: str) -> Response:
 def list_pipelines() -> Response:
     """List the pipelines, a page at a time."""
     return _answered(api.list_pipelines(_query(), _caller()))
+
+
+@app.route("/pipelines/{name}", **_delete)
+def delete_pipeline(name: str) -> Response:
+    """Take the next step of a pipeline's deletion."""
+    return _answered(api.delete_pipeline(name, _query(), _caller()))
+
+
+@app.route("/pipelines/{name}/stop", **_post)
+def stop_pipeline(name: str) -> Response:
+    """Stop what a pipeline runs."""
+    return _answered(api.stop_pipeline(name, app.current_request.raw_body, _caller()))
 
 
 def _query() -> dict[str, str]:

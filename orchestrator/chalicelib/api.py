@@ -19,7 +19,7 @@ from chalicelib.door import check
 from chalicelib.echo import pointer
 from chalicelib.errors import BadRequest, OrchestratorError, Problem
 from chalicelib.finding import find
-from chalicelib.managing import listing
+from chalicelib.managing import deleting, listing, stopping
 from chalicelib.managing.query import Query
 from chalicelib.provision import provision
 from chalicelib.request import describe, parse
@@ -45,6 +45,14 @@ class Answer:
     status: int
     body: str
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Accepted(dict[str, Any]):
+    """A document about something that has begun and not ended: a 202 that says when to ask again."""
+
+    def __init__(self, document: Mapping[str, Any], retry_after: int) -> None:
+        super().__init__(document)
+        self.retry_after = retry_after  # seconds
 
 
 @dataclass(frozen=True)
@@ -85,8 +93,10 @@ def _answering(operation: Callable[..., dict[str, Any]]) -> Callable[..., Answer
         except Exception:
             log.exception("%s %s by %s", operation.__name__, caller.request_id, caller.arn)
             return _refusal(OrchestratorError("The orchestrator failed at this request; its log says why."), caller)
-        log.info("%s %s by %s: 200", operation.__name__, caller.request_id, caller.arn)
-        return Answer(200, json.dumps(document, ensure_ascii=False), _JSON)
+        status = 202 if isinstance(document, Accepted) else 200
+        headers = {**_JSON, "Retry-After": str(document.retry_after)} if isinstance(document, Accepted) else _JSON
+        log.info("%s %s by %s: %s", operation.__name__, caller.request_id, caller.arn, status)
+        return Answer(status, json.dumps(document, ensure_ascii=False), headers)
 
     return answering
 
@@ -148,6 +158,28 @@ def list_pipelines(query: Mapping[str, str]) -> dict[str, Any]:
     deployment = _deployment()
     asked = listing.Asked.of(Query(query), deployment.settings)
     return listing.page(asked, deployment.settings, deployment.patient)
+
+
+@_answering
+def delete_pipeline(name: str, query: Mapping[str, str]) -> dict[str, Any]:
+    """DELETE /pipelines/{name}: the next step of a pipeline's deletion."""
+    deployment = _deployment()
+    asked = Query(query)
+    stop, dry_run = asked.flag("stop"), asked.flag("dry_run")
+    asked.done()
+    doomed = deleting.doomed(name, deployment.settings)
+    done = deleting.delete(doomed, deployment.cloud, stop, dry_run)
+    document = done.document(doomed.name, deployment.settings)
+    return Accepted(document, done.retry_after) if done.retry_after else document
+
+
+@_answering
+def stop_pipeline(name: str, raw: bytes) -> dict[str, Any]:
+    """POST /pipelines/{name}/stop: what the pipeline runs is told to stop."""
+    deployment = _deployment()
+    if unknown := parse(raw) if raw.strip() else {}:
+        raise BadRequest("A stop request has no keys", [Problem(pointer(key), "is not a known key") for key in unknown])
+    return stopping.stop(find(name, deployment.settings, deployment.cloud), deployment.cloud).document()
 
 
 _JSON = {"Content-Type": "application/json"}

@@ -28,6 +28,26 @@ class UnknownToken(Exception):
     """The token of a page is not one that was given out."""
 
 
+class Named(Protocol):
+    """What stacks and a bundle are found by: a Plan's names, or those of a pipeline that is to be deleted."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def delivery_stack(self) -> str: ...
+    @property
+    def bundle_key(self) -> str: ...
+
+
+class Written(Named, Protocol):
+    """What is written as a bundle."""
+
+    @property
+    def bundle(self) -> bytes: ...
+    @property
+    def digest(self) -> str: ...
+
+
 class Cloud(Protocol):
     """What provisioning and status ask of AWS."""
 
@@ -43,11 +63,14 @@ class Cloud(Protocol):
     def latest_execution(self, pipeline: str) -> Execution | None:
         """A pipeline's latest execution; None before the first. Raises PipelineGone."""
 
-    def put_bundle(self, plan: Plan, replaces: str | None) -> str:
+    def put_bundle(self, plan: Written, replaces: str | None) -> str:
         """Write a bundle where none is, or over the ETag given; returns its version. Raises Moved."""
 
-    def remove_bundle(self, plan: Plan, version: str) -> None:
+    def remove_bundle(self, plan: Named, version: str) -> None:
         """Take back one version of a bundle."""
+
+    def delete_bundle(self, key: str, etag: str) -> None:
+        """Delete a bundle that is still as it was read; its versions stay. Raises Moved."""
 
     def create_delivery(self, plan: Plan) -> str:
         """Create the delivery stack; returns its id. Raises AlreadyExists."""
@@ -63,6 +86,15 @@ class Cloud(Protocol):
 
     def start(self, pipeline: str, version: str, token: str) -> str:
         """Start a pipeline on a version of its bundle; returns the execution's id."""
+
+    def stop(self, pipeline: str, execution_id: str, abandon: bool) -> None:
+        """Stop an execution that runs: when its actions have ended, or at once. Raises PipelineGone."""
+
+    def stop_states(self, execution_arn: str) -> None:
+        """Stop an execution of a state machine that runs."""
+
+    def stop_job(self, kind: str, name: str) -> None:
+        """Stop a job that runs."""
 
     def pipeline_state(self, pipeline: str) -> Document:
         """GetPipelineState's document, dates as ISO 8601. Raises PipelineGone."""

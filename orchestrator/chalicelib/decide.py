@@ -207,7 +207,7 @@ def _first(plan: Plan, found: Found, same: bool) -> Step:
 
 def _again(plan: Plan, found: Found, delivery: Stack, deployed: Stack | None, same: bool) -> Step:
     execution = found.execution
-    current = _is_current(execution, found.bundle)
+    current = is_current(execution, found.bundle)
     running = execution is not None and execution.status in RUNNING and current
     if delivery.phase is not Phase.READY:
         if same and not plan.rerun:
@@ -242,7 +242,7 @@ def _again(plan: Plan, found: Found, delivery: Stack, deployed: Stack | None, sa
     return Rerun(f"its last run ended as {execution.status}", stale)
 
 
-def _is_current(execution: Execution | None, bundle: Bundle | None) -> bool:
+def is_current(execution: Execution | None, bundle: Bundle | None) -> bool:
     """Whether an execution is of the bundle that is there: one that hasn't fetched yet will fetch it."""
     if execution is None or bundle is None:
         return False

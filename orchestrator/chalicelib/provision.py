@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
-from chalicelib.cloud import AlreadyExists, Cloud, Moved, PipelineGone
+from chalicelib.cloud import AlreadyExists, Cloud, Moved, Named, PipelineGone
 from chalicelib.decide import RETRY_SOON, Continue, Create, Nothing, Recreate, Refuse, Rerun, Step, Upload, Wait, decide
 from chalicelib.errors import Conflict
 from chalicelib.found import RUNNING, Execution, Found, Phase, Stack
@@ -68,7 +68,7 @@ def decided(plan: Plan, found: Found, cloud: Cloud) -> Step:
     return step
 
 
-def look(plan: Plan, cloud: Cloud, deployed: Stack | None) -> Found:
+def look(plan: Named, cloud: Cloud, deployed: Stack | None) -> Found:
     """Everything that exists under a plan's names."""
     delivery = cloud.stack(plan.delivery_stack)
     bundle = cloud.bundle(plan.bundle_key)
@@ -85,7 +85,10 @@ def carry_out(plan: Plan, step: Step, found: Found, cloud: Cloud) -> Provisioned
         case Create():
             if not step.uploaded:
                 cloud.put_bundle(plan, step.replaces)
-            return Provisioned(cloud.create_delivery(plan), "success: stack creation started", changed=True)
+            pipeline_id = cloud.create_delivery(plan)
+            if step.uploaded:
+                _restore(plan, cloud)
+            return Provisioned(pipeline_id, "success: stack creation started", changed=True)
         case Upload():
             version = cloud.put_bundle(plan, step.replaces)
             return _run(
@@ -124,6 +127,13 @@ def carry_out(plan: Plan, step: Step, found: Found, cloud: Cloud) -> Provisioned
             raise Conflict(step.reason, retry_after=step.retry_after)
         case Refuse():
             raise Conflict(step.reason)
+
+
+def _restore(plan: Plan, cloud: Cloud) -> None:
+    """Write the bundle again where it was deleted since it was found (see managing/deleting.py)."""
+    bundle = cloud.bundle(plan.bundle_key)
+    if bundle is None or bundle.digest != plan.digest:
+        cloud.put_bundle(plan, bundle.etag if bundle else None)
 
 
 def _run(plan: Plan, found: Found, version: str, update_delivery: bool, cloud: Cloud, message: str) -> Provisioned:

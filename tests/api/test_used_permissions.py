@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from tests.api.installed import Installed
+from tests.api.managing import LONG
 from tests.api.test_first_light import LABELS, ROWS, csv, realtime, training
 from tests.api.wired import Wired
 
@@ -18,20 +19,18 @@ BESIDE = {
     "cloudformation:UpdateStack": "only after an upgrade that changed the delivery template",
     "cloudformation:TagResource": "CreateStack with tags asks for it",
     "iam:PassRole": "CreateStack with a role asks for it",
-    "s3:ListBucket": "without it a missing object is a 403",
     "logs:CreateLogStream": "Lambda's",
     "logs:PutLogEvents": "Lambda's",
     "sagemaker:DescribeAutoMLJobV2": "for blueprints that run such jobs",
     "sagemaker:DescribeHyperParameterTuningJob": "for blueprints that run such jobs",
     "sagemaker:DescribeProcessingJob": "for blueprints that run such jobs",
     "sagemaker:DescribeTransformJob": "for blueprints that run such jobs",
+    "sagemaker:StopAutoMLJob": "for blueprints that run such jobs",
+    "sagemaker:StopHyperParameterTuningJob": "for blueprints that run such jobs",
+    "sagemaker:StopProcessingJob": "for blueprints that run such jobs",
+    "sagemaker:StopTransformJob": "for blueprints that run such jobs",
 }
-OF_OPERATION = {
-    "GetRestApi": "apigateway:GET",
-    "HeadObject": "s3:GetObject",
-    "DeleteObject": "s3:DeleteObjectVersion",
-    "PutObject": "s3:PutObject",
-}
+OF_OPERATION = {"GetRestApi": "apigateway:GET", "HeadObject": "s3:GetObject", "ListObjectsV2": "s3:ListBucket"}
 
 
 def test_what_is_granted_is_used(api: Installed, wired: Wired) -> None:
@@ -80,6 +79,16 @@ def live_through_everything(api: Installed, wired: Wired) -> None:
     listed: Any = api.client("s3").list_objects_v2(Bucket=api.bundle_bucket, Prefix=bundles)
     assert listed["KeyCount"] == 0
     api.client("cloudformation").delete_stack(StackName=foreign)
+
+    _, page = wired.ask("pipelines", prefix="used")
+    assert answer["name"] in [row["name"] for row in page["pipelines"]]
+    _, _, answer = wired.provision(training("used-long", training_data="used/train.csv", algo_hyperparameters=LONG))
+    while wired.status(answer["pipeline_id"])["job"] is None:
+        time.sleep(0.1)
+    assert wired.ask("pipelines/{name}/stop", answer["name"], "POST")[1]["jobs"]
+    api.ended(answer["pipeline_id"])
+    while wired.ask("pipelines/{name}", answer["name"], "DELETE")[0] != 200:
+        time.sleep(0.2)
 
 
 def orchestrator_actions(api: Installed) -> set[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops.bench import wire
-from mlops.bench.orchestrator import OURS, event, reading, start
+from mlops.bench.orchestrator import OURS, event, reading, start, through
 from mlops.bench.recorder import forward, operation
 from mlops.bench.runtime import Function, Package
 
@@ -95,6 +95,11 @@ class Wired:
         assert answer["statusCode"] == 200, answer
         return json.loads(answer["body"])["runs"]
 
+    def ask(self, resource: str, name: str | None = None, method: str = "GET", **query: str) -> tuple[int, Any]:
+        """The status and the body of an answer to a request without a body."""
+        answer = self.function.invoke(reading(resource, name, method, **query))
+        return answer["statusCode"], json.loads(answer["body"])
+
     def failing(self, call: str, kind: str, body: Any) -> None:
         """One request whose calls of an operation fail, all its attempts."""
         self.line.fails, self.line.left = {call: kind}, ATTEMPTS
@@ -126,5 +131,8 @@ def wired_to(api: Installed, folder: Path) -> Iterator[Wired]:
     zipped = build(folder / "build") / "regional-s3-assets" / "orchestrator.zip"
     package = Package.unzipped(zipped, folder / "function")
     account = api.endpoint.removeprefix("http://")
-    with line(account) as opened, start(package, OURS, opened.address, {**environment, **credentials}) as function:
+    with (
+        line(account) as opened,
+        start(package, OURS, account, {**environment, **credentials, **through(opened.address)}) as function,
+    ):
         yield Wired(api, opened, function)

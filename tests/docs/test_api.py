@@ -16,7 +16,7 @@ from chalicelib import api, door, errors, history, plan, status
 from chalicelib.catalog import Catalog
 from chalicelib.errors import OrchestratorError
 from chalicelib.found import ENDED_BADLY, RUNNING, STACK_PHASES, SUCCEEDED, Execution, Job, Stack
-from chalicelib.managing import listing
+from chalicelib.managing import deleting, listing, stopping
 from chalicelib.managing.query import Query
 from chalicelib.outcome import Outcome
 from chalicelib.provision import provision
@@ -217,12 +217,40 @@ def test_the_list_is_as_documented(catalog: Catalog, settings: Settings) -> None
     told = example("list")
     query = Query({})
     (row,) = listing.page(listing.Asked.of(query, settings), settings, MemoryCloud(world))["pipelines"]
-    documented = ", ".join(first_cells("keys: list")).replace("`", "").split(", ")
-    assert set(row) == set(told["pipelines"][0]) == set(documented)
+    assert set(row) == set(told["pipelines"][0]) == cells("keys: list")
     assert set(row["last_run"]) == set(told["pipelines"][0]["last_run"])
     assert (row["name"], row["status"]) == (told["pipelines"][0]["name"], told["pipelines"][0]["status"])
     assert query.known == set(first_cells("parameters: list"))
     assert f"`limit` | the most pipelines in a page: 1 to {listing.LARGEST_PAGE}, by default {listing.PAGE} |" in PAGE
+
+
+def test_a_stop_and_a_deletion_are_as_documented(catalog: Catalog, settings: Settings) -> None:
+    world = World(jobs={(arn := "arn:aws:states:us-east-1:1:execution:m:r"): ("TrainingJob", "churn-training-5b1e")})
+    checked = door.check(json.dumps({**readme_json()[0], "model_name": "churn"}).encode(), catalog, settings)
+    planned = plan.make(checked, settings, catalog)
+    provision(planned, MemoryCloud(world))
+    world.settle(ends="InProgress")
+    ((pipeline, (run,)),) = world.executions.items()
+    latest = {"stageName": "Run", "latestExecution": {"pipelineExecutionId": run.id}}
+    world.stages[pipeline] = [{**latest, "actionStates": stage(externalExecutionId=arn)["actionStates"]}]
+    told = example("stopped")
+    stopped = stopping.stop(world.stacks[planned.delivery_stack], MemoryCloud(world)).document()
+    assert {**stopped, "executions": ["8a5c"]} == told
+    assert set(told) == cells("keys: stopped")
+
+    world = World()
+    provision(planned, MemoryCloud(world))
+    world.settle()
+    told, doomed = example("deletion"), deleting.doomed(planned.name, settings)
+    deletion = deleting.delete(doomed, MemoryCloud(world)).document(doomed.name, settings)
+    stays = [line.replace("the-", "") for line in deletion["stays"]]
+    assert {**deletion, "stays": stays} == told
+    assert set(told) == cells("keys: deletion")
+
+
+def cells(marker: str) -> set[str]:
+    """The keys in a table's first cells, which may have several."""
+    return set(", ".join(first_cells(marker)).replace("`", "").split(", "))
 
 
 def stage(**latest: Any) -> dict[str, Any]:

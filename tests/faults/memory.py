@@ -14,9 +14,9 @@ from enum import Enum
 from typing import Any
 
 from chalicelib import names
-from chalicelib.cloud import AlreadyExists, Moved, PipelineGone
+from chalicelib.cloud import AlreadyExists, Moved, Named, PipelineGone, Written
 from chalicelib.errors import Unavailable
-from chalicelib.found import Action, Bundle, Execution, Job, Ran, Stack
+from chalicelib.found import RUNNING, Action, Bundle, Execution, Job, Ran, Stack
 from chalicelib.plan import Plan
 
 
@@ -48,12 +48,18 @@ class World:
     writes: list[str] = field(default_factory=list)
     lost: dict[str, list[str]] = field(default_factory=dict)  # stack -> what was deleted behind its back
     made: int = 0
-    _plans: dict[str, Plan] = field(default_factory=dict)  # what each bundle's version holds
+    jobs: dict[str, tuple[str, str]] = field(default_factory=dict)  # of state machines' executions
+    stopped: set[str] = field(default_factory=set)  # executions of state machines, and jobs
+    undeletable: set[str] = field(default_factory=set)  # stacks whose deletion fails
+    _written: dict[str, Written] = field(default_factory=dict)  # what each bundle's version holds
+    _before: dict[str, list[Bundle | None]] = field(default_factory=dict)  # a key's earlier versions
 
     def settle(self, ends: str = "Succeeded") -> None:
         """Let everything that is on its way end; running executions end as `ends`."""
         for name, stack in list(self.stacks.items()):
-            if stack.status == "DELETE_IN_PROGRESS":
+            if stack.status == "DELETE_IN_PROGRESS" and name in self.undeletable:
+                self.stacks[name] = replace(stack, status="DELETE_FAILED", reason="it is in use")
+            elif stack.status == "DELETE_IN_PROGRESS":
                 del self.stacks[name]
                 self.executions.pop(stack.outputs.get("PipelineName", ""), None)
             elif stack.status == "CREATE_IN_PROGRESS":
@@ -71,6 +77,8 @@ class World:
             for index, execution in enumerate(executions):
                 if execution.status == "InProgress":
                     executions[index] = self._end(pipeline, execution, ends)
+                elif execution.status == "Stopping":
+                    executions[index] = replace(execution, status="Stopped")
         self.bundles = {key: replace(bundle, settled=True) for key, bundle in self.bundles.items()}
 
     def _begin(self, pipeline: str, version: str = "") -> None:
@@ -80,21 +88,22 @@ class World:
     def _end(self, pipeline: str, execution: Execution, ends: str) -> Execution:
         name = pipeline.removesuffix("-codepipeline-pipeline")
         version = execution.revision or self._latest(name)
-        plan = self._plans[version]
+        plan = self._written.get(version)
+        if not isinstance(plan, Plan):  # there is nothing to deploy
+            return replace(execution, status="Failed", revision=version)
         if ends == "Succeeded":
             status = "UPDATE_COMPLETE" if name in self.stacks else "CREATE_COMPLETE"
             self.stacks[name] = Stack(f"id/{name}", name, status, parameters=dict(plan.parameters), role=plan.role)
         return replace(execution, status=ends, revision=version)
 
     def _latest(self, name: str) -> str:
-        (version,) = [bundle.version for key, bundle in self.bundles.items() if f"/{name}/" in key]
-        return version
+        return next((bundle.version for key, bundle in self.bundles.items() if f"/{name}/" in key), "")
 
     def picture(self) -> Any:
         """What a user would see, without the names of things that differ from run to run."""
         latest = {pipeline: (runs[-1].status if runs else None) for pipeline, runs in self.executions.items()}
         running = {
-            pipeline: self._plans[runs[-1].revision].digest for pipeline, runs in self.executions.items() if runs
+            pipeline: self._written[runs[-1].revision].digest for pipeline, runs in self.executions.items() if runs
         }
         return (
             {
@@ -110,14 +119,14 @@ class World:
 def _call(write: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
-        def called(cloud: MemoryCloud, *args: Any) -> Any:
+        def called(cloud: MemoryCloud, *args: Any, **options: Any) -> Any:
             cloud.calls.append(method.__name__)
             fault = cloud.faults.pop(len(cloud.calls) - 1, None)
             if fault is Fault.KILLED_BEFORE:
                 raise Killed
             if fault in (Fault.THROTTLED, Fault.SERVER_ERROR, Fault.DENIED, Fault.REQUEST_LOST):
                 raise Unavailable(f"AWS: {fault.value}", retry_after=5)
-            answer = method(cloud, *args)
+            answer = method(cloud, *args, **options)
             if write and not isinstance(answer, Exception):
                 cloud.world.writes.append(method.__name__)
             if fault is Fault.KILLED_AFTER:
@@ -160,21 +169,33 @@ class MemoryCloud:
         return (self.world.executions[pipeline] or [None])[-1]  # type: ignore[list-item]
 
     @_call(write=True)
-    def put_bundle(self, plan: Plan, replaces: str | None) -> str:
+    def put_bundle(self, plan: Written, replaces: str | None) -> str:
         there = self.world.bundles.get(plan.bundle_key)
         if (there.etag if there else None) != replaces:
             raise Moved
         self.world.made += 1
         version = f"version-{self.world.made}"
         etag = hashlib.md5(plan.bundle).hexdigest()
+        self.world._before.setdefault(plan.bundle_key, []).append(there)
         self.world.bundles[plan.bundle_key] = Bundle(plan.digest, etag, version, settled=False)
-        self.world._plans[version] = plan
+        self.world._written[version] = plan
         return version
 
     @_call(write=True)
-    def remove_bundle(self, plan: Plan, version: str) -> None:
-        if self.world.bundles[plan.bundle_key].version == version:
+    def remove_bundle(self, plan: Named, version: str) -> None:
+        there = self.world.bundles.get(plan.bundle_key)
+        if there is not None and there.version == version:
             del self.world.bundles[plan.bundle_key]
+            if before := self.world._before[plan.bundle_key].pop():
+                self.world.bundles[plan.bundle_key] = before
+
+    @_call(write=True)
+    def delete_bundle(self, key: str, etag: str) -> None:
+        there = self.world.bundles.get(key)
+        if there is not None and there.etag != etag:
+            raise Moved
+        if there is not None:
+            self.world._before[key].append(self.world.bundles.pop(key))
 
     @_call(write=True)
     def create_delivery(self, plan: Plan) -> str:
@@ -227,17 +248,37 @@ class MemoryCloud:
     def lost(self, stack: Stack) -> list[str]:
         return self.world.lost.get(stack.name, [])
 
+    @_call(write=False)
     def executions(self, pipeline: str, limit: int, token: str) -> tuple[list[Execution], str]:
-        raise NotImplementedError("status is tested against the account on the laptop")
+        if pipeline not in self.world.executions:
+            raise PipelineGone
+        return self.world.executions[pipeline][::-1][:limit], ""
+
+    @_call(write=True)
+    def stop(self, pipeline: str, execution_id: str, abandon: bool) -> None:
+        runs = self.world.executions[pipeline]
+        for index, execution in enumerate(runs):
+            if execution.id == execution_id and execution.status in RUNNING:
+                runs[index] = replace(execution, status="Stopped" if abandon else "Stopping")
+
+    @_call(write=True)
+    def stop_states(self, execution_arn: str) -> None:
+        self.world.stopped.add(execution_arn)
+
+    @_call(write=True)
+    def stop_job(self, kind: str, name: str) -> None:
+        self.world.stopped.add(name)
 
     def actions(self, pipeline: str, execution_id: str) -> list[Action]:
         raise NotImplementedError("status is tested against the account on the laptop")
 
+    @_call(write=False)
     def first_failure(self, stack: Stack, since: float, until: float | None = None) -> str:
-        raise NotImplementedError("status is tested against the account on the laptop")
+        return f"Endpoint (AWS::SageMaker::Endpoint): {stack.reason}"
 
+    @_call(write=False)
     def ran(self, execution_arn: str) -> Ran:
-        raise NotImplementedError("status is tested against the account on the laptop")
+        return Ran(self.world.jobs.get(execution_arn))
 
     def job(self, kind: str, name: str) -> Job | None:
         raise NotImplementedError("status is tested against the account on the laptop")

@@ -26,6 +26,7 @@ def shape_at(shape: Any, path: str) -> Any:
 def test_what_is_read_of_a_job_is_in_its_description(kind: Kind) -> None:
     operation = OPERATIONS[kind.describe]
     assert operation.input_shape.required_members == [kind.name]
+    assert OPERATIONS[kind.stop].input_shape.required_members == [kind.name]
     found = operation.output_shape
     assert shape_at(found, kind.status).type_name == "string"
     assert jobs.COMPLETED in shape_at(found, kind.status).enum

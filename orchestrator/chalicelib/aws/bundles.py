@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 from chalicelib import names
 from chalicelib.aws.calls import Calls, code, translated
-from chalicelib.cloud import Moved
+from chalicelib.cloud import Moved, Named, Written
 from chalicelib.errors import Unavailable
 from chalicelib.found import Bundle
-from chalicelib.plan import Plan
 
 DIGEST = "request-digest"  # the bundle's metadata key, for people
 NO_VERSION = "null"  # of an object that was written while its bucket was not versioned
+_MOVED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 SETTLED_AFTER = 60  # seconds: twice the function's longest run
 
 
@@ -38,7 +38,7 @@ class Bundles(Calls):
         return Bundle(digest, head["ETag"], version, age > SETTLED_AFTER)
 
     @translated
-    def put_bundle(self, plan: Plan, replaces: str | None) -> str:
+    def put_bundle(self, plan: Written, replaces: str | None) -> str:
         from botocore.exceptions import ClientError
 
         condition = {"IfMatch": replaces} if replaces else {"IfNoneMatch": "*"}
@@ -54,7 +54,7 @@ class Bundles(Calls):
                 **condition,
             )
         except ClientError as error:
-            if code(error) in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409"):
+            if code(error) in (*_MOVED, "NoSuchKey"):
                 raise Moved from error
             raise
         version = str(put.get("VersionId", NO_VERSION))
@@ -64,8 +64,21 @@ class Bundles(Calls):
         return version
 
     @translated
-    def remove_bundle(self, plan: Plan, version: str) -> None:
+    def remove_bundle(self, plan: Named, version: str) -> None:
         self.client("s3").delete_object(**self._bucket, Key=plan.bundle_key, VersionId=version)
+
+    @translated
+    def delete_bundle(self, key: str, etag: str) -> None:
+        from botocore.exceptions import ClientError
+
+        try:
+            self.client("s3").delete_object(**self._bucket, Key=key, IfMatch=etag)
+        except ClientError as error:
+            if code(error) in ("NoSuchKey", "404"):  # deleted already
+                return
+            if code(error) in _MOVED:
+                raise Moved from error
+            raise
 
     @translated
     def bundled(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:

@@ -19,6 +19,7 @@ class Kind:
     """How SageMaker describes one kind of job. What is written with dots leads into the description."""
 
     describe: str
+    stop: str
     name: str  # the key of its name, in the call and in the description
     status: str
     started: str
@@ -33,6 +34,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "TrainingJob": Kind(
         "describe_training_job",
+        "stop_training_job",
         "TrainingJobName",
         "TrainingJobStatus",
         "TrainingStartTime",
@@ -44,6 +46,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "HyperParameterTuningJob": Kind(
         "describe_hyper_parameter_tuning_job",
+        "stop_hyper_parameter_tuning_job",
         "HyperParameterTuningJobName",
         "HyperParameterTuningJobStatus",
         "CreationTime",
@@ -52,6 +55,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "TransformJob": Kind(
         "describe_transform_job",
+        "stop_transform_job",
         "TransformJobName",
         "TransformJobStatus",
         "TransformStartTime",
@@ -60,6 +64,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "ProcessingJob": Kind(
         "describe_processing_job",
+        "stop_processing_job",
         "ProcessingJobName",
         "ProcessingJobStatus",
         "ProcessingStartTime",
@@ -68,6 +73,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "AutoMLJob": Kind(
         "describe_auto_ml_job_v2",
+        "stop_auto_ml_job",
         "AutoMLJobName",
         "AutoMLJobStatus",
         "CreationTime",
@@ -113,6 +119,27 @@ class Jobs(Calls):
                 return None
             raise
         return described(kind, found)
+
+    @translated
+    def stop_states(self, execution_arn: str) -> None:
+        from botocore.exceptions import ClientError
+
+        try:
+            self.client("stepfunctions").stop_execution(executionArn=execution_arn)
+        except ClientError as error:
+            if code(error) != "ExecutionDoesNotExist":
+                raise
+
+    @translated
+    def stop_job(self, kind: str, name: str) -> None:
+        from botocore.exceptions import ClientError
+
+        how = KINDS[kind]
+        try:
+            getattr(self.client("sagemaker"), how.stop)(**{how.name: name})
+        except ClientError as error:
+            if code(error) not in ("ValidationException", "ResourceNotFound"):  # not there yet, or ended already
+                raise
 
 
 def described(kind: str, found: Document) -> Job:

@@ -13,6 +13,8 @@ from chalicelib.aws.calls import Calls, code, translated
 from chalicelib.cloud import Document, PipelineGone, UnknownToken
 from chalicelib.found import Action, Execution
 
+_STOPPED_ALREADY = ("DuplicatedStopRequestException", "PipelineExecutionNotStoppableException")
+
 
 class Pipelines(Calls):
     """Calls to CodePipeline."""
@@ -54,6 +56,19 @@ class Pipelines(Calls):
             ],
         )
         return str(started["pipelineExecutionId"])
+
+    @translated
+    def stop(self, pipeline: str, execution_id: str, abandon: bool) -> None:
+        from botocore.exceptions import ClientError
+
+        try:
+            with _pipeline_gone():
+                self.client("codepipeline").stop_pipeline_execution(
+                    pipelineName=pipeline, pipelineExecutionId=execution_id, abandon=abandon
+                )
+        except ClientError as error:
+            if code(error) not in _STOPPED_ALREADY:
+                raise
 
     @translated
     def pipeline_state(self, pipeline: str) -> Document:

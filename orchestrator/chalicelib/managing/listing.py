@@ -9,7 +9,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib import names, status
@@ -18,6 +17,7 @@ from chalicelib.errors import Unavailable
 from chalicelib.finding import ours
 from chalicelib.found import RUNNING, Execution
 from chalicelib.managing.query import Query
+from chalicelib.outcome import iso
 from chalicelib.settings import Settings
 
 PAGE, LARGEST_PAGE = 25, 100
@@ -107,14 +107,10 @@ def _told(
         "pipeline_id": pipeline_id,
         "pipeline_type": pipeline_type,
         "status": word,
-        "created": _iso(created),
+        "created": iso(created),
         "last_run": _run(execution) if execution and execution.id else None,
     }
 
 
 def _run(execution: Execution) -> dict[str, Any]:
-    return {"id": execution.id, "status": execution.status, "started": _iso(execution.started)}
-
-
-def _iso(moment: float) -> str | None:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds") if moment else None
+    return {"id": execution.id, "status": execution.status, "started": iso(execution.started)}

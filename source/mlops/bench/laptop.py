@@ -10,7 +10,7 @@ from typing import Any
 
 from mlops.bench import accounts, recorder, warm
 from mlops.bench.measures import Goal, Measure, Samples
-from mlops.bench.orchestrator import OURS, event, start
+from mlops.bench.orchestrator import OURS, event, start, through
 from mlops.bench.recorder import Recorder, is_write
 from mlops.bench.runtime import Function, Package
 from mlops.cli import account
@@ -68,7 +68,10 @@ def _pipelines(connection: Connection, times: int) -> Measure:
 
 def _requests(connection: Connection, package: Package, address: str, times: int) -> Iterator[Measure]:
     """The packaged orchestrator with the installed one's environment; its calls are recorded on their way."""
-    with recorder.recording(address) as record, start(package, OURS, record.address, _installed(connection)) as ours:
+    with (
+        recorder.recording(address) as record,
+        start(package, OURS, address, _installed(connection) | through(record.address)) as ours,
+    ):
         answer = _provision(ours, _body("counted"))
         yield _counted("a new pipeline", record, Samples.of(2), "the least: write the bundle, create", Goal(3))
         _ended(connection, answer["pipeline_id"])

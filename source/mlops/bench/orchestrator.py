@@ -51,6 +51,12 @@ def start(package: Package, handler: str, address: str, environment: Mapping[str
     return Function(package, "measured.handler", whole, [Path(__file__).parent / "functions"])
 
 
+def through(line: str) -> dict[str, str]:
+    """The environment of a function whose calls go over a line: as to a proxy, for the account answers to its own
+    name only."""
+    return {"http_proxy": f"http://{line}"}
+
+
 def event(body: Mapping[str, Any] | str, route: str = "provisionpipeline") -> dict[str, Any]:
     """A POST as API Gateway hands it to a function."""
     return {
@@ -74,8 +80,16 @@ def event(body: Mapping[str, Any] | str, route: str = "provisionpipeline") -> di
     }
 
 
-def reading(resource: str, name: str) -> dict[str, Any]:
-    """A GET of a resource (`pipelines/{name}/runs`) as API Gateway hands it to a function."""
+def reading(resource: str, name: str | None = None, method: str = "GET", **query: str) -> dict[str, Any]:
+    """A request without a body to a resource (`pipelines/{name}/runs`), as API Gateway hands it to a function."""
     whole = event("", resource)
-    context = {**whole["requestContext"], "httpMethod": "GET"}
-    return {**whole, "httpMethod": "GET", "pathParameters": {"name": name}, "requestContext": context, "body": None}
+    context = {**whole["requestContext"], "httpMethod": method}
+    return {
+        **whole,
+        "httpMethod": method,
+        "pathParameters": {"name": name} if name else None,
+        "queryStringParameters": query or None,
+        "multiValueQueryStringParameters": {key: [value] for key, value in query.items()} or None,
+        "requestContext": context,
+        "body": None,
+    }

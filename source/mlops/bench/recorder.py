@@ -7,7 +7,7 @@ import http.client
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from mlops.bench import wire
 
@@ -51,7 +51,8 @@ _OUR_OWN = ("content-length", "transfer-encoding", "connection", "date")
 def forward(exchange: wire.Exchange, account: str, body: bytes) -> tuple[int, bytes, dict[str, str]]:
     """The account's answer to a request as it came: status, body and headers."""
     connection = http.client.HTTPConnection(account, timeout=30)
-    connection.putrequest(exchange.command, exchange.path, skip_host=True, skip_accept_encoding=True)
+    path = exchange.path.removeprefix(f"http://{account}")  # as it is written to a proxy
+    connection.putrequest(exchange.command, path, skip_host=True, skip_accept_encoding=True)
     for name, value in exchange.headers.items():  # Host too: it is part of what is signed
         if name.lower() != "expect":
             connection.putheader(name, value)
@@ -71,12 +72,14 @@ _ASKED = {"/2015-03-31/functions/": "GetFunctionConfiguration", "/restapis/": "G
 
 
 def operation(method: str, target: str | None, body: bytes, path: str = "") -> str:
-    """The operation's name; S3's by its method, for that is all we ask of it."""
+    """The operation's name; S3's by its method and query, for that is all we ask of it."""
     for begin, call in _ASKED.items():
-        if path.startswith(begin):
+        if urlsplit(path).path.startswith(begin):
             return call
     if target:
         return target.split(".")[-1]
     if method == "POST":
         return parse_qs(body.decode())["Action"][0]
-    return f"{method.capitalize()}Object"
+    if "list-type=2" in path:
+        return "ListObjectsV2"
+    return f"{method.capitalize()}Object{'Version' if 'versionId=' in path else ''}"

@@ -120,11 +120,11 @@ def _run_stages(execution: Record, first: int, done: set[str], caller: Caller) -
                 _show_stage(execution, stage["name"], status, caller)
         finally:
             doors.leave(execution, stage["name"])
+        if execution.get("stopRequested"):  # whatever became of the actions that were waited for
+            return "Stopped"
         if status != "Succeeded":
             return status
         done = set()
-        if execution.get("stopRequested"):
-            return "Stopped"
     return "Succeeded"
 
 

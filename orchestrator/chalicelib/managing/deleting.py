@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deletes a pipeline: looks at what exists, takes the next step, and says what is left to do and what stays.
+
+Each call does one step and answers at once; the caller repeats it until nothing is left. A call that was lost or killed
+is made up for by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.cloud import Cloud, Moved
+from chalicelib.decide import RETRY_LATER, RETRY_SOON, Refuse, Wait
+from chalicelib.echo import shown
+from chalicelib.errors import Conflict, NotFound
+from chalicelib.found import Found, Phase, Stack
+from chalicelib.managing import stopping
+from chalicelib.managing.deletion import Await, Delete, Doomed, Forget, Running, Unknown, decide_deletion
+from chalicelib.names import DELIVERY, is_stack_name
+from chalicelib.provision import look
+from chalicelib.settings import Settings
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """How far a deletion has come."""
+
+    message: str
+    left: tuple[str, ...] = ()  # the stacks that are still there, in the order of their deletion
+    retry_after: int | None = None  # seconds; None where the pipeline is deleted, or nothing was to be done
+    deleted: bool = False
+
+    def document(self, name: str, settings: Settings) -> dict[str, Any]:
+        """The answer of DELETE /pipelines/{name}."""
+        return {
+            "message": self.message,
+            "name": name,
+            "deleted": self.deleted,
+            "deletes": list(self.left),
+            "stays": list(stays(settings)),
+        }
+
+
+def stays(settings: Settings) -> Iterator[str]:
+    """What no deletion of a pipeline touches."""
+    yield f"the data, models and other objects in the bucket {settings.assets_bucket} and in buckets that requests name"
+    yield "SageMaker's records of jobs and their logs (/aws/sagemaker/…), and model packages"
+    yield f"the earlier versions of its template bundle in the bucket {settings.bundle_bucket}"
+
+
+def doomed(name: str, settings: Settings) -> Doomed:
+    """The pipeline of a name, or of its delivery stack's. Raises NotFound where it cannot be this orchestrator's."""
+    pipeline = name.lower().removesuffix(DELIVERY)
+    if not is_stack_name(pipeline) or not pipeline.startswith(f"{settings.pipeline_stack_name}-"):
+        raise _unknown(name)
+    return Doomed(pipeline, settings.orchestrator_stack, settings.cfn_role_arn)
+
+
+def delete(pipeline: Doomed, cloud: Cloud, stop: bool = False, dry_run: bool = False) -> Deletion:
+    """Take the next step, where `stop` is one for a pipeline that runs; or only say what would be deleted.
+
+    Raises NotFound where there is no such pipeline; Conflict where it runs, is busy or cannot be deleted.
+    """
+    found = look(pipeline, cloud, cloud.stack(pipeline.name))
+    step = decide_deletion(pipeline, found)
+    left = tuple(stack.name for stack in (found.deployed, found.delivery) if stack and stack.phase is not Phase.GONE)
+    match step:
+        case Unknown():
+            raise _unknown(pipeline.name)
+        case Refuse():
+            raise Conflict(step.reason)
+        case Wait():
+            raise Conflict(step.reason, retry_after=step.retry_after)
+        case Running() if not stop:
+            raise Conflict(f"The pipeline {pipeline.name} is running. Stop it first, or delete it with stop=true.")
+        case Await():
+            return Deletion(f"The stack {step.stack.name} is being deleted.", left, _patience(step.stack, pipeline))
+    if dry_run:
+        return Deletion(f"The pipeline {pipeline.name} can be deleted.", left)
+    if isinstance(step, Running):
+        assert found.delivery is not None
+        return Deletion(stopping.stop(found.delivery, cloud).message, left, RETRY_SOON)
+    if isinstance(step, Forget):
+        _forget(pipeline, found, step.marked, cloud)
+        return Deletion(f"The pipeline {pipeline.name} is deleted.", deleted=True)
+    return _delete(pipeline, found, step, left, cloud)
+
+
+def _delete(pipeline: Doomed, found: Found, step: Delete, left: tuple[str, ...], cloud: Cloud) -> Deletion:
+    why = cloud.first_failure(step.stack, 0) or step.stack.reason if step.again else ""
+    if not step.marked:
+        _mark(pipeline, found, cloud)
+    cloud.delete_stack(step.stack)
+    if step.again:
+        message = f"The stack {step.stack.name} could not be deleted. Its deletion is being tried again."
+        raise Conflict(message, detail=why, retry_after=_patience(step.stack, pipeline))
+    return Deletion(f"The stack {step.stack.name} is being deleted.", left, _patience(step.stack, pipeline))
+
+
+def _forget(pipeline: Doomed, found: Found, marked: bool, cloud: Cloud) -> None:
+    if not marked:
+        _mark(pipeline, found, cloud)
+    tombstone = cloud.bundle(pipeline.bundle_key)
+    if tombstone is None:
+        return
+    if tombstone.digest != pipeline.digest:
+        raise _overtaken(pipeline)
+    try:
+        cloud.delete_bundle(pipeline.bundle_key, tombstone.etag)
+    except Moved as error:
+        raise _overtaken(pipeline) from error
+
+
+def _mark(pipeline: Doomed, found: Found, cloud: Cloud) -> None:
+    """Put the tombstone in the place of the bundle that was found.
+
+    A request that found the bundle, too, may have created a delivery stack for it since: then it is put back. And the
+    other way round, that request looks whether its bundle is still there, so one of the two gives way.
+    """
+    try:
+        version = cloud.put_bundle(pipeline, found.bundle.etag if found.bundle else None)
+    except Moved as error:
+        raise _overtaken(pipeline) from error
+    if found.delivery is None and cloud.stack(pipeline.delivery_stack):
+        cloud.remove_bundle(pipeline, version)
+        raise _overtaken(pipeline)
+
+
+def _patience(stack: Stack, pipeline: Doomed) -> int:
+    return RETRY_LATER if stack.name == pipeline.name else RETRY_SOON
+
+
+def _overtaken(pipeline: Doomed) -> Conflict:
+    return Conflict(f"Another request changed {pipeline.name} at the same time, and has won.", retry_after=RETRY_SOON)
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(f"There is no pipeline {shown(name)} of this orchestrator.")

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stops what a pipeline runs: its executions, and the state machines and jobs that they wait for.
+
+An execution is told to stop before what it waits for is stopped, so it ends as Stopped and not as Failed. A deployment
+is not cut off: the stack would be left half-made, so the execution ends when the stack has. Doing it twice is doing it
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.cloud import Cloud, PipelineGone
+from chalicelib.found import RUNNING, Stack
+from chalicelib.names import PIPELINE_OUTPUT
+
+MOST = 20  # executions that are looked at: a pipeline runs few at once, and they are its latest
+
+
+@dataclass
+class Stopped:
+    """What was told to stop."""
+
+    name: str
+    executions: list[str] = field(default_factory=list)
+    jobs: list[tuple[str, str]] = field(default_factory=list)  # kind and name
+    deploying: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """The answer of POST /pipelines/{name}/stop."""
+        return {
+            "message": self.message,
+            "name": self.name,
+            "executions": self.executions,
+            "jobs": [{"kind": kind, "name": name} for kind, name in self.jobs],
+        }
+
+    @property
+    def message(self) -> str:
+        """The same in a sentence."""
+        if not self.executions:
+            return f"The pipeline {self.name} is not running."
+        if self.deploying:
+            return f"The pipeline {self.name} stops when the stack it is deploying has been created or updated."
+        return f"The pipeline {self.name} is being stopped."
+
+
+def stop(delivery: Stack, cloud: Cloud) -> Stopped:
+    """Stop a pipeline, known by its delivery stack."""
+    stopped = Stopped(delivery.parameters["StackName"])
+    pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
+    if not pipeline:
+        return stopped
+    try:
+        latest, _ = cloud.executions(pipeline, MOST, "")
+        stopped.executions = [execution.id for execution in latest if execution.status in RUNNING]
+        for execution in stopped.executions:
+            cloud.stop(pipeline, execution, abandon=False)
+        state = cloud.pipeline_state(pipeline) if stopped.executions else {}
+    except PipelineGone:
+        return Stopped(stopped.name)
+    for stage in state.get("stageStates", []):
+        execution = (stage.get("latestExecution") or {}).get("pipelineExecutionId", "")
+        if execution in stopped.executions:
+            for action in stage.get("actionStates", []):
+                _stop_action(pipeline, execution, action.get("latestExecution") or {}, stopped, cloud)
+    return stopped
+
+
+def _stop_action(pipeline: str, execution: str, latest: Mapping[str, Any], stopped: Stopped, cloud: Cloud) -> None:
+    if latest.get("status") != "InProgress":
+        return
+    external = str(latest.get("externalExecutionId", ""))
+    if "token" in latest:  # it waits for a person, who may never come
+        cloud.stop(pipeline, execution, abandon=True)
+    elif ":cloudformation:" in external:
+        stopped.deploying = True
+    elif ":states:" in external:
+        cloud.stop_states(external)
+        if job := cloud.ran(external).job:  # Step Functions stops it by best effort
+            cloud.stop_job(*job)
+            stopped.jobs.append(job)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`decide_deletion` is total: whatever is found leads to one step, and only to harmless ones where it must."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from chalicelib.decide import Refuse, Wait
+from chalicelib.found import ENDED_BADLY, RUNNING, STACK_PHASES, SUCCEEDED, Bundle, Execution, Found, Phase, Stack
+from chalicelib.managing import deletion
+from chalicelib.managing.deletion import (
+    TOMBSTONE,
+    Await,
+    Delete,
+    Doomed,
+    Forget,
+    Running,
+    Step,
+    Unknown,
+    decide_deletion,
+)
+from chalicelib.plan import OWNER_TAG
+
+ROLE = "arn:aws:iam::111122223333:role/mlops-orchestrator-CloudFormationRole-1ABC"
+DOOMED = Doomed("mlops-pipeline-m-type", "mlops-orchestrator", ROLE)
+BUNDLES = [
+    None,
+    Bundle("a", "e", "v1", settled=True),
+    Bundle("a", "e", "v1", settled=False),
+    Bundle(TOMBSTONE, "e", "v1", settled=True),
+    Bundle(TOMBSTONE, "e", "v1", settled=False),
+]
+EXECUTIONS = [None] + [
+    Execution("x", status, revision)
+    for status in sorted(RUNNING | ENDED_BADLY | {SUCCEEDED})
+    for revision in ("", "v0", "v1")
+]
+KINDS = [(True, False), (True, True), (False, False)]  # ours, protected
+
+
+def stacks(name: str) -> list[Stack | None]:
+    return [None] + [
+        Stack(
+            "id",
+            name,
+            status,
+            tags={OWNER_TAG: DOOMED.owner if ours else "another"},
+            role=ROLE if ours else "arn:aws:iam::111122223333:role/another-CloudFormationRole-1ABC",
+            protected=protected,
+        )
+        for status in STACK_PHASES
+        for ours, protected in KINDS
+    ]
+
+
+def everything() -> Iterator[Found]:
+    for delivery, deployed, bundle in itertools.product(stacks(DOOMED.delivery_stack), stacks(DOOMED.name), BUNDLES):
+        for execution in EXECUTIONS if delivery else EXECUTIONS[:1]:
+            yield Found(delivery, deployed, bundle, execution)
+        if delivery:
+            yield Found(delivery, deployed, bundle, pipeline_gone=True)
+
+
+def there(stack: Stack | None) -> Stack | None:
+    return stack if stack and stack.phase is not Phase.GONE else None
+
+
+def test_every_combination_leads_to_one_step_that_harms_nothing() -> None:
+    steps = set()
+    for found in everything():
+        step = decide_deletion(DOOMED, found)
+        steps.add(type(step))
+        delivery, deployed = there(found.delivery), there(found.deployed)
+        if not isinstance(step, Delete | Forget):
+            continue
+        for stack in filter(None, (delivery, deployed)):
+            assert stack.phase not in (Phase.CREATING, Phase.CHANGING, Phase.DELETING) or stack.role != ROLE, found
+        assert found.execution is None or found.execution.status not in RUNNING
+        if isinstance(step, Delete):
+            assert step.stack in (delivery, deployed)
+            assert (step.stack.role, step.stack.protected) == (ROLE, False), found
+            assert step.stack == deployed or deployed is None or deployed.role != ROLE, "the deployed stack goes first"
+            assert step.again == (step.stack.status == "DELETE_FAILED")
+        else:
+            assert delivery is None, found
+            assert deployed is None or deployed.role != ROLE, found
+            assert found.bundle, found
+        assert step.marked == bool(found.bundle and found.bundle.digest == TOMBSTONE)
+    assert steps == set(Step.__args__)  # type: ignore[attr-defined]
+
+
+def test_where_nothing_of_ours_is_there_is_no_such_pipeline() -> None:
+    foreign = Stack("id", DOOMED.name, "CREATE_COMPLETE", role="arn:aws:iam::111122223333:role/another-1ABC")
+    other = Stack("id", DOOMED.delivery_stack, "CREATE_COMPLETE", tags={OWNER_TAG: "another"}, role=ROLE)
+    for found in (Found(), Found(deployed=foreign), Found(delivery=other), Found(other, foreign, BUNDLES[1])):
+        assert decide_deletion(DOOMED, found) == Unknown()
+
+
+def test_a_bundle_beside_somebody_elses_stack_is_removed_alone() -> None:
+    foreign = Stack("id", DOOMED.name, "CREATE_COMPLETE", role="arn:aws:iam::111122223333:role/another-1ABC")
+    assert decide_deletion(DOOMED, Found(deployed=foreign, bundle=BUNDLES[1])) == Forget(marked=False)
+
+
+def delivery(status: str = "CREATE_COMPLETE", protected: bool = False) -> Stack:
+    return Stack("id", DOOMED.delivery_stack, status, tags={OWNER_TAG: DOOMED.owner}, role=ROLE, protected=protected)
+
+
+def deployed(status: str = "CREATE_COMPLETE", role: str = ROLE) -> Stack:
+    return Stack("id", DOOMED.name, status, role=role)
+
+
+DONE = Execution("x", SUCCEEDED, "v1")
+
+
+@pytest.mark.parametrize(
+    ("found", "step"),
+    [
+        (Found(delivery(), deployed(), BUNDLES[1], Execution("x", "InProgress", "v1")), Running),
+        (Found(delivery(), deployed("UPDATE_IN_PROGRESS"), BUNDLES[1], DONE), Wait),
+        (Found(delivery("UPDATE_IN_PROGRESS"), deployed(), BUNDLES[1], DONE), Wait),
+        (Found(delivery(), None, BUNDLES[2], None), Wait),  # its first run has not begun
+        (Found(None, None, BUNDLES[2]), Wait),  # a request is about to create the delivery stack
+        (Found(delivery(), deployed(), BUNDLES[2], Execution("x", SUCCEEDED, "v0")), Wait),  # or to start a run
+        (Found(delivery(), deployed("DELETE_IN_PROGRESS"), BUNDLES[3], DONE), Await),
+        (Found(delivery(protected=True), deployed(), BUNDLES[1], DONE), Refuse),
+        (Found(delivery(), deployed(role="arn:aws:iam::111122223333:role/x-1"), BUNDLES[1], DONE), Refuse),
+        (Found(delivery("ROLLBACK_COMPLETE"), None, None), Delete),
+        (Found(delivery(), None, None, pipeline_gone=True), Delete),
+        (Found(None, deployed("UPDATE_ROLLBACK_FAILED"), BUNDLES[1]), Delete),
+        (Found(None, None, BUNDLES[4]), Forget),
+    ],
+)
+def test_what_is_found_is_decided(found: Found, step: type[deletion.Step]) -> None:
+    assert isinstance(decide_deletion(DOOMED, found), step)
