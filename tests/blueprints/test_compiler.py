@@ -31,29 +31,80 @@ def compiled(tmp_path: Path) -> Compile:
     return compile_changed
 
 
+MANIFEST = "model_training/blueprint.yaml"
+SCHEMA = "model_training/request.schema.json"
+TEMPLATE = "model_training/template.yaml"
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "problem"),
     [
         (
-            "model_training/blueprint.yaml",
+            MANIFEST,
             "stack_suffix: ModelTraining",
             "stack_suffix: byompipelinerealtimecustom",
             "their stacks would be one",
         ),
-        ("model_training/blueprint.yaml", "rules:", "rulse:", "/rulse is not a known key (did you mean 'rules'?)"),
-        ("model_training/blueprint.yaml", "identity: /model_name", "", "/identity is missing"),
-        ("model_training/blueprint.yaml", "delivery: home", "delivery: hom", "did you mean 'home'?"),
-        ("model_training/blueprint.yaml", "stack_suffix:", "stack_sufix:", "did you mean 'stack_suffix'?"),
-        ("model_training/blueprint.yaml", "/use_spot_instances\n", "/use_spots\n", "/use_spots is not described"),
-        ("model_training/blueprint.yaml", "training_image", "trainig_image", "no lookup 'trainig_image'"),
+        (MANIFEST, "rules:", "rulse:", "/rulse is not a known key (did you mean 'rules'?)"),
+        (MANIFEST, "identity: /model_name", "", "/identity is missing"),
+        (MANIFEST, "delivery: home", "delivery: hom", "did you mean 'home'?"),
+        (MANIFEST, "stack_suffix:", "stack_sufix:", "did you mean 'stack_suffix'?"),
+        (MANIFEST, "/use_spot_instances\n", "/use_spots\n", "/use_spots is not described"),
+        (MANIFEST, "training_image", "trainig_image", "no lookup 'trainig_image'"),
         ("realtime_inference/blueprint.yaml", "[EndpointName]", "[Endpoint]", "Endpoint, which is no parameter"),
         ("realtime_inference/blueprint.yaml", "per_stage: true", "per_stages: true", "did you mean 'per_stage'?"),
         ("realtime_inference/blueprint.yaml", "run: false", "run: true", "StateMachineVersionArn"),
-        ("model_training/template.yaml", "!Ref JobName", "!Ref JobNam", "Ref JobNam"),
-        ("model_training/template.yaml", "${TrainingData}", "${TrainingDat}", "Ref TrainingDat"),
-        ("model_training/template.yaml", "!GetAtt TrainingRole.Arn", "!GetAtt Role.Arn", "Fn::GetAtt Role"),
-        ("model_training/template.yaml", "[JobPolicy, ", "[JobPolice, ", "DependsOn JobPolice"),
-        ("model_training/template.yaml", "- HasKmsKey", "- HasKey", "Condition HasKey"),
+        (TEMPLATE, "!Ref JobName", "!Ref JobNam", "Ref JobNam"),
+        (TEMPLATE, "${TrainingData}", "${TrainingDat}", "Ref TrainingDat"),
+        (TEMPLATE, "!GetAtt TrainingRole.Arn", "!GetAtt Role.Arn", "Fn::GetAtt Role"),
+        (TEMPLATE, "[JobPolicy, ", "[JobPolice, ", "DependsOn JobPolice"),
+        (TEMPLATE, "- HasKmsKey", "- HasKey", "Condition HasKey"),
+        (MANIFEST, "kind: training", "kin: training", "did you mean 'kind'?"),
+        (MANIFEST, ", kind: training", "", "/JobName needs 'kind', an argument of the look-up"),
+        (MANIFEST, "kind: training", "kind: A B", "/JobName has 'kind' 'A B': write a short word"),
+        (
+            MANIFEST,
+            "training_image}",
+            "training_image, kind: x}",
+            "/ImageUri has 'kind', and the look-up training_image has no such argument",
+        ),
+        (
+            MANIFEST,
+            "{from: /training_data}",
+            "{from: /training_data, kind: x}",
+            "/TrainingData has 'kind', and only a look-up has arguments",
+        ),
+        (
+            MANIFEST,
+            "instance: /instance_type",
+            "instance: /instanc_type",
+            "/VolumeKmsKeyArn has 'instance' '/instanc_type', which is not described by the request schema",
+        ),
+        (
+            MANIFEST,
+            "required: [model_name, ",
+            "required: [",
+            "/pipeline_types/model_training_builtin/required lacks model_name, which names a pipeline",
+        ),
+        (MANIFEST, "summary: ", "summary: [", "model_training/blueprint.yaml: while parsing"),
+        (MANIFEST, "run: true", "run: true\nrun: true", "['run'] stand twice"),
+        (SCHEMA, '"properties": {', '"propertys": {', "has no properties"),
+        (SCHEMA, '"title": "Training request",', '"title": ,', "line 3 column"),
+        (SCHEMA, '"description": "Train on spot', '"descr": "Train on spot', "did you mean"),
+        (
+            SCHEMA,
+            '"type": "boolean", "description": "Train',
+            '"type": "bool", "description": "Train',
+            "use_spot_instances/type 'bool' is not one of the values it can have (did you mean 'boolean'?)",
+        ),
+        (SCHEMA, "#/$defs/s3_key_folder", "#/$defs/s3_ky", "no definition '#/$defs/s3_ky'"),
+        (SCHEMA, "sagemaker:Train", "sagemaker:Trin", "x-enum: 'sagemaker:TriningInstance"),
+        (SCHEMA, "(-*[a-zA-Z0-9])*$", "(-*[a-zA-Z0-9)*$", "no regular expression"),
+        (SCHEMA, '"x-values": true', '"x-valuse": true', "did you mean 'x-values'?"),
+        (SCHEMA, ': "/model_framework_version"', ': "/version"', "names /version, which is not"),
+        (TEMPLATE, "Resources:", "Resourcs:", "'Resourcs' is no section of a template"),
+        (TEMPLATE, "Type: AWS::IAM::Role", "Typ: AWS::IAM::Role", "Resources/TrainingRole has no Type"),
+        (TEMPLATE, "Include: [state_machine_role]", "Include: [stat]", "includes 'stat', which is not"),
         ("delivery/single.yaml", "!Ref ArtifactBucket", "!Ref Bucket", "delivery/single.yaml: nothing is called what"),
     ],
 )

@@ -3,24 +3,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from mlops.deploy.errors import DeployError
 from mlops.docs import generated
-from mlops.docs.pages import renewed
+from mlops.docs.pages import PageError, renewed
 
 
 @click.command()
 @click.option("--root", type=click.Path(exists=True, path_type=Path), default=".", show_default=True)
 def main(root: Path) -> None:
     """Renew what the documentation repeats from the code."""
-    for name, parts in generated(root).items():
-        page = root / "docs" / name
-        text = page.read_text("utf-8")
+    try:
+        for name, parts in generated(root).items():
+            _renew(root / "docs" / name, parts)
+    except (DeployError, PageError) as error:
+        raise click.ClickException(" ".join(str(error).split())) from error
+
+
+def _renew(page: Path, parts: Mapping[str, str]) -> None:
+    if not page.exists():
+        raise PageError(f"docs/{page.name} is missing")
+    text = page.read_text("utf-8")
+    try:
         for part, content in parts.items():
             text = renewed(text, part, content)
-        page.write_text(text, "utf-8")
+    except PageError as error:
+        raise PageError(f"docs/{page.name}: {error}") from error
+    page.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -4,28 +4,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from mlops.deploy import regions
 from mlops.deploy.template import load
-from mlops.docs.pages import table
+from mlops.docs.pages import PageError, table
 from mlops.templates import cfn_yaml
 
 TEMPLATES = Path("deployment") / "templates"
 
 
 def parameters_table(root: Path) -> str:
-    parameters = load(root / TEMPLATES / "parameters.yaml")["Parameters"]
     return table(
         ["parameter", "what it is", "default"],
         (
             [f"`{name}`", one["Description"], f'`"{one["Default"]}"`' if "Default" in one else "none: must be given"]
-            for name, one in parameters.items()
+            for name, one in _described(root, "parameters.yaml", "Parameters").items()
         ),
     )
 
 
 def outputs_table(root: Path) -> str:
-    outputs = load(root / TEMPLATES / "outputs.yaml")["Outputs"]
+    outputs = _described(root, "outputs.yaml", "Outputs")
     return table(["output", "what it is"], ([f"`{name}`", one["Description"]] for name, one in outputs.items()))
 
 
@@ -44,5 +44,26 @@ def refused_regions(root: Path) -> str:
 
 def _types(root: Path) -> set[str]:
     files = [*(root / TEMPLATES).glob("*.yaml"), *root.glob("blueprints/*/*.yaml")]
-    contents = [cfn_yaml.load(path.read_text("utf-8")) for path in files]
+    contents = [_content(path) for path in sorted(files)]
     return regions.types(one for one in contents if isinstance(one, dict))
+
+
+def _content(path: Path) -> Any:
+    try:
+        return cfn_yaml.load(path.read_text("utf-8"))
+    except cfn_yaml.YAMLError as error:
+        raise PageError(f"{path.parent.name}/{path.name}: {error}") from error
+
+
+def _described(root: Path, file: str, section: str) -> dict[str, dict[str, Any]]:
+    """A section of a piece of the main template, in which everything is described."""
+    where = TEMPLATES / file
+    if not (root / where).exists():
+        raise PageError(f"{where} is missing")
+    found = load(root / where).get(section)
+    if not isinstance(found, dict):
+        raise PageError(f"{where} has no {section}")
+    for name, one in found.items():
+        if not isinstance(one, dict) or not isinstance(one.get("Description"), str):
+            raise PageError(f"{where}: {section}/{name} has no Description")
+    return found

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import click
 
+from mlops.deploy.errors import DeployError
 from mlops.templates import BlueprintError, compile_catalog
+from mlops.templates.checks import problems
+
+PERMISSIONS = Path(__file__).parents[3] / "deployment" / "permissions"
 
 
 @click.command()
@@ -18,13 +22,17 @@ from mlops.templates import BlueprintError, compile_catalog
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the catalog goes.")
 def main(blueprints: Path, out: Path) -> None:
-    """Compile blueprint folders into a catalog of plain CloudFormation templates, schemas and validators."""
+    """Compile blueprint folders into a catalog of plain CloudFormation, schemas and validators, and check them."""
     try:
         written = compile_catalog(blueprints, out)
-    except BlueprintError as error:
+        found = problems(blueprints, out, PERMISSIONS)
+    except (BlueprintError, DeployError) as error:
         raise click.ClickException(str(error)) from error
     for path in written:
         click.echo(path)
+    if found:
+        raise click.ClickException("\n".join([f"{len(found)} problems:" if len(found) > 1 else "1 problem:", *found]))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -83,8 +83,13 @@ def _blueprint(folder: Folder, parts: Parts) -> tuple[dict[str, Any], dict[str, 
         variants = schema.variants(folder, type_name, parts)
         types[type_name] = {"stack_suffix": one["stack_suffix"], "schemas": variants}
         for variant, document in variants.items():
-            jsonschema.Draft202012Validator.check_schema(document)
-            validators[f"validators/{type_name}__{variant}.py"] = _validator(document)
+            try:
+                jsonschema.Draft202012Validator.check_schema(document)
+                validators[f"validators/{type_name}__{variant}.py"] = _validator(document)
+            except jsonschema.SchemaError as error:
+                raise BlueprintError(f"{folder.name}/request.schema.json: {error.json_path} {error.message}") from error
+            except fastjsonschema.JsonSchemaException as error:
+                raise BlueprintError(f"{folder.name}/request.schema.json: {error}") from error
     aliases = {alias for value in properties.values() for alias in value.get("x-aliases", [])}
     entry = {
         "name": folder.name,
@@ -116,7 +121,10 @@ def _template(folder: Folder, parts: Parts) -> cfn_yaml.Template:
         )
     merged["Parameters"] = complete or declared
     pieces = []
-    for name in own.pop("Include", []):
+    included = own.pop("Include", [])
+    if not isinstance(included, list) or not all(isinstance(name, str) for name in included):
+        raise BlueprintError(f"{folder.name}/template.yaml: Include is no list of names")
+    for name in included:
         if name not in parts.pieces:
             raise BlueprintError(f"{folder.name}/template.yaml includes {name!r}, which is not in _parts")
         pieces.append(parts.pieces[name])

@@ -10,6 +10,7 @@ from mlops.templates import cfn_yaml
 
 PARTS = "_parts"
 DELIVERY = "delivery"
+SECTIONS = ("Metadata", "Parameters", "Rules", "Mappings", "Conditions", "Resources", "Outputs")
 
 
 class BlueprintError(Exception):
@@ -33,6 +34,7 @@ class Folder:
     manifest: dict[str, Any]
     schema: dict[str, Any]
     template: cfn_yaml.Template
+    examples: dict[str, bytes]  # by the file's name
 
 
 def read_parts(blueprints: Path) -> Parts:
@@ -42,8 +44,8 @@ def read_parts(blueprints: Path) -> Parts:
     elsewhere = folder / "predecessor_keys.yaml"
     special = {definitions.name, elsewhere.name}
     return Parts(
-        definitions=_yaml(definitions) if definitions.exists() else {},
-        pieces={path.stem: _yaml(path) for path in sorted(folder.glob("*.yaml")) if path.name not in special},
+        definitions=_mapping(definitions) if definitions.exists() else {},
+        pieces={path.stem: _template(path) for path in sorted(folder.glob("*.yaml")) if path.name not in special},
         keys_elsewhere=_yaml(elsewhere) if elsewhere.exists() else [],
     )
 
@@ -55,22 +57,60 @@ def read_folders(blueprints: Path) -> list[Folder]:
 
 def read_delivery(blueprints: Path) -> dict[str, cfn_yaml.Template]:
     """The delivery templates by name: single, staged."""
-    return {path.stem: _yaml(path) for path in sorted((blueprints / DELIVERY).glob("*.yaml"))}
+    return {path.stem: _template(path) for path in sorted((blueprints / DELIVERY).glob("*.yaml"))}
 
 
 def _read(folder: Path) -> Folder:
     for name in ("request.schema.json", "template.yaml"):
         if not (folder / name).exists():
             raise BlueprintError(f"{folder.name}: {name} is missing")
+    manifest = _mapping(folder / "blueprint.yaml")
+    examples = {path.name: path.read_bytes() for path in sorted((folder / "examples").glob("*.json"))}
+    return Folder(
+        folder.name, manifest, _json(folder / "request.schema.json"), _template(folder / "template.yaml"), examples
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
     try:
-        schema = json.loads((folder / "request.schema.json").read_text("utf-8"))
+        found = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise BlueprintError(f"{folder.name}/request.schema.json: {error}") from error
-    return Folder(folder.name, _yaml(folder / "blueprint.yaml"), schema, _yaml(folder / "template.yaml"))
+        raise BlueprintError(f"{path.parent.name}/{path.name}: {error}") from error
+    return _object(found, path)
+
+
+def _template(path: Path) -> cfn_yaml.Template:
+    """A template, or a piece of one: sections that are mappings, and resources that have a type."""
+    found = _mapping(path)
+    where = f"{path.parent.name}/{path.name}"
+    for section, content in found.items():
+        if section in SECTIONS and not isinstance(content, dict):
+            raise BlueprintError(f"{where}: {section} is no mapping")
+    for section in ("Resources", "Outputs"):
+        for name, part in found.get(section, {}).items():
+            if not isinstance(part, dict):
+                raise BlueprintError(f"{where}: {section}/{name} is no mapping")
+    for name, resource in found.get("Resources", {}).items():
+        if not isinstance(resource.get("Type"), str):
+            raise BlueprintError(f"{where}: Resources/{name} has no Type")
+        if not isinstance(resource.get("Properties", {}), dict):
+            raise BlueprintError(f"{where}: Resources/{name}/Properties is no mapping")
+    return found
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    return _object(_yaml(path), path)
+
+
+def _object(found: Any, path: Path) -> dict[str, Any]:
+    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+        raise BlueprintError(f"{path.parent.name}/{path.name}: is no mapping of names")
+    return found
 
 
 def _yaml(path: Path) -> Any:
     try:
         return cfn_yaml.load(path.read_text("utf-8"))
-    except cfn_yaml.YAMLError as error:
-        raise BlueprintError(f"{path.parent.name}/{path.name}: {error}") from error
+    except (cfn_yaml.YAMLError, UnicodeDecodeError) as error:
+        told = " ".join(str(error).split())
+        raise BlueprintError(f"{path.parent.name}/{path.name}: {told}") from error

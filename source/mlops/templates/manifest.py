@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from chalicelib.lookups import FIELD, LOOKUPS
 from chalicelib.validate import explain
 
 from mlops.templates.folder import BlueprintError, Folder
 
 SCHEMA = Path(__file__).with_name("manifest.schema.json")
+_ANYWHERE = {"description", "per_stage"}  # keys that any parameter may have
+_SOURCES = {"from", "setting", "constant", "lookup"}
 
 
 def check(folder: Folder, fields: Collection[str]) -> None:
@@ -41,7 +45,32 @@ def _lost(manifest: dict[str, Any], fields: Collection[str]) -> list[str]:
         f"{pointer} is not described by the request schema" for pointer in sorted(pointers) if pointer[1:] not in fields
     ]
     immutable = set(manifest.get("immutable", [])) - set(manifest["parameters"])
-    return lost + [f"/immutable names {name}, which is no parameter" for name in sorted(immutable)]
+    lost += [f"/immutable names {name}, which is no parameter" for name in sorted(immutable)]
+    for type_name, one in manifest["pipeline_types"].items():
+        identity = manifest["identity"][1:]
+        if identity not in one.get("required", []):
+            lost.append(f"/pipeline_types/{type_name}/required lacks {identity}, which names a pipeline")
+    for name, source in manifest["parameters"].items():
+        lost += [f"/parameters/{name} {problem}" for problem in _arguments(source, fields)]
+    return lost
+
+
+def _arguments(source: dict[str, Any], fields: Collection[str]) -> list[str]:
+    """What is wrong with the keys beside a parameter's source: those of a look-up are its arguments."""
+    lookup = source.get("lookup")
+    if lookup is not None and lookup not in LOOKUPS:
+        return []  # parameters.py tells
+    takes = LOOKUPS[lookup].arguments if lookup else {}
+    found = [f"needs {name!r}, an argument of the look-up {lookup}" for name in takes if name not in source]
+    for name in sorted(set(source) - _ANYWHERE - _SOURCES):
+        if name not in takes:
+            has = f"the look-up {lookup} has no such argument" if lookup else "only a look-up has arguments"
+            found.append(f"has {name!r}, and {has}")
+        elif takes[name] == FIELD and str(source[name])[1:] not in fields:
+            found.append(f"has {name!r} {source[name]!r}, which is not described by the request schema")
+        elif takes[name] != FIELD and not re.fullmatch(r"[a-z][a-z0-9-]{0,20}", str(source[name])):
+            found.append(f"has {name!r} {source[name]!r}: write a short word in lower case")
+    return found
 
 
 @functools.cache

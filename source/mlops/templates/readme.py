@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from mlops.templates.folder import Folder, Parts, read_folders, read_parts
+from mlops.templates import manifest
+from mlops.templates.folder import BlueprintError, Folder, Parts, read_folders, read_parts
 from mlops.templates.schema import Schema, properties_of, variants
 
 BEGIN, END = "<!-- fields: made by `make docs` -->", "<!-- end of fields -->"
@@ -16,6 +17,7 @@ BEGIN, END = "<!-- fields: made by `make docs` -->", "<!-- end of fields -->"
 
 def fields_table(folder: Folder, parts: Parts) -> str:
     """The request's fields as a Markdown table: key, what it is, who requires it, its default."""
+    manifest.check(folder, properties_of(folder, parts))
     required: dict[str, list[str]] = {}
     for name in folder.manifest["pipeline_types"]:
         for variant, schema in variants(folder, name, parts).items():
@@ -44,7 +46,7 @@ def with_fields(readme: str, table: str) -> str:
     head, begin, rest = readme.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"the README has no {BEGIN} … {END}")
+        raise BlueprintError(f"has no lines {BEGIN} and {END}: the table of fields goes between them")
     return f"{head}{BEGIN}\n{table}\n{END}{tail}"
 
 
@@ -52,8 +54,10 @@ def _about(field: Schema) -> str:
     about = str(field["description"])
     if "enum" in field and len(field["enum"]) <= 12:
         about += " One of " + ", ".join(f"`{one}`" for one in field["enum"] if one != "") + "."
-    elif "minimum" in field:
+    elif "minimum" in field and "maximum" in field:
         about += f" {field['minimum']} to {field['maximum']}."
+    elif "minimum" in field or "maximum" in field:
+        about += f" At least {field['minimum']}." if "minimum" in field else f" At most {field['maximum']}."
     if "x-aliases" in field:
         about += " Also spelt " + ", ".join(f"`{one}`" for one in field["x-aliases"]) + "."
     return about.replace("|", "\\|")
@@ -63,10 +67,22 @@ def _about(field: Schema) -> str:
 @click.option("--blueprints", type=click.Path(exists=True, path_type=Path), default="blueprints", show_default=True)
 def main(blueprints: Path) -> None:
     """Renew the tables of fields in the blueprints' READMEs."""
-    parts = read_parts(blueprints)
-    for folder in read_folders(blueprints):
-        path = blueprints / folder.name / "README.md"
-        path.write_text(with_fields(path.read_text("utf-8"), fields_table(folder, parts)), "utf-8")
+    try:
+        parts = read_parts(blueprints)
+        for folder in read_folders(blueprints):
+            _renew(blueprints / folder.name / "README.md", fields_table(folder, parts))
+    except BlueprintError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _renew(path: Path, table: str) -> None:
+    where = f"{path.parent.name}/{path.name}"
+    if not path.exists():
+        raise BlueprintError(f"{where} is missing: it begins with what the blueprint is for, and has {BEGIN} and {END}")
+    try:
+        path.write_text(with_fields(path.read_text("utf-8"), table), "utf-8")
+    except BlueprintError as error:
+        raise BlueprintError(f"{where}: {error}") from error
 
 
 if __name__ == "__main__":

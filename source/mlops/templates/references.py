@@ -73,7 +73,6 @@ def _in(node: Any) -> Iterator[tuple[str, str]]:
             yield from _in(item)
     if not isinstance(node, dict):
         return
-    own: set[str] = set()
     match next(iter(node.items()), None):
         case ("Ref", str(name)):
             yield "Ref", name
@@ -83,13 +82,18 @@ def _in(node: Any) -> Iterator[tuple[str, str]]:
             yield "Condition", name
         case ("Fn::FindInMap", [str(name), *_]):
             yield "Fn::FindInMap", name
-        case ("Fn::Sub", given):
-            text, own = (given[0], set(given[1])) if isinstance(given, list) else (given, set())
-            for name in set(_IN_TEXT.findall(text)) - own:
-                resource, dot, _ = name.partition(".")
-                yield "Fn::GetAtt" if dot else "Ref", resource
+        case ("Fn::Sub", str(text)):
+            yield from _in_sub(text, {})
+        case ("Fn::Sub", [str(text), dict(own)]):
+            yield from _in_sub(text, own)
     for item in node.values():
         yield from _in(item)
+
+
+def _in_sub(text: str, own: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in set(_IN_TEXT.findall(text)) - set(own):
+        resource, dot, _ = name.partition(".")
+        yield "Fn::GetAtt" if dot else "Ref", resource
 
 
 def _conditions(node: Any) -> Iterator[tuple[str, str]]:
@@ -111,10 +115,10 @@ def _renamed(node: Any, names: dict[str, str]) -> Any:
             found["Ref"] = names.get(name, name)
         case ("Fn::GetAtt", [str(name), *attributes]):
             found["Fn::GetAtt"] = [names.get(name, name), *attributes]
-        case ("Fn::Sub", given):
-            text, *own = given if isinstance(given, list) else [given]
-            text = _IN_TEXT.sub(lambda match: _in_text(match[1], names), text)
-            found["Fn::Sub"] = [text, *own] if own else text
+        case ("Fn::Sub", str(text)):
+            found["Fn::Sub"] = _IN_TEXT.sub(lambda match: _in_text(match[1], names), text)
+        case ("Fn::Sub", [str(text), *own]):
+            found["Fn::Sub"] = [_IN_TEXT.sub(lambda match: _in_text(match[1], names), text), *own]
     if "DependsOn" in found and "Type" in found:
         depends = [names.get(name, name) for name in _listed(found["DependsOn"])]
         found["DependsOn"] = depends if isinstance(found["DependsOn"], list) else depends[0]

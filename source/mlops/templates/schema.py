@@ -6,9 +6,16 @@ manifest: with `model_source`, each way of naming the model (artifact, registry)
 """
 
 import functools
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import botocore.session
+from botocore.exceptions import UnknownServiceError
+from botocore.model import NoShapeFoundError
+from chalicelib.reach import KINDS
+from chalicelib.validate import explain
 
 from mlops.templates.folder import BlueprintError, Folder, Parts
 
@@ -75,13 +82,50 @@ def _per_stage(folder: Folder) -> set[str]:
 
 def properties_of(folder: Folder, parts: Parts) -> dict[str, Schema]:
     """Every field of the blueprint, with references and enums resolved."""
-    properties = {key: _resolve(value, parts) for key, value in folder.schema["properties"].items()}
-    for key, value in properties.items():
-        if "description" not in value:
-            raise BlueprintError(f"{folder.name}/request.schema.json: {key} has no description")
-        if not {"examples", "enum", "default"} & set(value):
-            raise BlueprintError(f"{folder.name}/request.schema.json: {key} has no examples")
+    where = f"{folder.name}/request.schema.json"
+    declared = folder.schema.get("properties")
+    if not isinstance(declared, dict):
+        raise BlueprintError(f"{where}: has no properties")
+    properties = {}
+    for key, value in declared.items():
+        try:
+            properties[key] = _resolve(value, parts)
+        except BlueprintError as error:
+            raise BlueprintError(f"{where}: {key}: {error}") from error
+    found = [problem for key, value in properties.items() for problem in _wrong(key, value, properties)]
+    if found:
+        raise BlueprintError(f"{where}: {'; '.join(found)}")
     return properties
+
+
+def _wrong(key: str, field: Any, properties: dict[str, Schema]) -> list[str]:
+    """What is wrong with a field's own schema."""
+    if not isinstance(field, dict):
+        return [f"{key} is no schema"]
+    found = [
+        f"{key}{one.path} {one.problem}" + (f" ({one.hint})" if one.hint else "")
+        for one in explain(field, _field_schema())
+    ]
+    if found:
+        return found
+    if not {"examples", "enum", "default"} & set(field):
+        found.append(f"{key} has no examples")
+    for pattern in [field.get("pattern", ""), *(one["pattern"] for one in field.get("x-mistakes", []))]:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            found.append(f"{key} has a pattern that is no regular expression: {error}")
+    lost = {pointer[1:] for pointer in field.get("x-hyperparameters", {}).values()} - set(properties)
+    found += [f"{key}/x-hyperparameters names /{name}, which is not described" for name in sorted(lost)]
+    if field.get("x-names", "bucket") not in KINDS:
+        found.append(f"{key}/x-names is {field['x-names']!r}, not one of {', '.join(sorted(KINDS))}")
+    return found
+
+
+@functools.cache
+def _field_schema() -> Schema:
+    found: Schema = json.loads(Path(__file__).with_name("field.schema.json").read_text("utf-8"))
+    return found
 
 
 _NESTED = ("propertyNames", "additionalProperties", "items")
@@ -101,7 +145,7 @@ def _resolve(value: Any, parts: Parts) -> Any:
     value = dict(value)
     reference = value.pop("$ref", None)
     if reference is not None:
-        name = reference.removeprefix("#/$defs/")
+        name = str(reference).removeprefix("#/$defs/")
         if name not in parts.definitions:
             raise BlueprintError(f"no definition {reference!r} in _parts/definitions.yaml")
         value = {**_resolve(parts.definitions[name], parts), **value}
@@ -114,13 +158,17 @@ def _resolve(value: Any, parts: Parts) -> Any:
 def _ended(field: Schema) -> Schema:
     """A field whose patterns end where the text does: Python's `$` lets a last line break pass."""
     within = {key: _ended(field[key]) for key in _NESTED if isinstance(field.get(key), dict)}
-    pattern = field.get("pattern", "")
-    return {**field, **within, **({"pattern": f"{pattern[:-1]}\\Z"} if pattern.endswith("$") else {})}
+    pattern = field.get("pattern")
+    ended = isinstance(pattern, str) and pattern.endswith("$")
+    return {**field, **within, **({"pattern": f"{pattern[:-1]}\\Z"} if ended and pattern else {})}
 
 
 def _enum(shape: str) -> list[str]:
-    service, _, name = shape.partition(":")
-    return list(_service_model(service).shape_for(name).enum)
+    service, _, name = str(shape).partition(":")
+    try:
+        return list(_service_model(service).shape_for(name).enum)
+    except (UnknownServiceError, NoShapeFoundError, AttributeError) as error:
+        raise BlueprintError(f"x-enum: {shape!r} is no enumeration of an AWS service's model") from error
 
 
 @functools.cache

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `make templates` refuses beyond what does not compile: what the build, the laptop or cfn-lint would refuse.
+
+Blueprint folders and their compiled catalog in, problems out, each with the file and the line it is in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlops.deploy import limits, permissions, template
+from mlops.deploy.errors import DeployError
+from mlops.templates import examples
+from mlops.templates.folder import PARTS, BlueprintError, Folder, read_folders
+
+REGION = "us-east-1"
+BOUNDARY = {"Ref": "PermissionsBoundaryArn"}
+
+
+def problems(blueprints: Path, compiled: Path, shared_permissions: Path) -> list[str]:
+    """Everything wrong with the blueprints below a folder, whose catalog was written to `compiled`."""
+    found: list[str] = []
+    folders = read_folders(blueprints)
+    granted = _granted([*shared_permissions.glob("*.yaml"), *blueprints.glob(f"*/{permissions.OWN}")])
+    for folder in folders:
+        source = Source(blueprints, folder)
+        written = compiled / f"{folder.name}.yaml"
+        content = template.load(written)
+        found += [_told(one) for one in _examples(folder, compiled)]
+        found += list(_resources(source, content, granted))
+        found += list(_policies(folder, content))
+        found += [f"{source.line(path)}: {message}" for path, message in _linted(written)]
+    for path in sorted((blueprints / "delivery").glob("*.yaml")):
+        found += [f"delivery/{path.name}: {message}" for _, message in _linted(compiled / "delivery" / path.name)]
+    return found
+
+
+class Source:
+    """The files that a compiled template was made of."""
+
+    def __init__(self, blueprints: Path, folder: Folder) -> None:
+        self._manifest = f"{folder.name}/blueprint.yaml"
+        included = [blueprints / PARTS / f"{name}.yaml" for name in folder.template.get("Include", [])]
+        self._files = [blueprints / folder.name / "template.yaml", *included]
+
+    def line(self, path: Sequence[str | int]) -> str:
+        """Where a path of the compiled template comes from, as file:line: path."""
+        pointer = "/".join(map(str, path))
+        if path[:1] == ["Parameters"]:
+            return f"{self._manifest}: {pointer}"
+        found = [(*_reached(_nodes(file), path), file) for file in self._files]
+        depth, line, file = max(found, key=lambda one: one[0])
+        where = f"{file.parent.name}/{file.name}"
+        return f"{where}:{line}: {pointer}" if depth > 1 else f"{where}: {pointer}"
+
+
+@cache
+def _nodes(file: Path) -> yaml.Node | None:
+    return yaml.compose(file.read_text("utf-8"), Loader=yaml.SafeLoader)
+
+
+def _reached(node: yaml.Node | None, path: Sequence[str | int]) -> tuple[int, int]:
+    """How much of a path there is below a node, and the line of the last of it."""
+    depth, line = 0, 1
+    for part in path:
+        child: yaml.Node | None = None
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                # The logical id of an API's deployment ends in a digest (references.snapshot_apis).
+                if key.value == str(part) or (depth == 1 and key.value == str(part)[:-8]):
+                    child, line = value, key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            child = node.value[part]
+            line = child.start_mark.line + 1
+        if child is None:
+            break
+        node, depth = child, depth + 1
+    return depth, line
+
+
+def _examples(folder: Folder, compiled: Path) -> Iterator[BlueprintError]:
+    try:
+        examples.check(folder, compiled)
+    except BlueprintError as error:
+        yield error
+
+
+def _granted(files: Sequence[Path]) -> frozenset[str]:
+    """The resource types of which it is said what CloudFormation needs for one."""
+    return frozenset(resource_type for path in files for resource_type in template.load(path))
+
+
+def _resources(source: Source, content: Mapping[str, Any], granted: frozenset[str]) -> Iterator[str]:
+    for logical_id, resource in content.get("Resources", {}).items():
+        where = source.line(["Resources", logical_id])
+        if resource["Type"] not in granted:
+            yield (
+                f"{where} is an {resource['Type']}: say in {permissions.OWN} beside the template, written like the "
+                "files in deployment/permissions/, what CloudFormation needs to create, update and delete one"
+            )
+        if resource["Type"] == "AWS::IAM::Role":
+            properties = resource.get("Properties", {})
+            if properties.get("PermissionsBoundary") != BOUNDARY:
+                yield f"{where} has no boundary: write `PermissionsBoundary: !Ref PermissionsBoundaryArn`"
+            if "RoleName" in properties:
+                yield f"{where} has a RoleName: leave the name to CloudFormation"
+
+
+def _policies(folder: Folder, content: template.Template) -> Iterator[str]:
+    """What the build would refuse of its roles' policies."""
+    for check in (permissions.boundary, lambda one: limits.check_policies(folder.name, one[folder.name])):
+        try:
+            check({folder.name: content})
+        except DeployError as error:
+            yield f"{folder.name}/template.yaml: {_told(error)}"
+        except (AttributeError, KeyError, TypeError):
+            yield f"{folder.name}/template.yaml: a policy is not written as IAM takes it; cfn-lint says more"
+
+
+def _linted(written: Path) -> Iterator[tuple[list[str | int], str]]:
+    """What cfn-lint says of a template, by path: unknown types and properties, wrong values, what nothing uses."""
+    from cfnlint.api import lint_file  # a second to import, and needed here only
+    from cfnlint.config import ManualArgs
+
+    for match in lint_file(written, config=ManualArgs(regions=[REGION])):
+        if match.rule.severity in ("error", "warning"):
+            yield list(match.path or []), f"{match.message} ({match.rule.id})"
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())
+

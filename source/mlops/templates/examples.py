@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sends a blueprint's examples through the door: what tests, documentation and users begin with is right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from chalicelib import door
+from chalicelib.catalog import Catalog
+from chalicelib.errors import BadRequest
+
+from mlops.cli.offline import assumed
+from mlops.templates.folder import BlueprintError, Folder
+
+REGISTRY = ".registry."  # in the name of an example for deployments that take models from the registry
+
+
+def check(folder: Folder, compiled: Path) -> None:
+    """Raise BlueprintError where a type has no example, or an example is refused; `compiled` is the catalog."""
+    catalog = Catalog(compiled)
+    types = folder.manifest["pipeline_types"]
+    missing = [name for name in types if f"{name}.json" not in folder.examples]
+    if missing:
+        raise BlueprintError(f"{folder.name}/examples/{missing[0]}.json is missing: a request for {missing[0]}")
+    for name, raw in folder.examples.items():
+        where = f"{folder.name}/examples/{name}"
+        registry = REGISTRY in name
+        try:
+            pipeline_type = door.check(raw, catalog, assumed("us-east-1", registry), deployed=False).pipeline_type
+        except BadRequest as refused:
+            told = "; ".join(f"{one.path or 'it'} {one.problem}" for one in refused.problems)
+            raise BlueprintError(f"{where}: {told}") from refused
+        except KeyError as key:
+            raise _unread(folder, key) from key
+        if pipeline_type not in types:
+            raise BlueprintError(f"{where}: {pipeline_type} is a type of {catalog.pipeline_types[pipeline_type]}")
+        _check_shortest(folder, catalog, raw, registry)
+
+
+def _check_shortest(folder: Folder, catalog: Catalog, raw: bytes, registry: bool) -> None:
+    """A request with what is required and no more: a look-up must not need another field."""
+    body = json.loads(raw)
+    _, schema = catalog.find(body["pipeline_type"]).schema(body["pipeline_type"], registry)
+    shortest = json.dumps({key: body[key] for key in schema["required"] if key in body}).encode()
+    try:
+        door.check(shortest, catalog, assumed("us-east-1", registry), deployed=False)
+    except BadRequest:
+        return  # an alias stands in the example, or a rule asks for more
+    except KeyError as key:
+        raise _unread(folder, key) from key
+
+
+def _unread(folder: Folder, key: KeyError) -> BlueprintError:
+    told = f"a look-up reads /{key.args[0]}, which a request may leave out"
+    return BlueprintError(f"{folder.name}/blueprint.yaml: {told}")
