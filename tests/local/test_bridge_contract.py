@@ -65,7 +65,8 @@ PARAMETERS = {
     "_logs._create_log_stream": "data",
     "_logs._put_log_events": "data",
     "_logs._resolve_log_group_name": "data",
-    "_persistence.save_all": "services",
+    "_lambda._prune_orphan_code_blobs": "referenced",
+    "_lambda._write_code_blob": "code_zip",
     "_provisioners._replacing_change": "resource_type old_props new_props",
     "_responses.get_account_id": "",
     "_responses.get_region": "",
@@ -79,6 +80,7 @@ PARAMETERS = {
     "_s3._verify_presigned_sigv4": "method path headers query_params",
     "_sigv4.parse_header_signature": "headers",
     "_sigv4.parse_query_signature": "query_params",
+    "_s3._persist_version_state": "bucket_name key bucket",
     "_stack_helpers._error": "code message",
     "_router._is_aws_service_name": "scope_name",
     "_stack_operations._create_stack": "params",
@@ -87,6 +89,10 @@ PARAMETERS = {
     "_stack_operations._resolve_parameters": "template provided_params",
     "_stack_operations._resolve_stack": "stack_name",
     "_stack_operations.validate_template_support": "template conditions params",
+    "_app._get_module": "name",
+    "_changesets._create_stack_task_in_region": "coro stack stack_id",
+    "_stack_operations._create_stack_task_in_region": "coro stack stack_id",
+    "_stacks._create_stack_task_in_region": "coro stack stack_id",
     "_stacks._add_event": "stack_id stack_name logical_id resource_type status reason physical_id",
     "_stacks._delete_resource": "resource_type physical_id props stack_name logical_id",
     "_stacks._provision_resource": "resource_type logical_id props stack_name",
@@ -123,7 +129,11 @@ LOOKED_UP = {
     "_provisioners._RESOURCE_HANDLERS": "_provisioners._provision_resource",
     "_provisioners._REPLACING_PROPERTIES": "_provisioners._property_recreation",
     "_provisioners._STACK_TAG_PROPERTY": "_provisioners._with_stack_tags",
-    "_persistence.PERSIST_STATE": "_persistence.save_state",
+    "_lambda._prune_orphan_code_blobs": "_lambda.get_state",
+    "_lambda._write_code_blob": "_lambda._externalize_code_zip",
+    "_s3.logger": "_s3._persist_object",
+    "_stack_operations._create_stack_task_in_region": "_stack_operations._create_stack",
+    "_changesets._create_stack_task_in_region": "_changesets._execute_change_set",
     "_app._enforce_execute_api": "_app._handle_execute_api_request",
     "_app._handle_execute_api_request": "_app._handle_special_data_plane_request",
     "_apigateway.new_uuid": "_apigateway._handle_execute_in_scope",
@@ -204,6 +214,16 @@ def _names(code: Any) -> set[str]:
 def test_handlers_of_services_take_five_arguments() -> None:
     handler = _find("_app.SERVICE_HANDLERS")["s3"]
     assert list(inspect.signature(handler).parameters) == ["method", "path", "headers", "body", "query_params"]
+
+
+@pytest.mark.parametrize("service", ["cloudformation", "stepfunctions", "cloudwatch_logs", "iam"])
+def test_the_state_of_a_large_service_is_copies_of_scoped_stores(service: str) -> None:
+    """bridge.state goes without the copies, which is right only if nothing else is done to them."""
+    module = importlib.import_module(f"ministack.services.{service}")
+    assert set(_names(module.get_state.__code__)) & {"deepcopy", "pop", "items", "update"} == {"deepcopy"}
+    scoped = importlib.import_module("ministack.core.responses")
+    kinds = {scoped.AccountScopedDict, scoped.AccountRegionScopedDict, dict}
+    assert {type(store) for store in module.get_state().values()} <= kinds
 
 
 def test_only_the_bridge_imports_ministack() -> None:

@@ -40,6 +40,7 @@ def assemble(state: Path) -> None:
     bridge_services.show_update_time_after_updates()
     bridge_signatures.sessions_of_functions(environment.secret_key())
     bridge_signatures.require_signatures(REGION)
+    bridge.note_stack_operations()
 
 
 # where a stack ends whose operation was cut off; nobody knows how far the last resource had come
@@ -52,25 +53,15 @@ _ENDS = {
 
 
 def disk(state: Path) -> Disk:
-    return Disk(state / "services")
+    bridge.keep_state()
+    return Disk(state)
 
 
 def restore(where: Disk) -> None:
-    """After ministack has read its state: read ours, and fail what was running when the account stopped."""
+    """Read the state, and fail what was running when the account stopped."""
     where.load()
     bridge.settle_stacks(_ENDS, CUT_OFF)
     bridge.settle_executions(CUT_OFF)
-
-
-def save(where: Disk) -> None:
-    bridge.save()
-    where.save()
-
-
-def save_last(where: Disk) -> None:
-    """As the account stands now; what becomes of it while it shuts down is not kept."""
-    save(where)
-    bridge.save_no_more()
 
 
 def _by_signing_name() -> dict[str, list[Api]]:

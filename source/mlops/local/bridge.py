@@ -8,10 +8,14 @@ used here, so that an upgrade which moves one fails there and not in somebody's 
 
 from __future__ import annotations
 
+import copy
+import functools
+import logging
 import secrets
 import subprocess
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -24,13 +28,14 @@ from ministack.core import concurrency as _concurrency
 from ministack.core import iam_actions as _iam_actions
 from ministack.core import iam_evaluator as _iam_evaluator
 from ministack.core import lambda_runtime as _lambda_runtime
-from ministack.core import persistence as _persistence
 from ministack.core import responses as _responses
 from ministack.core import router as _router
 from ministack.services import apigateway_v1 as _apigateway
 from ministack.services import cloudformation as _cloudformation
+from ministack.services import cloudwatch_logs as _logs
 from ministack.services import eventbridge as _eventbridge
 from ministack.services import iam as _iam
+from ministack.services import lambda_svc as _lambda
 from ministack.services import s3 as _s3
 from ministack.services import stepfunctions as _stepfunctions
 from ministack.services import sts as _sts
@@ -41,10 +46,13 @@ from ministack.services.cloudformation import helpers as _stack_helpers
 from ministack.services.cloudformation import provisioners as _provisioners
 from ministack.services.cloudformation import stacks as _stacks
 
+from mlops.local import activity
+
 Response = tuple[int, dict[str, str], bytes]
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[Response]]
 Wire = Callable[..., Any]
 
+STACKS = "cloudformation"  # as `state` and `activity` call it
 application = _app.app
 _execution: ContextVar[str] = ContextVar("execution", default="")
 _called_api: ContextVar[tuple[Any, ...]] = ContextVar("called_api", default=())
@@ -425,6 +433,32 @@ def stack_owning(physical_id: str) -> dict[str, Any] | None:
     return None
 
 
+def note_stack_operations() -> None:
+    """Let `activity` know while an operation on a stack runs, or a request that may change one."""
+    schedule = _stacks._create_stack_task_in_region
+
+    async def noted(operation: Any) -> None:
+        with activity.working(STACKS):
+            await operation
+
+    def schedule_noted(operation: Any, *rest: Any) -> None:
+        schedule(noted(operation), *rest)
+
+    def wrapper(handler: Handler) -> Handler:
+        async def handle(
+            method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+        ) -> Response:
+            if form(body, query).get("Action", "").startswith(("Describe", "List", "Get")):
+                return await handler(method, path, headers, body, query)
+            with activity.working(STACKS):
+                return await handler(method, path, headers, body, query)
+
+        return handle
+
+    _stack_operations._create_stack_task_in_region = _changesets._create_stack_task_in_region = schedule_noted
+    wrap_service("cloudformation", wrapper)
+
+
 def settle_stacks(ends: Mapping[str, str], reason: str) -> None:
     """Give every stack that is in the middle of an operation the status `ends` has for it, with a reason."""
     for (account_id, region, name), record in _cloudformation._stacks.to_dict().items():
@@ -467,6 +501,10 @@ def run_executions_as(session: Callable[[str, str], str]) -> None:
     run = _stepfunctions._run_execution
 
     def as_role(execution_arn: str) -> None:
+        with activity.working("executions"):
+            run_as_role(execution_arn)
+
+    def run_as_role(execution_arn: str) -> None:
         execution = _stepfunctions._executions.get(execution_arn)
         machine = execution and _stepfunctions._state_machines.get(execution["stateMachineArn"])
         if not machine:
@@ -555,12 +593,118 @@ def has_objects(bucket: str) -> bool:
 
 # --- state -------------------------------------------------------------------------------------------------
 
+# services whose get_state copies each of its stores and does nothing else; they are large, so we do without the copy
+_COPYING = {STACKS: _cloudformation, "stepfunctions": _stepfunctions, "cloudwatch_logs": _logs, "iam": _iam}
+_STORES = {"account": _responses.AccountScopedDict, "region": _responses.AccountRegionScopedDict}
+_at_rest = threading.RLock()
+_unkept: set[tuple[str, str, str]] = set()  # account, bucket and key of what could not be written
+_failures: ContextVar[list[OSError] | None] = ContextVar("failures", default=None)
 
-def save() -> None:
-    """Write the state of ministack's own services."""
-    _persistence.save_all(_app._build_persistence_save_dict())
+
+class _Copies:
+    """`copy` as ministack's services see it: a thread that only looks gets what there is."""
+
+    def __init__(self) -> None:
+        self.looking = threading.local()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(copy, name)
+
+    def deepcopy(self, value: Any, *rest: Any) -> Any:
+        return value if getattr(self.looking, "now", False) else copy.deepcopy(value, *rest)
 
 
-def save_no_more() -> None:
-    """Keep what was written last, whatever happens from now on."""
-    _persistence.PERSIST_STATE = False
+_copies = _Copies()
+
+
+def keep_state() -> None:
+    """Once, before the first request: from now on `state` can be asked, and failed writes are noticed."""
+    for module in _COPYING.values():
+        module.copy = _copies
+    _lambda._write_code_blob = functools.lru_cache(maxsize=256)(_lambda._write_code_blob)
+    # a file that only the last state on disk still names must stay until that is replaced
+    _lambda._prune_orphan_code_blobs = lambda referenced: None
+    _s3.logger.setLevel(logging.WARNING)
+    _s3.logger.propagate = False
+    _s3.logger.addHandler(_FailedWrites())
+
+
+def state(but: Set[str]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Every record of ministack's services except those in `but`, under a key of its own."""
+    for service, get_state in _app._build_persistence_save_dict().items():
+        if service in but:
+            continue
+        _copies.looking.now = service in _COPYING
+        try:
+            stores = _steady(get_state)
+        finally:
+            _copies.looking.now = False
+        for name, store in (stores or {}).items():
+            kind = next((kind for kind, scoped in _STORES.items() if type(store) is scoped), None)
+            for key, record in list(store._data.items()) if kind else [((), store)]:
+                yield (service, name, kind or "whole", key), record
+
+
+def _steady(get_state: Callable[[], Any], attempts: int = 100) -> Any:
+    """A state that did not grow while it was copied: another thread may write meanwhile."""
+    for _ in range(attempts - 1):
+        try:
+            return get_state()
+        except RuntimeError:  # "dictionary changed size during iteration"
+            continue
+    return get_state()
+
+
+def load_state(entries: Iterable[tuple[tuple[Any, ...], Any]]) -> None:
+    """Fill ministack's services with what `state` gave."""
+    states: dict[str, dict[str, Any]] = {}
+    for (service, name, kind, key), record in entries:
+        stores = states.setdefault(service, {})
+        if kind == "whole":
+            stores[name] = record
+        else:
+            stores.setdefault(name, _STORES[kind]())._data[key] = record
+    for service, stores in states.items():
+        _app._get_module(_app._state_map[service]).load_persisted_state(stores)
+
+
+@contextmanager
+def stacks_at_rest() -> Iterator[None]:
+    """While no resource of ministack's own types is made that its stack does not hold yet."""
+    with _at_rest:
+        yield
+
+
+class _FailedWrites(logging.Handler):
+    """ministack logs that an object could not be written, and answers 200: here it is noticed."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        match record.args:
+            case (str(bucket), str(key), OSError() as error):
+                _unkept.add((current_scope()[0], bucket, key))
+                failures = _failures.get()
+                if failures is not None:
+                    failures.append(error)
+
+
+@contextmanager
+def failed_writes() -> Iterator[list[OSError]]:
+    """Collects the writes of objects that fail in here."""
+    failures: list[OSError] = []
+    token = _failures.set(failures)
+    try:
+        yield failures
+    finally:
+        _failures.reset(token)
+
+
+def keep_objects() -> None:
+    """Write the objects that could not be written before; OSError where they still cannot."""
+    for account_id, bucket, key in list(_unkept):
+        with scope(account_id, current_scope()[1]), failed_writes() as failures:
+            held = _s3._buckets.get(bucket)
+            if held is not None:
+                _s3._persist_version_state(bucket, key, held)
+        if failures:
+            raise failures[0]
+        _unkept.discard((account_id, bucket, key))

@@ -40,7 +40,7 @@ def prepare(port: int, state: Path, persist: bool, secret_key: str) -> None:
         LAMBDA_EXECUTOR="local",
         LAMBDA_ACCOUNT_CONCURRENCY="1000",  # AWS's own; gate.py keeps what is above the machine's waiting
         LOG_LEVEL=os.environ.get("MLOPS_LOCAL_LOG_LEVEL", "CRITICAL"),
-        PERSIST_STATE="1" if persist else "0",
+        PERSIST_STATE="0",  # store.py does it
         STATE_DIR=str(state / "ministack"),
         S3_PERSIST="1" if persist else "0",
         S3_DATA_DIR=str(state / "s3"),

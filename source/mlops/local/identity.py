@@ -14,7 +14,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
-from mlops.local import bridge, environment
+from mlops.local import activity, bridge, environment
 from mlops.local.errors import ApiError, Caller
 
 _CLIENTS = Config(retries={"mode": "standard", "max_attempts": 1}, s3={"addressing_style": "path"},
@@ -108,7 +108,11 @@ def put_event(caller: Caller, source: str, detail_type: str, detail: dict[str, A
 
 def spawn(function: Callable[..., Any], *args: Any) -> threading.Thread:
     """Start a thread that works for the caller of this one."""
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(function, *args), daemon=True,
+    def work() -> None:
+        with activity.working("services"):
+            function(*args)
+
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True,
                               name=getattr(function, "__name__", "worker"))
     thread.start()
     return thread

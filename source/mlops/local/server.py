@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.local import directory, doorkeeper, environment, running
 from mlops.local.running import Running
-from mlops.local.settings import ACCOUNT_ID, REGION, TIMING
+from mlops.local.settings import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
     from mlops.local.store import Disk
@@ -57,8 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except directory.Unusable as error:
             print(f"mlops.local: {error}", file=sys.stderr)
             return 1
-        serve(listener, state, options.data, secret_key)
-    return 0
+        return serve(listener, state, options.data, secret_key)
 
 
 def _not_listening(port: int, error: OSError) -> str:
@@ -66,8 +65,11 @@ def _not_listening(port: int, error: OSError) -> str:
     return f"cannot listen on port {port}: {error.strerror}{hint}"
 
 
-def serve(listener: socket.socket, state: Path, data: Path | None, secret_key: str) -> None:
-    """Serve on a bound socket until a signal comes. `data` is where the state is kept, if it is."""
+def serve(listener: socket.socket, state: Path, data: Path | None, secret_key: str) -> int:
+    """Serve on a bound socket until a signal comes, and return the process's exit code.
+
+    `data` is where the state is kept, if it is.
+    """
     _own_temporary_files(state / "tmp")
     port = listener.getsockname()[1]
     environment.prepare(port, state, data is not None, secret_key)
@@ -80,7 +82,7 @@ def serve(listener: socket.socket, state: Path, data: Path | None, secret_key: s
     account.assemble(state)
     this = Running(os.getpid(), port, f"http://127.0.0.1:{port}", REGION, ACCOUNT_ID, ACCOUNT_ID, secret_key,
                    str(data.resolve()) if data else None, datetime.now(UTC).isoformat(timespec="seconds"))
-    asyncio.run(_serve(listener, account.disk(state) if data else None, this))
+    return asyncio.run(_serve(listener, account.disk(state) if data else None, this))
 
 
 def _own_temporary_files(place: Path) -> None:
@@ -90,20 +92,21 @@ def _own_temporary_files(place: Path) -> None:
     tempfile.tempdir = str(place)
 
 
-async def _serve(listener: socket.socket, disk: Disk | None, this: Running) -> None:
+async def _serve(listener: socket.socket, disk: Disk | None, this: Running) -> int:
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
-    from mlops.local import account, bridge, connections
+    from mlops.local import bridge, connections, saving
 
     connections.install()
     started, ended = asyncio.Event(), asyncio.Event()
+    saver = saving.Saver(disk) if disk else None
 
     def end() -> None:
-        if disk and started.is_set() and not ended.is_set():
+        if saver and started.is_set() and not ended.is_set():
             # what runs now fails against the closing port; it comes back as what was cut off, not with that
             logging.disable()
-            account.save_last(disk)
+            saver.save_last()
         ended.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -112,25 +115,24 @@ async def _serve(listener: socket.socket, disk: Disk | None, this: Running) -> N
     config.bind = [f"fd://{listener.detach()}"]
     config.loglevel, config.errorlog, config.accesslog = "CRITICAL", None, None
     config.graceful_timeout, config.keep_alive_timeout = 0.2, 75
-    application: Any = _prepared(bridge.application, started, disk, this.port)
+    served = saver.answering(bridge.application) if saver else bridge.application
+    application: Any = _prepared(served, started, disk, this.port)
     server = asyncio.create_task(hypercorn_serve(application, config, shutdown_trigger=ended.wait))
     await asyncio.wait([server, asyncio.create_task(started.wait())], return_when=asyncio.FIRST_COMPLETED)
+    if not started.is_set():
+        if error := server.exception():
+            print(f"mlops.local: {error}", file=sys.stderr)
+        return 1
     with ExitStack() as announcement:
-        if started.is_set():
-            _announce(this, announcement)
-        saver = asyncio.create_task(_save_often(disk, ended)) if disk else None
+        _announce(this, announcement)
+        saves = asyncio.create_task(saver.run()) if saver else None
+        if saver:
+            saver.changed()  # what was cut off has ended
         await server
         end()
-        if saver:
-            saver.cancel()
-
-
-async def _save_often(disk: Disk, ended: asyncio.Event) -> None:
-    from mlops.local import account
-
-    while not ended.is_set():
-        account.save(disk)
-        await asyncio.sleep(TIMING.save)
+        if saves:
+            saves.cancel()
+    return int(saver is not None and saver.failed)
 
 
 def _prepared(application: Application, started: asyncio.Event, disk: Disk | None, port: int) -> Application:
@@ -140,9 +142,15 @@ def _prepared(application: Application, started: asyncio.Event, disk: Disk | Non
     async def prepared(scope: dict[str, Any], receive: Any, send: Any) -> None:
         async def watched(message: dict[str, Any]) -> None:
             if message["type"] == "lifespan.startup.complete":
-                if disk:
-                    account.restore(disk)
-                started.set()
+                try:
+                    if disk:
+                        account.restore(disk)
+                except Exception as error:  # whatever it holds: an account is not started on half of its state
+                    logging.getLogger(__name__).debug("restoring failed", exc_info=True)
+                    message = {"type": "lifespan.startup.failed",
+                               "message": f"cannot read the account's state: {type(error).__name__}: {error}"}
+                else:
+                    started.set()
             await send(message)
 
         async def let_out(message: dict[str, Any]) -> None:

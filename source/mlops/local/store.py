@@ -7,19 +7,20 @@ seen half-way, holds `table.lock`.
 
 from __future__ import annotations
 
-import base64
-import json
-import os
 import threading
 from collections.abc import Callable, ItemsView, Iterator, MutableMapping, ValuesView
-from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from mlops.local import bridge
+from mlops.local import activity, bridge
+from mlops.local.journal import Journal, Key, freeze, thaw
 
 Record = dict[str, Any]
 Scope = tuple[str, str]
+
+_OURS, _THEIRS = "ours", "ministack's"
+_ATTEMPTS = 20  # to look at all records while none is made or deleted
 
 
 class Table(MutableMapping[str, Record]):
@@ -86,20 +87,17 @@ class Store:
         self._hooks.append(hook)
         return hook
 
-    def _dump(self) -> str:
-        tables = {
-            name: [[*scope, records] for scope, records in list(table._scopes.items())]
-            for name, table in self._tables.items()
-        }
-        return json.dumps(tables, default=_encode)
+    def records(self) -> Iterator[tuple[Key, Record]]:
+        """Every record of every account and region, under a key of its own."""
+        for name, table in list(self._tables.items()):
+            for scope, records in list(table._scopes.items()):
+                for key, record in list(records.items()):
+                    yield (_OURS, self.service, name, *scope, key), record
 
-    def _load(self, text: str) -> None:
-        scopes: set[Scope] = set()
-        for name, entries in json.loads(text, object_hook=_decode).items():
-            table = self.table(name)
-            for account_id, region, records in entries:
-                table._scopes[account_id, region] = records
-                scopes.add((account_id, region))
+    def _put(self, name: str, scope: Scope, key: str, record: Record) -> None:
+        self.table(name)._scopes.setdefault(scope, {})[key] = record
+
+    def _loaded(self, scopes: set[Scope]) -> None:
         for account_id, region in sorted(scopes):
             with bridge.scope(account_id, region):
                 for hook in self._hooks:
@@ -107,50 +105,56 @@ class Store:
 
 
 class Disk:
-    """Writes every store to a directory, and reads it again at the next start."""
+    """Everything that outlives the process, in one journal: our records, and those of ministack's services."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self._written: dict[str, str] = {}
+        self._journal = Journal(directory / "account.journal")
+        self._read = self._journal.read()
+        self._progress: int | None = None  # of the stacks, when they were looked at
+        self._stacks: dict[Key, bytes] = {}  # as they were then: many, large, and rarely at work
 
     def load(self) -> None:
+        """Fill every store with what was last written."""
+        theirs: list[tuple[Key, Any]] = []
+        scopes: dict[str, set[Scope]] = {}
+        for key, blob in self._read.items():
+            if key[0] != _OURS:
+                theirs.append((key[1:], thaw(blob)))
+                continue
+            _, service, name, account_id, region, record_key = key
+            Store(service)._put(name, (account_id, region), record_key, thaw(blob))
+            scopes.setdefault(service, set()).add((account_id, region))
+        bridge.load_state(theirs)
         for service, store in Store.all.items():
-            file = self.directory / f"{service}.json"
-            if file.exists():
-                store._load(file.read_text())
+            store._loaded(scopes.get(service, set()))
 
-    def save(self) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True)
-        for service, store in Store.all.items():
-            text = _steady(store._dump)
-            if text != self._written.get(service):
-                part = self.directory / f"{service}.json.part"
-                part.write_text(text)
-                os.replace(part, self.directory / f"{service}.json")
-                self._written[service] = text
+    def save(self) -> bool:
+        """Write what changed since the last time; whether anything did. OSError: it could not be written."""
+        bridge.keep_objects()
+        return self._journal.write(self._frozen())
 
+    def _frozen(self) -> dict[Key, bytes]:
+        """All records of one moment: nothing was made or deleted while they were looked at."""
+        progress = activity.progress(bridge.STACKS)
+        resting = self._stacks if progress is not None and progress == self._progress else {}
+        but = {bridge.STACKS} if resting else set()
+        for attempt in count(1):
+            keys, records = self._records(but)
+            try:
+                with bridge.stacks_at_rest():
+                    blobs = list(map(freeze, records))
+            except RuntimeError:  # "dictionary changed size during iteration"
+                if attempt >= _ATTEMPTS:
+                    raise
+                continue
+            if attempt >= _ATTEMPTS or keys == self._records(but)[0]:
+                break
+        frozen = dict(zip(keys, blobs, strict=True))
+        self._stacks = resting or {key: blob for key, blob in frozen.items() if key[:2] == (_THEIRS, bridge.STACKS)}
+        self._progress = progress
+        return {**frozen, **resting}
 
-def _steady(dump: Callable[[], str], attempts: int = 100) -> str:
-    """A dump during which no record grew: another thread may write while we read."""
-    for _ in range(attempts - 1):
-        try:
-            return dump()
-        except RuntimeError:  # "dictionary changed size during iteration"
-            continue
-    return dump()
-
-
-def _encode(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return {"$datetime": value.isoformat()}
-    if isinstance(value, bytes):
-        return {"$bytes": base64.b64encode(value).decode()}
-    raise TypeError(f"a record holds {value!r}, which cannot be written")
-
-
-def _decode(value: dict[str, Any]) -> Any:
-    if value.keys() == {"$datetime"}:
-        return datetime.fromisoformat(value["$datetime"])
-    if value.keys() == {"$bytes"}:
-        return base64.b64decode(value["$bytes"])
-    return value
+    def _records(self, but: set[str]) -> tuple[list[Key], list[Any]]:
+        found = [entry for store in list(Store.all.values()) for entry in store.records()]
+        found += [((_THEIRS, *key), record) for key, record in bridge.state(but)]
+        return [key for key, _ in found], [record for _, record in found]
