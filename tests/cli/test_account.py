@@ -161,7 +161,7 @@ def test_a_refused_request_is_told_as_validate_tells_it(up: Up) -> None:
         (["status", "nothing"], "no pipeline 'nothing'"),
         (["run", "nothing"], "no pipeline 'nothing'"),
         (["invoke", "nothing", "--data", "-"], "nothing"),
-        (["provision", "-", "--stack-name", "other"], "There is no stack other"),
+        (["provision", "-", "--stack-name", "other"], "No stack other in Region us-east-1"),
     ],
 )
 def test_what_is_not_there(up: Up, arguments: list[str], told: str) -> None:

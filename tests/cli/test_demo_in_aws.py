@@ -44,7 +44,7 @@ def test_it_checks_its_promises_and_cleans_up(start_up: Callable[..., Up]) -> No
     up = start_up("--port", "0")
     done = demo(up, "--in-aws", "--yes", "--clean-up")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("Check a promise") == 3
+    assert done.stdout.count("Check a guarantee") == 3
     assert "rolled back" in done.stdout
     assert stacks(up) == ["mlops-orchestrator"]
 

@@ -179,6 +179,11 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     assert f"mlops {command}" in done.output.split("Example:")[1]
 
 
+@pytest.mark.parametrize("group", [[], ["local"]])
+def test_no_summary_of_a_command_is_cut(group: list[str]) -> None:
+    assert "..." not in mlops(*group, "--help").output.split("Commands:")[1]
+
+
 def test_no_command_is_forgotten_here() -> None:
     names: set[str] = set()
     for name, command in main.commands.items():

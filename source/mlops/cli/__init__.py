@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `mlops` command: the same against AWS and against the account on your laptop.
 
-app.py         the command group, its global options, and how errors are told
+app.py         the command group and its global options; errors become sentences
 pipelines.py   provision, status, run, validate
 endpoints.py   invoke
 installing.py  install

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command group and its global options; every error ends here as a sentence and an exit code."""
+"""The command group and its global options. Every error becomes a sentence and an exit code here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mlops.templates import BlueprintError
 
 
 class Guarded(click.Command):
-    """A command that ends in a sentence, whatever happens. --debug shows the traceback instead."""
+    """A command whose errors are sentences. With --debug, unexpected ones are tracebacks."""
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
         if args is None:  # a process of ours, not a test's call
@@ -57,7 +57,7 @@ def with_json(failure: Failure, as_json: bool) -> Failure:
 
 
 class Commands(Guarded, click.Group):
-    """The group, whose options may stand anywhere."""
+    """The group. Its options may stand before or after the command."""
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
         as_json = "--json" in args[: args.index("--")] if "--" in args else "--json" in args
@@ -124,21 +124,30 @@ def failure_of(error: Exception) -> Failure:
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
-    epilog="Start here:  mlops local up  starts an AWS account on your laptop with the orchestrator in it.",
+    epilog="To start:  mlops local up  runs an AWS account on this computer with the orchestrator installed.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON, on stdout.")
-@click.option("--profile", help="Of the AWS configuration [AWS_PROFILE].")
-@click.option("--region", help="[AWS_REGION]")
-@click.option("--endpoint-url", callback=a_url, help="Of the account, where it isn't AWS's [AWS_ENDPOINT_URL].")
+@click.option("--json", "as_json", is_flag=True, help="Output JSON.")
+@click.option("--profile", help="AWS profile name.  [env var: AWS_PROFILE]")
+@click.option("--region", help="AWS Region.  [env var: AWS_REGION]")
+@click.option(
+    "--endpoint-url",
+    callback=a_url,
+    help="URL of another endpoint than AWS's, such as the laptop account's.  [env var: AWS_ENDPOINT_URL]",
+)
 @click.option(
     "--stack-name",
     default=STACK_NAME,
     show_default=True,
     envvar="MLOPS_STACK_NAME",
-    help="The orchestrator's stack; its outputs say where the API is.",
+    show_envvar=True,
+    help="Name of the orchestrator's stack.",
 )
 @click.option(
-    "--api-url", envvar="MLOPS_API_URL", callback=a_url, help="The API's stage, if not from the stack [MLOPS_API_URL]."
+    "--api-url",
+    envvar="MLOPS_API_URL",
+    show_envvar=True,
+    callback=a_url,
+    help="URL of the API's stage, instead of the stack's output ApiUrl.",
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.version_option(package_name="mlops-orchestrator", prog_name="mlops")
@@ -153,16 +162,13 @@ def main(
     api_url: str | None,
     debug: bool,
 ) -> None:
-    """Machine-learning pipelines on AWS: send a request, get a running pipeline.
-
-    The same against AWS and against the account on your laptop.
-    """
+    """Create and manage machine-learning pipelines on AWS, or in an AWS account on this computer."""
     ctx.obj = Connection(profile, region, endpoint_url, stack_name, api_url)
 
 
 @main.group()
 def local() -> None:
-    """An AWS account on your laptop."""
+    """Run an AWS account on this computer."""
 
 
 for command in (laptop.up, local_accounts.env, local_accounts.status, local_accounts.down, local_accounts.reset):

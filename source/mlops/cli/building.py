@@ -44,15 +44,17 @@ def build(folder: Path, bucket: str, version: str | None = None) -> Build:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         told = last_line(done.stderr or done.stdout)
-        raise Failure("The orchestrator could not be built", f"{told}\n  all of it: {shlex.join(command)}")
+        raise Failure(f"The build failed: {told}", f"for its full output run: {shlex.join(command)}")
     return built
 
 
 def existing(folder: Path) -> Build:
-    """A build that somebody else made: its main template says for which buckets."""
+    """An existing build. Its main template names its buckets."""
     path = folder / GLOBAL_ASSETS / MAIN_TEMPLATE
     if not path.is_file():
-        raise Failure(f"There is no build in {folder}", "make one: deployment/build-s3-dist.sh BUCKET SOLUTION VERSION")
+        raise Failure(
+            f"There is no build in {folder}", "build one: deployment/build-s3-dist.sh BUCKET SOLUTION VERSION"
+        )
     source = template.load(path)["Mappings"]["Distribution"]["Source"]
     solution, version = source["Prefix"].split("/")
     return Build(folder, source["Bucket"], solution, version)

@@ -11,7 +11,10 @@ from click.shell_completion import get_completion_class
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the completion script of SHELL; evaluate it in the shell's start-up file."""
+    """Print a shell completion script.
+
+    Evaluate it in the start-up file of SHELL.
+    """
     complete = get_completion_class(shell)
     assert complete
     click.echo(complete(context.find_root().command, {}, "mlops", "_MLOPS_COMPLETE").source())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mlops invoke: ask an endpoint."""
+"""mlops invoke: send data to an endpoint."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DEFAULT = "text/csv"
 
 @click.command(epilog="Example:  mlops invoke churn --data customers.csv")
 @click.argument("endpoint")
-@click.option("--data", type=click.File("rb"), required=True, help="What to send; - reads stdin.")
-@click.option("--content-type", help="Of the data. By default what its suffix says, or text/csv.")
+@click.option("--data", type=click.File("rb"), required=True, help="File to send; - for stdin.")
+@click.option("--content-type", help="Content type of the data. Default: by the file's suffix, else text/csv.")
 @click.pass_obj
 def invoke(connection: Connection, endpoint: str, data: IO[bytes], content_type: str | None) -> None:
-    """Send data to a SageMaker endpoint and print its answer."""
+    """Send data to a SageMaker endpoint and print the response."""
     content_type = content_type or CONTENT_TYPES.get(Path(getattr(data, "name", "")).suffix, DEFAULT)
     answer = connection.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=endpoint, ContentType=content_type, Body=data.read()

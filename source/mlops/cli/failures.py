@@ -183,7 +183,9 @@ def of_service(error: ClientError) -> Failure:
     detail = error.response.get("Error", {})
     code, operation = str(detail.get("Code", "Unknown")), error.operation_name
     hint = ""
-    if code in EXPIRED:
+    if "scoped to a valid region" in str(detail.get("Message")):
+        hint = "choose the account's Region with --region or AWS_REGION"
+    elif code in EXPIRED:
         hint = "the credentials have expired: sign in again, for example: aws sso login"
     elif code in WRONG_CREDENTIALS:
         hint = f"check the credentials, and that they belong to the account at this endpoint; {LAPTOP}"

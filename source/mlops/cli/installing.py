@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mlops install: the orchestrator into whatever account the credentials are for."""
+"""mlops install: installs the orchestrator in the account of the credentials."""
 
 from __future__ import annotations
 
@@ -23,33 +23,35 @@ def parameter(context: click.Context, option: click.Parameter, given: tuple[str,
 
 
 @click.command(epilog="Example:  mlops install --bucket my-distribution --email team@example.com")
-@click.option("--bucket", help="Build this source tree, to be served from BUCKET and BUCKET-<region>.")
+@click.option("--bucket", help="Build this source tree and upload it to BUCKET and BUCKET-<region>.")
 @click.option(
     "--assets",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Take the build in DIR instead: deployment, after deployment/build-s3-dist.sh.",
+    help="Upload an existing build instead: deployment, after deployment/build-s3-dist.sh.",
 )
-@click.option("--email", help="Gets a message when a pipeline ends. Needed the first time.")
+@click.option("--email", help="Email address for notifications. Required for the first installation.")
 @click.option(
     "--parameter",
     "parameters",
     multiple=True,
     callback=parameter,
     metavar="NAME=VALUE",
-    help="Another parameter of the main template; may be repeated.",
+    help="Parameter of the main template. Can be given more than once.",
 )
 @click.pass_obj
 def install(
     connection: Connection, bucket: str | None, assets: Path | None, email: str | None, parameters: dict[str, str]
 ) -> None:
-    """Upload the orchestrator and create or update its stack, with whatever credentials are set.
+    """Install or update the orchestrator in an AWS account.
 
-    Buckets that are missing are made. Installing the same again changes nothing, and parameters that aren't given
-    keep their values.
+    Uploads the build and creates or updates the stack. Buckets that do not exist are created. Installing the same
+    build again changes nothing, and parameters that are not given keep their values.
     """
     if (bucket is None) == (assets is None):
-        raise click.UsageError("Give --bucket to build this source tree, or --assets to take a build.")
+        raise click.UsageError(
+            "Use either --bucket, to build this source tree, or --assets, to upload an existing build."
+        )
     if email:
         parameters["NotificationEmail"] = email
     with show.progress("building") as tell, tempfile.TemporaryDirectory() as folder:

@@ -40,7 +40,10 @@ EXAMPLE = "source/mlops/demo/requests/training.json"
 )
 @click.option("--sample", is_flag=True, help="Upload the demo's data set to the assets bucket.")
 def up(port: int, data: Path | None, sample: bool) -> None:
-    """Start an AWS account on 127.0.0.1 with the orchestrator installed. It runs until Ctrl-C or SIGTERM."""
+    """Start an AWS account with the orchestrator on 127.0.0.1.
+
+    It runs until Ctrl-C, SIGTERM or `mlops local down`.
+    """
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGINT, interrupted)
     with (

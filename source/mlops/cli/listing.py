@@ -27,9 +27,10 @@ LARGEST_PAGE = "100"
 def list_pipelines(
     connection: Connection, prefix: str, limit: int | None, after: str, every: bool, names: bool
 ) -> None:
-    """List the pipelines whose names begin with PREFIX: type, status, age and last run.
+    """List the pipelines, or those whose names begin with PREFIX.
 
-    A page has 25 pipelines, sorted by name; PREFIX may leave out what all names begin with.
+    A page has 25 pipelines, sorted by name, with type, status, age and last run. PREFIX may leave out what all
+    names begin with.
     """
     size = str(limit or (LARGEST_PAGE if names else ""))
     rows: list[Document] = []

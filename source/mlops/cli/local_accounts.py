@@ -60,9 +60,10 @@ def the_account(port: int | None) -> Running:
 @click.command(epilog='Example:  eval "$(mlops local env)"')
 @port_option
 def env(port: int | None) -> None:
-    """Print shell commands that point boto3, the AWS CLI and mlops to the laptop account.
+    """Print shell commands that select the laptop account.
 
-    Evaluate them in bash, zsh or another POSIX shell. They include the account's secret access key.
+    They set the endpoint and the credentials for boto3, the AWS CLI and mlops. Evaluate them in bash, zsh or
+    another POSIX shell. The output includes the account's secret access key.
     """
     account = the_account(port)
     if show.wants_json():
@@ -98,7 +99,7 @@ def status(port: int | None) -> None:
 @click.command(epilog="Example:  mlops local down")
 @port_option
 def down(port: int | None) -> None:
-    """Stop the laptop account, and wait until it has saved its state and ended."""
+    """Stop the laptop account and wait until it has ended."""
     account = the_account(port)
     try:
         stop(account)
@@ -133,16 +134,21 @@ def stop(account: Running) -> None:
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def reset(data: Path, yes: bool) -> None:
-    """Delete the state that a laptop account keeps in a directory. Other files in the directory stay.
+    """Delete the state that a laptop account keeps.
 
-    The account must not be running.
+    Other files in the directory stay. The account must not be running.
     """
     if not yes:
         click.confirm(f"Delete the state of the laptop account in {data}?", abort=True, err=True)
     try:
         directory.removed(data)
     except directory.Unusable as error:
-        raise Failure(str(error), "mlops local status lists the accounts that run") from error
+        hint = (
+            "stop it first: mlops local down"
+            if any(one.data == str(data.resolve()) for one in running.accounts())
+            else ""
+        )
+        raise Failure(str(error), hint) from error
     if show.wants_json():
         show.as_json({"data": str(data)})
     else:

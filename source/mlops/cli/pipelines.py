@@ -34,10 +34,11 @@ watch_option = click.option("--watch", is_flag=True, help="Watch the pipeline un
 )
 @click.pass_obj
 def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool, timeout: int) -> None:
-    """Send the request in FILE (- for stdin) and create or update its pipeline.
+    """Send a request: create or update its pipeline.
 
-    FILE is JSON; lines that begin with // are comments, which are removed before the request is sent. If the same
-    request was provisioned before, nothing is written and nothing runs, unless --rerun is given.
+    FILE (- for stdin) is the request in JSON; lines that begin with // are comments, which are removed before the
+    request is sent. If the same request was provisioned before, nothing is written and nothing runs, unless --rerun
+    is given.
     """
     body = without_comments(file.read())
     body = with_rerun(body) if rerun else body
@@ -93,7 +94,7 @@ def with_rerun(body: bytes) -> bytes:
 @watch_option
 @click.pass_obj
 def status(connection: Connection, name_or_id: str, watch: bool) -> None:
-    """Show a pipeline: its stages, its outputs, and why it failed.
+    """Show a pipeline's status, outputs and failure reason.
 
     NAME_OR_ID is the pipeline's name, or the pipeline_id that `mlops provision` printed. The exit code is 0 for a
     failed pipeline too, except with --watch.
@@ -119,7 +120,7 @@ def status(connection: Connection, name_or_id: str, watch: bool) -> None:
 @watch_option
 @click.pass_obj
 def run(connection: Connection, name: str, watch: bool) -> None:
-    """Run a pipeline again with the request that it was provisioned with."""
+    """Run a pipeline again with its last request."""
     pipeline = delivery_pipeline(connection, name)
     execution: str = connection.client("codepipeline").start_pipeline_execution(name=pipeline)["pipelineExecutionId"]
     document = {"name": name, "pipeline": pipeline, "execution_id": execution}
@@ -132,18 +133,20 @@ def run(connection: Connection, name: str, watch: bool) -> None:
 
 
 def delivery_pipeline(connection: Connection, name: str) -> str:
-    """The pipeline in CodePipeline that belongs to a name of ours: its delivery stack says."""
+    """The name of a pipeline in CodePipeline: an output of its delivery stack."""
     stack = name if name.startswith("arn:") or name.endswith(DELIVERY) else f"{name}{DELIVERY}"
     try:
         [found] = connection.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
         if "does not exist" not in str(error):
             raise
-        hint = like(connection, name) or "provision it first: mlops provision FILE"
-        raise Failure(f"There is no pipeline {name!r}", hint) from error
+        hint = like(connection, name) or "create it with: mlops provision FILE"
+        raise Failure(f"There is no pipeline {name!r} in Region {connection.region_name}", hint) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
     if "PipelineName" not in outputs:
-        raise Failure(f"{name} is {found['StackStatus']} and has no pipeline yet", f"see: mlops status {name}")
+        raise Failure(
+            f"{name} is {found['StackStatus']} and has no pipeline yet", f"see its status: mlops status {name}"
+        )
     return str(outputs["PipelineName"])
 
 
@@ -168,11 +171,12 @@ def nowhere(connection: Connection) -> str:
 @click.option("--offline", "alone", is_flag=True, help="Do not contact the account.")
 @click.pass_obj
 def validate(connection: Connection, file: IO[bytes], registry: bool, alone: bool) -> None:
-    """Check the request in FILE (- for stdin) as the API would. Nothing is created.
+    """Check a request without sending it.
 
-    Where a deployment can be reached, the request is checked for its settings: which buckets and images it allows. With
-    --json the template parameters are shown as they would be sent. Without a deployment, what only it knows is a
-    placeholder such as <assets-bucket>. Whether objects and images exist is not checked.
+    FILE (- for stdin) is checked as the API would check it. Where a deployment can be reached, the request is
+    checked for its settings: which buckets and images it allows. With --json the template parameters are shown as
+    they would be sent. Without a deployment, what only it knows is a placeholder such as <assets-bucket>. Whether
+    objects and images exist is not checked.
     """
     body = without_comments(file.read())
     settings, reason = None, "--offline was given"

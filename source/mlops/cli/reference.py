@@ -37,7 +37,7 @@ def complete_key(context: click.Context, parameter: click.Parameter, incomplete:
 
 @click.command(epilog="Example:  mlops types")
 def types() -> None:
-    """List the pipeline types that a request can name."""
+    """List the pipeline types."""
     found = pipeline_types().values()
     if show.wants_json():
         show.as_json([one.document() for one in found])
@@ -50,7 +50,7 @@ def types() -> None:
 @click.command(epilog="Example:  mlops explain model_training_builtin.instance_type")
 @click.argument("name", metavar="TYPE[.KEY]", shell_complete=complete_key)
 def explain(name: str) -> None:
-    """Describe a pipeline type, or one key of its requests.
+    """Describe a pipeline type or one of its keys.
 
     For a key: description, type, whether it is required, default, allowed values, and an example.
     """
@@ -73,10 +73,11 @@ def explain(name: str) -> None:
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this new file.")
 @click.option("--registry", is_flag=True, help="For a deployment that uses the model registry.")
 def init(name: str, output: Path | None, registry: bool) -> None:
-    """Write a request of TYPE to fill in, with a comment for each key.
+    """Write a request to fill in.
 
-    The file is JSON with // comments, each on a line of its own. `mlops provision` and `mlops validate` remove them;
-    the API itself takes JSON without comments.
+    It has the required keys of TYPE with example values, and the optional ones as comments. The file is JSON with
+    // comments, each on a line of its own. `mlops provision` and `mlops validate` remove them; the API itself takes
+    JSON without comments.
     """
     text = request_file.template(the_type(name), registry=registry)
     if output is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people see: colours on a terminal, plain lines elsewhere. Answers on stdout, the rest on stderr."""
+"""Output: colours on a terminal, plain lines elsewhere. Results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def as_json(document: Any) -> None:
 
 
 def failure(message: str, problems: Sequence[Mapping[str, Any]], hint: str = "", note: str = "") -> None:
-    """Red for what is wrong, each problem with its path, then what to do."""
+    """An error message, each problem with its path, then what to do."""
     console = err()
     console.print(f"[bold red]✗[/] [bold]{escape(message)}[/]")
     for problem in problems:
@@ -81,7 +81,7 @@ def warnings(found: Sequence[Mapping[str, Any]]) -> None:
 
 @contextmanager
 def progress(begin: str) -> Iterator[Callable[[str], None]]:
-    """A spinner that says what is going on; plain lines where there is no terminal. Empty text ends it."""
+    """A spinner with the current step; plain lines where there is no terminal. Empty text ends it."""
     console = err()
     if not console.is_terminal:
         told: list[str] = []

@@ -19,23 +19,23 @@ from mlops.demo import in_aws, story
 
 
 @click.command(cls=Guarded)
-@click.option("--keep", is_flag=True, help="Leave the account up until Ctrl-C, to look around.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of the account; 0 takes a free one.")
+@click.option("--keep", is_flag=True, help="Keep the account running until Ctrl-C.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the account; 0 for any free one.")
 @click.option(
-    "--in-aws", "elsewhere", is_flag=True, help="In the account that the credentials are for, after `mlops install`."
+    "--in-aws", "elsewhere", is_flag=True, help="Run in the AWS account of the credentials, after `mlops install`."
 )
-@click.option("--yes", is_flag=True, help="With --in-aws: don't ask before spending money.")
+@click.option("--yes", is_flag=True, help="With --in-aws: do not ask for confirmation.")
 @click.option(
-    "--clean-up", is_flag=True, help="With --in-aws: delete both pipelines and what they deployed afterwards."
+    "--clean-up", is_flag=True, help="With --in-aws: delete both pipelines and what they deployed at the end."
 )
 def demo(keep: bool, port: int, elsewhere: bool, yes: bool, clean_up: bool) -> None:
-    """One request becomes a running pipeline, with a real model on real data, in an AWS account on this laptop."""
+    """Train, serve and invoke a model on real data, in an AWS account on this computer."""
     signal.signal(signal.SIGTERM, laptop.interrupted)
     signal.signal(signal.SIGINT, laptop.interrupted)
     if not elsewhere and (yes or clean_up):
-        raise click.UsageError("--yes and --clean-up go with --in-aws.")
+        raise click.UsageError("--yes and --clean-up require --in-aws.")
     if elsewhere and (keep or port):
-        raise click.UsageError("--keep and --port are for the account on this laptop.")
+        raise click.UsageError("--keep and --port cannot be used with --in-aws.")
     try:
         if elsewhere:
             in_aws.run(Connection(), yes=yes, clean_up=clean_up)
@@ -53,13 +53,15 @@ def on_this_laptop(keep: bool, port: int) -> None:
         told = story.tell(Connection())
         story.epilogue(told, "an AWS account on this laptop", running.assets_bucket)
         console = show.out()
-        console.print("To look around yourself:")
-        console.print("   [cyan]make demo KEEP=1[/]   the same, and the account stays up")
-        console.print("   [cyan]mlops local up[/]     an account of your own: mlops provision, status, run, invoke")
+        console.print("To explore it:")
+        console.print("   [cyan]make demo KEEP=1[/]   run the demo again and keep the account running")
+        console.print(
+            "   [cyan]mlops local up[/]     start an empty account for mlops provision, status, run and invoke"
+        )
         console.print(f"\n[dim]{time.monotonic() - began:.0f} seconds.[/]")
         if keep:
             laptop.introduce(running, None)
-            click.echo("\nCtrl-C ends it.")
+            click.echo("\nPress Ctrl-C to stop the account.")
             laptop.serve(process)
 
 

@@ -30,16 +30,16 @@ def run(connection: Connection, yes: bool, clean_up: bool) -> None:
     place = whereabouts(connection)
     click.echo(f"In {place}:\n{COSTS}")
     if not clean_up:
-        click.echo("Without --clean-up the endpoint stays, and costs, until you delete its stack.")
+        click.echo("Without --clean-up the endpoint runs, and is charged, until you delete its stack.")
     if not yes:
-        click.confirm("Go on?", abort=True)
+        click.confirm("Continue?", abort=True)
     try:
         told = story.tell(connection)
         for number, check in enumerate(CHECKS, 5):
-            step(number, "Check a promise", check.__doc__ or "")
+            step(number, "Check a guarantee", check.__doc__ or "")
             note(check(connection, told))
         story.epilogue(told, place, connection.outputs["AssetsBucketName"])
-        click.echo("\nLook into the inbox of NotificationEmail: each pipeline's end has sent a message.")
+        click.echo("\nCheck the inbox of NotificationEmail: it has a message for each pipeline that ended.")
     finally:
         if clean_up:
             delete(connection)
@@ -56,21 +56,23 @@ def unsigned_calls_are_refused(connection: Connection, told: Told) -> str:
     try:
         urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 (the URL is the stack's own output)
     except urllib.error.HTTPError as refused:
-        require(refused.code == 403, f"An unsigned call was answered {refused.code}")
+        require(refused.code == 403, f"The response to an unsigned call was {refused.code}, not 403")
         return "403"
-    raise Failure("An unsigned call was let through")
+    raise Failure("An unsigned call was accepted")
 
 
 def a_repeat_changes_nothing(connection: Connection, told: Told) -> str:
     """The same request again writes nothing and starts nothing."""
     before = left_behind(connection, told.training)
     answer = connection.post("provisionpipeline", story.request("training"))
-    require(left_behind(connection, told.training) == before, "The same request again wrote or started something")
+    require(
+        left_behind(connection, told.training) == before, "Sending the same request again wrote or started something"
+    )
     return str(answer["message"])
 
 
 def a_failed_update_is_rolled_back(connection: Connection, told: Told) -> str:
-    """An update that fails is rolled back, and the endpoint serves on as before."""
+    """An update that fails is rolled back, and the endpoint keeps its configuration."""
     before = serving(connection)
     broken = json.loads(told.serving_request) | {"model_artifact_location": "demo/no-such-model.tar.gz"}
     answer = connection.post("provisionpipeline", json.dumps(broken).encode())
@@ -82,10 +84,10 @@ def a_failed_update_is_rolled_back(connection: Connection, told: Told) -> str:
         raise Failure("A model that is not there was deployed")
     status = pipeline["stack"]["status"]
     require(status == "UPDATE_ROLLBACK_COMPLETE", f"The stack is {status}")
-    require("no-such-model" in (pipeline["reason"] or ""), f"The reason doesn't name the model: {pipeline['reason']}")
-    require(serving(connection) == before, "The endpoint doesn't serve what it served before")
+    require("no-such-model" in (pipeline["reason"] or ""), f"The reason does not name the model: {pipeline['reason']}")
+    require(serving(connection) == before, "The endpoint does not have its previous configuration")
     story.provision(connection, told.serving_request)
-    require(serving(connection)[0] == "InService", "The endpoint doesn't serve after the right request")
+    require(serving(connection)[0] == "InService", "The endpoint is not in service after the correct request")
     return f"rolled back: {pipeline['reason']}"
 
 
@@ -131,4 +133,4 @@ def delete(connection: Connection) -> None:
             for name in PIPELINES:
                 tell(f"deleting {name}{suffix}")
                 waiter.wait(StackName=f"{name}{suffix}", WaiterConfig=pause)
-    click.echo("Deleted: both pipelines and what they deployed. The assets bucket keeps the data and the model.")
+    click.echo("Deleted both pipelines and what they deployed. The data and the model stay in the assets bucket.")

@@ -43,7 +43,7 @@ def tell(connection: Connection) -> Told:
     data = dataset.upload(connection.client("s3"), bucket)
     note(f"{len(data.train)} rows to train, {len(data.validation)} to validate, {len(data.unseen)} kept unseen")
 
-    step(2, "Ask for a training", f"POST {connection.api_url}/provisionpipeline, signed with SigV4")
+    step(2, "Request a training", f"POST {connection.api_url}/provisionpipeline, signed with SigV4")
     training = provision(connection, request("training"))
     job = trained(connection, training["pipeline"]["outputs"]["TrainingJobName"])
     for metric in job["FinalMetricDataList"]:
@@ -51,21 +51,21 @@ def tell(connection: Connection) -> Told:
     artifact = job["ModelArtifacts"]["S3ModelArtifacts"]
     note(f"the model: {artifact}")
 
-    step(3, "Ask for an endpoint that serves this model", "the same API, another pipeline type")
+    step(3, "Request an endpoint for this model", "the same API, another pipeline type")
     key = artifact.removeprefix(f"s3://{bucket}/")
     serving_request = request("realtime", MODEL_ARTIFACT=key, ASSETS_BUCKET=bucket)
     serving = provision(connection, serving_request)
 
-    step(4, f"Predict the {len(data.unseen)} unseen rows", "once from the endpoint, once through the inference API")
+    step(4, f"Predict the {len(data.unseen)} unseen rows", "with the endpoint and with the inference API")
     truth = [row.malignant for row in data.unseen]
     predictions = ask_endpoint(connection, data.unseen)
     same = ask_api(connection, serving, data.unseen) == predictions
     if not same:
-        raise Failure("The endpoint and its inference API don't agree")
+        raise Failure("The endpoint and the inference API returned different predictions")
     right = scores.right(truth, predictions)
     note(f"AUC {scores.auc(truth, predictions):.4f}")
     note(f"accuracy {right / len(truth):.1%} ({right} of {len(truth)} rows)")
-    note("the inference API answers the same")
+    note("the inference API returns the same predictions")
 
     return Told(training, serving, serving_request, job["TrainingJobName"])
 
@@ -82,7 +82,7 @@ def provision(connection: Connection, body: bytes) -> Document:
     """Send a request and follow its pipeline to the end."""
     answer = connection.post("provisionpipeline", body)
     note(answer["message"])
-    return watching.follow(connection, answer["pipeline_id"])
+    return watching.follow(connection, answer["name"])
 
 
 def trained(connection: Connection, name: str) -> Document:
@@ -106,7 +106,7 @@ def ask_api(connection: Connection, serving: Document, rows: list[Row]) -> list[
     body = json.dumps({"payload": dataset.unlabelled(rows).decode(), "content_type": "text/csv"}).encode()
     status, _, text = connection.signed("POST", inference_url(connection, serving), body)
     if status != 200:
-        raise Failure(f"The inference API answered {status}: {text}")
+        raise Failure(f"The inference API responded with {status}: {text}")
     return numbers(text)
 
 
@@ -131,11 +131,11 @@ def note(text: str) -> None:
 def epilogue(told: Told, place: str, bucket: str) -> None:
     """What was made, and where."""
     console = show.out()
-    console.print(f"\n[bold green]✓[/] [bold]Done.[/] In {escape(place)}, two requests made:")
+    console.print(f"\n[bold green]✓[/] [bold]Done.[/] In {escape(place)}, two requests created:")
     made = {
         told.training["pipeline"]["name"]: f"a delivery pipeline, its stack, and the training job {told.job}",
         told.serving["pipeline"]["name"]: f"a delivery pipeline, the endpoint {ENDPOINT} and its inference API",
-        bucket: "the bucket with the data, the model and every captured prediction",
+        bucket: "the bucket with the data, the model and the captured predictions",
     }
     for name, what in made.items():
         console.print(f"   [cyan]{escape(name)}[/]\n      {escape(what)}")
