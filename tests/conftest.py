@@ -2,6 +2,7 @@
 """What all tests share: the compiled catalog, a deployment's settings, and the example requests."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from chalicelib.settings import Settings
 from mlops.templates import compile_catalog
 
 ROOT = Path(__file__).parent.parent
+
+# A shell's background job starts with SIGINT ignored, and every process it starts would ignore it, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 BLUEPRINTS = ROOT / "blueprints"
 
 

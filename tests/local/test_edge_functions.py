@@ -77,6 +77,18 @@ def invoked(account: Account, name: str, event: dict[str, Any]) -> Any:
     return json.loads(answer["Payload"].read())
 
 
+def test_a_runtime_whose_api_would_be_open_to_everybody_is_refused(own: Account) -> None:
+    client = own.client("lambda")
+    name = client.create_function(
+        FunctionName=unique("provided"), Runtime="provided.al2023", Handler="bootstrap",
+        Role=trusted_role(own, "lambda.amazonaws.com"), Code={"ZipFile": zipped(bootstrap="#!/bin/sh\nsleep 60\n")},
+    )["FunctionName"]
+    wait_for(lambda: client.get_function(FunctionName=name)["Configuration"]["State"] == "Active")
+    answer = client.invoke(FunctionName=name, Payload=b"{}")
+    assert answer["FunctionError"]
+    assert b"open to all users of this machine" in answer["Payload"].read()
+
+
 def processes(account: Account) -> int:
     """How many processes the account has started that still run."""
     found = 0

@@ -19,6 +19,11 @@ from mlops.local.gate import Gate, Size
 _SPARE_SECONDS = 10.0  # a function's second process and all further ones
 _LAST_SECONDS = 300.0
 _LOOK_SECONDS = 2.0
+# ministack serves Lambda's runtime API for them on a port of its own, to whoever asks
+_OPEN_TO_OTHERS = {"error": True, "log": "", "body": {
+    "errorType": "Runtime.InvalidEntrypoint",
+    "errorMessage": "This account does not run functions with an OS-only runtime: the API that they need would be open "
+                    "to all users of this machine."}}
 
 
 def bound(size: Size) -> None:
@@ -28,6 +33,8 @@ def bound(size: Size) -> None:
     used = threading.Event()
 
     def in_turn(func: Any, config: Any, event: Any, request_id: str, started: float) -> Any:
+        if config.get("Runtime", "").startswith("provided"):
+            return _OPEN_TO_OTHERS
         if not gate.enter(nested=_lambda._invoke_depth.get() > 1):
             return _lambda._throttle_response(
                 "ConcurrentInvocationLimitExceeded",
