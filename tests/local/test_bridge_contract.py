@@ -35,7 +35,7 @@ PARAMETERS = {
     "_arn.execute_api_arn": "region account_id api_id stage method path",
     "_changesets._resolve_parameters": "template provided_params",
     "_changesets.validate_template_support": "template conditions params",
-    "_cloudwatch.record_metric": "namespace metric_name value unit dimensions",
+    "_cloudwatch._store_datum": "namespace name dims ts unit value values counts stat_values",
     "_concurrency.run_reentrant": "fn *args",
     "_engine._extract_deps": "resource_def all_resource_names",
     "_engine._intrinsic_references": "value",

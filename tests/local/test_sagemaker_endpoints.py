@@ -391,3 +391,85 @@ def test_capture_obeys_mode_and_sampling(lab: Lab, uploaded: str) -> None:
     assert soon(written)[0][1]["captureData"].keys() == {"endpointInput"}
     assert not _captured(lab, "none/")
     assert not _captured(lab, "off/")
+
+
+# --- CloudWatch --------------------------------------------------------------------------------------------
+
+
+def test_an_endpoints_log_is_where_aws_has_it(lab: Lab, uploaded: str, folder: Path) -> None:
+    logs = lab.account.client("logs")
+    good = lab.endpoint(lab.config(lab.model(uploaded)))
+    lab.settled(good)
+    lab.invoke(good, csv(UNSEEN))
+    with pytest.raises(ClientError):
+        lab.invoke(good, "1,2\n")
+
+    def written() -> list[str]:
+        streams = logs.describe_log_streams(logGroupName=f"/aws/sagemaker/Endpoints/{good}")["logStreams"]
+        assert [stream["logStreamName"][:13] for stream in streams] == ["AllTraffic/i-"]
+        events = logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{good}",
+                                        logStreamNamePrefix="AllTraffic/")["events"]
+        assert len(events) == 4
+        return [event["message"] for event in events]
+
+    serves, answered, why, refused = wait_for(lambda: _unless_missing(written))
+    assert f"serves the model from {uploaded}" in serves
+    assert '"POST /invocations HTTP/1.1" 200 ' in answered
+    assert "Feature size of csv inference data 2" in why
+    assert '"POST /invocations HTTP/1.1" 400 ' in refused
+
+    bad = lab.put("unloadable/model.tar.gz", artifact(folder / "unloadable", {"xgboost-model": b"nonsense"}))
+    failed = lab.endpoint(lab.config(lab.model(bad)))
+    lab.settled(failed)
+    group = f"/aws/sagemaker/Endpoints/{failed}"
+    events = wait_for(lambda: _unless_missing(lambda: logs.filter_log_events(logGroupName=group)["events"]))
+    assert f"[ERROR] Unable to load model from {bad}" in events[0]["message"]
+
+
+def _unless_missing(question: Any) -> Any:
+    try:
+        return question()
+    except (ClientError, AssertionError):
+        return None
+
+
+def test_a_role_that_may_not_write_logs_serves_without(lab: Lab, uploaded: str) -> None:
+    silent = lab.make_role([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}])
+    name = lab.endpoint(lab.config(lab.model(uploaded, ExecutionRoleArn=silent)))
+    assert lab.settled(name)["EndpointStatus"] == "InService"
+    assert lab.invoke(name, csv(UNSEEN))
+    time.sleep(1.5)
+    with pytest.raises(ClientError, match="does not exist"):
+        lab.account.client("logs").describe_log_streams(logGroupName=f"/aws/sagemaker/Endpoints/{name}")
+
+
+def test_invocations_are_metrics(lab: Lab, uploaded: str) -> None:
+    cloudwatch = lab.account.client("cloudwatch")
+    name = lab.endpoint(lab.config(lab.model(uploaded)))
+    lab.settled(name)
+    for _ in range(3):
+        lab.invoke(name, csv(UNSEEN))
+    with pytest.raises(ClientError):
+        lab.invoke(name, "1,2\n")
+    dimensions = [{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": "AllTraffic"}]
+    period = {"StartTime": time.time() - 600, "EndTime": time.time() + 600, "Period": 3600}
+
+    def statistics(metric: str) -> dict[str, Any] | None:
+        points = cloudwatch.get_metric_statistics(
+            Namespace="AWS/SageMaker", MetricName=metric, Dimensions=dimensions, **period,
+            Statistics=["Sum", "Average", "Minimum", "Maximum", "SampleCount"])["Datapoints"]
+        return {member: sum(point[member] for point in points) for member in ("Sum", "SampleCount")} if points else None
+
+    wait_for(lambda: (statistics("Invocations") or {}).get("Sum") == 4)
+    assert statistics("Invocation4XXErrors") == {"Sum": 1, "SampleCount": 4}
+    assert statistics("Invocation5XXErrors") == {"Sum": 0, "SampleCount": 4}
+    latency = statistics("ModelLatency")
+    assert latency is not None
+    assert 10 < latency["Sum"] < 60e6  # microseconds
+    listed = cloudwatch.list_metrics(Namespace="AWS/SageMaker", Dimensions=[dimensions[0]])["Metrics"]
+    assert {metric["MetricName"] for metric in listed} >= {"Invocations", "ModelLatency", "OverheadLatency"}
+    queries = [{"Id": "m", "MetricStat": {"Stat": "Sum", "Period": 3600, "Metric": {
+        "Namespace": "AWS/SageMaker", "MetricName": "Invocations", "Dimensions": dimensions}}}]
+    data = cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=period["StartTime"],
+                                      EndTime=period["EndTime"])["MetricDataResults"][0]
+    assert sum(data["Values"]) == 4

@@ -4,6 +4,7 @@
 import gzip
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -249,7 +250,7 @@ def test_stopping_a_job(lab: Lab, train: str, completed: dict[str, Any]) -> None
 
 
 def test_a_stopped_job_keeps_its_model_if_asked_to(lab: Lab, train: str) -> None:
-    request = lab.training_request(train, StoppingCondition={"MaxRuntimeInSeconds": 2})
+    request = lab.training_request(train, StoppingCondition={"MaxRuntimeInSeconds": 8})
     request["HyperParameters"] |= {"num_round": "1000000", "save_model_on_termination": "true"}
     job = lab.train(request)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
@@ -333,3 +334,22 @@ def test_events_tell_a_jobs_states(lab: Lab, train: str) -> None:
     assert event["resources"] == [event["detail"]["TrainingJobArn"]]
     assert isinstance(event["detail"]["CreationTime"], int)
     assert event["detail"]["SecondaryStatus"] == "Completed"
+
+
+def test_training_metrics_are_in_cloudwatch(lab: Lab, completed: dict[str, Any]) -> None:
+    cloudwatch = lab.account.client("cloudwatch")
+    period = {"StartTime": time.time() - 3600, "EndTime": time.time() + 3600, "Period": 3600}
+
+    def points(metric: str, name: str, value: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = cloudwatch.get_metric_statistics(
+            Namespace="/aws/sagemaker/TrainingJobs", MetricName=metric, Dimensions=[{"Name": name, "Value": value}],
+            Statistics=["SampleCount", "Maximum"], **period)["Datapoints"]
+        return found
+
+    job = completed["TrainingJobName"]
+    (auc,) = points("train:auc", "TrainingJobName", job)
+    final = {one["MetricName"]: one["Value"] for one in completed["FinalMetricDataList"]}
+    assert (auc["SampleCount"], auc["Maximum"]) == (10, pytest.approx(final["train:auc"], abs=1e-5))
+    if Path("/proc/self/stat").exists():
+        (cpu,) = points("CPUUtilization", "Host", f"{job}/algo-1")
+        assert cpu["Maximum"] > 0

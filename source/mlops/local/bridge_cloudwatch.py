@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -52,9 +52,13 @@ def write_log(group: str, stream: str, moment: int, message: str) -> bool:
 # --- metrics -----------------------------------------------------------------------------------------------
 
 
-def record_metric(namespace: str, name: str, value: float, unit: str, dimensions: Mapping[str, str]) -> None:
-    """One data point of a metric, now."""
-    _cloudwatch.record_metric(namespace, name, value, unit, dict(dimensions))
+def record_metric(namespace: str, name: str, values: Sequence[float], unit: str, dimensions: Mapping[str, str],
+                  moment: float | None = None) -> None:
+    """Values of a metric that were measured at one moment, kept as one set of statistics."""
+    statistics = {"SampleCount": float(len(values)), "Sum": sum(values), "Minimum": min(values),
+                  "Maximum": max(values)}
+    _cloudwatch._store_datum(namespace, name, dict(dimensions), moment or time.time(), unit, None, None, None,
+                             statistics)
 
 
 # --- REST APIs ---------------------------------------------------------------------------------------------

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import Any
 
 from mlops.local.containers import InferenceError
 from mlops.local.errors import ApiError, Caller
-from mlops.local.sagemaker import data_capture, endpoints, serving
+from mlops.local.sagemaker import data_capture, endpoints, reports, serving
 from mlops.local.sagemaker.service import runtime
 
 _NOT_HERE = ("TargetModel", "InferenceComponentName", "SessionId", "EnableExplanations")
@@ -24,19 +25,31 @@ def invoke_endpoint(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     for member in _NOT_HERE:
         if request.get(member):
             raise _refuse(f"{member} is not supported by endpoint {name}: the account on your laptop does not have it.")
+    began = time.monotonic()
     variant = _choose(name, request.get("TargetVariant"), caller)
     endpoint = endpoints.find(name, caller)
     body = request.get("Body", b"")
     content_type = request.get("ContentType", "")
+    asked = time.monotonic()
     try:
         answer = variant.predictor.invoke(body, content_type, request.get("Accept", ""))
     except InferenceError as error:
+        _report(variant, endpoint, began, asked, error.status, len(error.message), error.message)
         raise _model_error(error, endpoint, caller) from error
+    _report(variant, endpoint, began, asked, 200, len(answer.body))
     data_capture.capture(endpoint["_Config"].get("DataCaptureConfig"), caller, name, variant.name, variant.role_arn,
                          request, data_capture.Payload(body, content_type or "text/csv"),
                          data_capture.Payload(answer.body, answer.content_type))
     return {"Body": answer.body, "ContentType": answer.content_type, "InvokedProductionVariant": variant.name,
             **({"CustomAttributes": request["CustomAttributes"]} if request.get("CustomAttributes") else {})}
+
+
+def _report(variant: serving.Variant, endpoint: dict[str, Any], began: float, asked: float, status: int, size: int,
+            problem: str = "") -> None:
+    now = time.monotonic()
+    instances = next((summary.get("CurrentInstanceCount", 1) for summary in endpoint["ProductionVariants"]
+                      if summary["VariantName"] == variant.name), 1)
+    reports.invoked(variant.source, reports.Invocation(status, size, now - asked, now - began, instances, problem))
 
 
 def _choose(name: str, target: str | None, caller: Caller) -> serving.Variant:

@@ -26,10 +26,10 @@ class LogStream:
         self._open = False
         self._refused = False
 
-    def forward(self, now: bool = False) -> None:
-        """Send what is new since the last time, once a second or `now`."""
-        if self._refused or not (now or time.monotonic() - self._last > _PAUSE):
-            return
+    def forward(self, now: bool = False) -> list[str]:
+        """Send what is new since the last time, once a second or `now`; these lines."""
+        if not (now or time.monotonic() - self._last > _PAUSE):
+            return []
         self._last = time.monotonic()
         with self._file.open("rb") as file:
             file.seek(self._position)
@@ -39,10 +39,12 @@ class LogStream:
         self._position += len(content)
         lines = [line for line in content.decode(errors="replace").splitlines() if line.strip()]
         try:
-            self._put(lines)
+            if not self._refused:
+                self._put(lines)
         except ClientError as error:
             self._refused = True
             _LOG.warning("no log %s in %s: %s", self._name, self._group, error)
+        return lines
 
     def _put(self, lines: list[str]) -> None:
         client = self._session.client("logs")

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from mlops.local import containers, identity
 from mlops.local.containers import ModelLoadError, Prediction, Predictor
 from mlops.local.errors import ApiError, Caller
-from mlops.local.sagemaker import archives, models, storage
+from mlops.local.sagemaker import archives, models, reports, storage
 from mlops.local.sagemaker.service import PRINCIPAL
 from mlops.local.store import Record
 
@@ -28,9 +28,13 @@ class Variant:
 
     name: str
     model_name: str
-    role_arn: str
     images: tuple[str, ...]
     predictor: Predictor
+    source: reports.Source
+
+    @property
+    def role_arn(self) -> str:
+        return self.source.role_arn
 
 
 class _Chain:
@@ -48,26 +52,27 @@ class _Chain:
 
 def load(config: Record, caller: Caller, endpoint_arn: str) -> list[Variant]:
     """Load all models of an endpoint config, each with its own execution role."""
-    return [_load_variant(variant, caller, endpoint_arn) for variant in config["ProductionVariants"]]
+    instance = reports.instance_id(endpoint_arn, config["EndpointConfigName"])
+    return [_load_variant(variant, caller, endpoint_arn, instance) for variant in config["ProductionVariants"]]
 
 
-def _load_variant(variant: dict[str, Any], caller: Caller, endpoint_arn: str) -> Variant:
+def _load_variant(variant: dict[str, Any], caller: Caller, endpoint_arn: str, instance: str) -> Variant:
     try:
         model = models.find(variant["ModelName"], caller)
         specified = models.containers(model)
         s3 = identity.role_session(model["ExecutionRoleArn"], PRINCIPAL, caller, endpoint_arn).client("s3")
     except ApiError as error:
         raise DeploymentFailed(error.message) from error
-    predictors = [_load_container(container, number, variant["VariantName"], s3)
-                  for number, container in enumerate(specified, 1)]
-    return Variant(variant["VariantName"], variant["ModelName"], model["ExecutionRoleArn"],
-                   tuple(container["Image"] for container in specified),
-                   predictors[0] if len(predictors) == 1 else _Chain(predictors))
+    name = endpoint_arn.rsplit("/", 1)[-1]
+    source = reports.Source(caller, name, variant["VariantName"], instance, model["ExecutionRoleArn"])
+    predictors = [_load_container(container, number, source, s3) for number, container in enumerate(specified, 1)]
+    return Variant(variant["VariantName"], variant["ModelName"], tuple(container["Image"] for container in specified),
+                   predictors[0] if len(predictors) == 1 else _Chain(predictors), source)
 
 
-def _load_container(container: dict[str, Any], number: int, variant: str, s3: Any) -> Predictor:
+def _load_container(container: dict[str, Any], number: int, source: reports.Source, s3: Any) -> Predictor:
     name = container.get("ContainerHostname", "primary" if number == 1 else f"container_{number}")
-    unhealthy = f"The {name} container for production variant {variant} did not pass the ping health check"
+    unhealthy = f"The {name} container for production variant {source.variant} did not pass the ping health check"
     known = containers.find(container["Image"])
     if known is None:
         raise DeploymentFailed(f"{unhealthy}: {containers.unknown_image(container['Image'])}")
@@ -77,10 +82,13 @@ def _load_container(container: dict[str, Any], number: int, variant: str, s3: An
         if uri is not None:
             _fetch(container, uri, name, s3, folder)
         try:
-            return known.load(folder)
+            predictor = known.load(folder)
         except ModelLoadError as error:
+            reports.log(source, f"[ERROR] Unable to load model from {uri or 'no artifact'}: {error}")
             raise DeploymentFailed(f"{unhealthy}: unable to load model from {uri or 'no artifact'}: {error}."
                                    ) from error
+    reports.log(source, f"[INFO] {container['Image']} serves the model from {uri or 'no artifact'}")
+    return predictor
 
 
 def _fetch(container: dict[str, Any], uri: str, name: str, s3: Any, folder: Path) -> None:

@@ -19,16 +19,17 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mlops.local import containers, identity
+from mlops.local import bridge_cloudwatch, containers, identity
 from mlops.local.errors import ApiError, Caller
 from mlops.local.sagemaker import archives, storage, tags
 from mlops.local.sagemaker.logs import LogStream
 from mlops.local.sagemaker.service import PRINCIPAL, invalid, now, put_event
+from mlops.local.sagemaker.usage import HostUsage
 from mlops.local.settings import TIMING
 from mlops.local.store import Record
 
 _LOG = logging.getLogger(__name__)
-_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+_LOG_GROUP = _NAMESPACE = "/aws/sagemaker/TrainingJobs"  # of its metrics, too
 _GRACE = 10.0  # seconds that a stopped container has to save its model; AWS gives 120
 _TREE = ("input/config", "input/data", "model", "output/data")
 _MESSAGES = {
@@ -138,7 +139,7 @@ def _train_in(folder: Path, job: Record, caller: Caller, stop_signal: _Stop) -> 
     log.touch()
     stream = LogStream(session, _LOG_GROUP, f"{job['TrainingJobName']}/algo-1-{int(time.time())}", log)
     ended = _train(container, folder, log, stream, job, stop_signal)
-    stream.forward(now=True)
+    _carry(stream, container, job, now=True)
     text = log.read_text(errors="replace")
     job["FinalMetricDataList"] = [{"MetricName": name, "Value": value, "Timestamp": now()}
                                   for name, value in container.metrics(text).items() if math.isfinite(value)]
@@ -148,6 +149,17 @@ def _train_in(folder: Path, job: Record, caller: Caller, stop_signal: _Stop) -> 
     _upload(s3, folder, job, caller, quiet=ended != "Completed")
     if ended != "Completed":
         raise _Stopped(ended)
+
+
+def _carry(stream: LogStream, container: containers.Container, job: Record, now: bool = False) -> None:
+    """Forward new lines of the log, and what metrics are in them."""
+    reported: dict[str, list[float]] = {}
+    for line in stream.forward(now):
+        for name, value in container.metrics(line).items():
+            if math.isfinite(value):
+                reported.setdefault(name, []).append(value)
+    for name, values in reported.items():
+        bridge_cloudwatch.record_metric(_NAMESPACE, name, values, "None", {"TrainingJobName": job["TrainingJobName"]})
 
 
 def _last_lines(text: str) -> str:
@@ -209,17 +221,20 @@ def _train(container: containers.Container, tree: Path, log: Path, stream: LogSt
     with (log.open("wb") as output,
           subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output,
                            stderr=subprocess.STDOUT, cwd=tree) as process):
+        usage = HostUsage(_NAMESPACE, f"{job['TrainingJobName']}/algo-1", process.pid)
         while process.poll() is None and not ended:
             if stop_signal.asked.wait(TIMING.poll):
                 ended = "Stopped"
             elif time.monotonic() > deadline:
                 ended = "MaxRuntimeExceeded"
-            stream.forward()
+            _carry(stream, container, job)
+            usage.look()
         if ended:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_GRACE)
             process.kill()
+        usage.record()
     return ended or ("Completed" if process.returncode == 0 else "Failed")
 
 
