@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -45,6 +46,8 @@ def test_it_checks_its_promises_and_cleans_up(start_up: Callable[..., Up]) -> No
     done = demo(up, "--in-aws", "--yes", "--clean-up")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("Check a guarantee") == 3
+    said = "".join(done.stdout.split())  # lines are wrapped wherever they end
+    assert re.search(r"checked:arn:aws:states:[\w:-]+:stateMachine:[\w-]+:1wasrun3", said)
     assert "rolled back" in done.stdout
     assert stacks(up) == ["mlops-orchestrator"]
 

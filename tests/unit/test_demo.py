@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
+from typing import Any
 
 import pytest
-from mlops.demo import scores
+from mlops.cli.failures import Failure
+from mlops.demo import in_aws, scores
 from mlops.sample import dataset
 
 
@@ -36,3 +39,55 @@ def test_training_rows_have_the_label_first() -> None:
 )
 def test_auc(values: list[float], expected: float) -> None:
     assert scores.auc([False, False, True, True], values) == expected
+
+
+VERSION = "arn:aws:states:us-east-1:123456789012:stateMachine:MLOpsTraining-1a2b:7"
+STARTED = {"executionResult": {"externalExecutionId": "arn:aws:states:us-east-1:123456789012:execution:one:two"}}
+REFUSED = {"executionResult": {"errorDetails": {"code": "JobFailed", "message": "Invalid ARN"}}}
+
+
+class Connection:
+    """CodePipeline and Step Functions that answer one thing each."""
+
+    def __init__(self, output: dict[str, Any], ran: str) -> None:
+        self._output, self._ran = output, ran
+
+    def client(self, service: str) -> Connection:
+        return self
+
+    def list_action_executions(self, pipelineName: str) -> dict[str, Any]:
+        configuration = {"resolvedConfiguration": {"StateMachineArn": VERSION}}
+        return {"actionExecutionDetails": [{"actionName": "run_jobs", "input": configuration, "output": self._output}]}
+
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:
+        return {"stateMachineVersionArn": self._ran}
+
+
+def checked(output: dict[str, Any], ran: str = VERSION) -> str:
+    connection: Any = Connection(output, ran)
+    return in_aws.the_version_was_run(connection, {"pipelineName": "one"})
+
+
+def test_a_version_that_was_run_is_named() -> None:
+    assert checked(STARTED) == f"{VERSION} was run"
+
+
+def test_a_version_that_codepipeline_does_not_take_is_told_with_the_way_out() -> None:
+    with pytest.raises(Failure, match=f"CodePipeline did not start {VERSION}: Invalid ARN") as failed:
+        checked(REFUSED)
+    assert "#{DeployVariables.StateMachineArn}" in failed.value.hint
+
+
+def test_another_version_than_the_deployed_one_is_told() -> None:
+    with pytest.raises(Failure, match=f"and started {VERSION}6"):
+        checked(STARTED, ran=f"{VERSION}6")
+
+
+def test_the_way_out_is_there_for_every_blueprint(catalog_folder: Path) -> None:
+    """The delivery template can start the state machine itself: each blueprint that is run has its ARN as an output."""
+    delivery = (catalog_folder / "delivery" / "single.yaml").read_text()
+    assert "#{DeployVariables.StateMachineVersionArn}" in delivery
+    for template in catalog_folder.glob("*.yaml"):
+        text = template.read_text()
+        if "StateMachineVersionArn:" in text:
+            assert "\n  StateMachineArn:\n" in text, template.name

@@ -22,6 +22,11 @@ from mlops.demo.story import ENDPOINT, Told, note, step
 COSTS = """\
 This trains for some minutes on a spot ml.m5.large, and serves on an ml.m5.large until its stack is deleted: about
 0.12 USD an hour in us-east-1. Pipelines, logs, keys and what is stored cost a little beside that."""
+RUN_ACTION = "run_jobs"
+FALLBACK = (
+    "if it does not take the ARN of a version, have blueprints/delivery/single.yaml start "
+    "#{DeployVariables.StateMachineArn} and install again; docs/guarantees.md says what that costs"
+)
 PIPELINES = ("mlops-pipeline-breast-cancer-byompipelinerealtimebuiltin", "mlops-pipeline-breast-cancer-modeltraining")
 
 
@@ -34,15 +39,39 @@ def run(connection: Connection, yes: bool, clean_up: bool) -> None:
     if not yes:
         click.confirm("Continue?", abort=True)
     try:
-        told = story.tell(connection)
+        told = story.tell(connection, lambda training: note(f"checked: {the_version_was_run(connection, training)}"))
         for number, check in enumerate(CHECKS, 5):
             step(number, "Check a guarantee", check.__doc__ or "")
             note(check(connection, told))
         story.epilogue(told, place, connection.outputs["AssetsBucketName"])
         click.echo("\nCheck the inbox of NotificationEmail: it has a message for each pipeline that ended.")
+    except PipelineFailed as failed:
+        the_version_was_run(connection, failed.document())  # says more where this is why
+        raise
     finally:
         if clean_up:
             delete(connection)
+
+
+def the_version_was_run(connection: Connection, status: Document) -> str:
+    """CodePipeline started the version of the state machine that had just been deployed. Nothing documents that its
+    action takes a version's ARN, so this is checked first, and by itself."""
+    listed = connection.client("codepipeline").list_action_executions(pipelineName=status["pipelineName"])
+    runs = [one for one in listed["actionExecutionDetails"] if one["actionName"] == RUN_ACTION]
+    if not runs:
+        return "the pipeline has not run its state machine"
+    version = str(runs[0]["input"]["resolvedConfiguration"]["StateMachineArn"])
+    result = runs[0].get("output", {}).get("executionResult", {})
+    if "externalExecutionId" not in result:
+        reason = result.get("errorDetails", {}).get("message") or result.get(
+            "externalExecutionSummary", "no reason given"
+        )
+        raise Failure(f"CodePipeline did not start {version}: {reason}", FALLBACK)
+    execution = connection.client("stepfunctions").describe_execution(executionArn=result["externalExecutionId"])
+    # The account on a laptop does not say which version.
+    ran = execution.get("stateMachineVersionArn", version)
+    require(ran == version, f"CodePipeline was to start {version}, and started {ran}")
+    return f"{version} was run"
 
 
 def whereabouts(connection: Connection) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,11 @@ class Told:
     job: str
 
 
-def tell(connection: Connection) -> Told:
-    """Train, serve and ask a model in the account of a connection, where the orchestrator is installed."""
+def tell(connection: Connection, after_training: Callable[[Document], None] = lambda training: None) -> Told:
+    """Train, serve and ask a model in the account of a connection, where the orchestrator is installed.
+
+    `after_training` gets the status of the training's pipeline before anything is served.
+    """
     bucket = connection.outputs["AssetsBucketName"]
 
     step(1, "Upload a real data set", dataset.SOURCE)
@@ -50,6 +54,7 @@ def tell(connection: Connection) -> Told:
         note(f"{metric['MetricName']} = {metric['Value']:.4f}")
     artifact = job["ModelArtifacts"]["S3ModelArtifacts"]
     note(f"the model: {artifact}")
+    after_training(training)
 
     step(3, "Request an endpoint for this model", "the same API, another pipeline type")
     key = artifact.removeprefix(f"s3://{bucket}/")
