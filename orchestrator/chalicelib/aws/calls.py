@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,6 +16,10 @@ from chalicelib.errors import Unavailable
 from chalicelib.settings import Settings
 
 RETRY_AFTER = 5
+# IAM takes some seconds until it knows a new policy everywhere: a call that it denies right after a start, as right
+# after the installation, is made again after these pauses.
+PAUSES = (1, 2)
+NEW = 60  # seconds
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
@@ -58,6 +63,7 @@ class Calls:
         self.settings = settings
         self._attempts = attempts
         self._clients: dict[str, Any] = {}
+        self._new_until = time.monotonic() + NEW
         self._making = threading.Lock()  # boto3's default session is not for several threads at once
 
     def client(self, service: str) -> Any:
@@ -71,8 +77,20 @@ class Calls:
                 retries = {"mode": "standard", "total_max_attempts": self._attempts}
                 config = Config(retries=retries, connect_timeout=2, read_timeout=5)
                 region = self.settings.aws_region
-                self._clients[service] = boto3.client(service, region_name=region, config=config)
+                client = boto3.client(service, region_name=region, config=config)
+                client.meta.events.register_first(
+                    f"needs-retry.{client.meta.service_model.service_id.hyphenize()}", self._pause
+                )
+                self._clients[service] = client
             return self._clients[service]
+
+    def _pause(self, response: tuple[Any, Any] | None, attempts: int, **_: Any) -> int | None:
+        """How long botocore waits before it makes a denied call again; None leaves that to its own rules."""
+        if response is None or attempts > len(PAUSES) or time.monotonic() > self._new_until:
+            return None
+        http, parsed = response
+        denied = http.status_code == 403 or "AccessDenied" in parsed.get("Error", {}).get("Code", "")
+        return PAUSES[attempts - 1] if denied else None
 
 
 def code(error: Any) -> str:
