@@ -12,22 +12,22 @@ from chalicelib.catalog import Catalog
 from chalicelib.settings import Settings
 from mlops.templates import compile_catalog
 
-ROOT = Path(__file__).parent.parent
+from tests.blueprint_folders import EXAMPLES, gathered
 
 # A shell's background job starts with SIGINT ignored, and every process it starts would ignore it, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-BLUEPRINTS = ROOT / "blueprints"
-
-
-def example_files() -> list[Path]:
-    """Every example request of every blueprint."""
-    return sorted(BLUEPRINTS.glob("*/examples/*.json"))
 
 
 @pytest.fixture(scope="session")
-def catalog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def blueprints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The blueprints that ship and those of tests/catalogue, in one folder."""
+    return gathered(tmp_path_factory.mktemp("blueprints"))
+
+
+@pytest.fixture(scope="session")
+def catalog_folder(blueprints: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("catalog")
-    compile_catalog(BLUEPRINTS, folder)
+    compile_catalog(blueprints, folder)
     return folder
 
 
@@ -74,7 +74,7 @@ def example() -> Callable[[str], dict[str, Any]]:
     """An example request by its file's name, fresh for each use."""
 
     def read(name: str) -> dict[str, Any]:
-        (path,) = [path for path in example_files() if path.stem == name]
+        (path,) = [path for path in EXAMPLES if path.stem == name]
         body: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return body
 

@@ -17,10 +17,8 @@ from mlops.templates import cfn_yaml
 from mlops.templates.folder import read_folders, read_parts
 from mlops.templates.readme import fields_table, with_fields
 
-ROOT = Path(__file__).parents[2]
-BLUEPRINTS = ROOT / "blueprints"
-FOLDERS = sorted(path.parent for path in BLUEPRINTS.glob("*/blueprint.yaml"))
-EXAMPLES = sorted(BLUEPRINTS.glob("*/examples/*.json"))
+from tests.blueprint_folders import EXAMPLES, FOLDERS
+
 TYPES = [
     (folder, name)
     for folder in FOLDERS
@@ -78,10 +76,10 @@ def test_every_field_becomes_a_parameter(folder: Path, catalog: Catalog) -> None
 
 
 @each_folder
-def test_the_readme_tells_of_every_type_and_field(folder: Path, catalog: Catalog) -> None:
+def test_the_readme_tells_of_every_type_and_field(folder: Path, catalog: Catalog, blueprints: Path) -> None:
     readme = (folder / "README.md").read_text("utf-8")
-    parts = read_parts(BLUEPRINTS)
-    (read,) = [one for one in read_folders(BLUEPRINTS) if one.name == folder.name]
+    parts = read_parts(blueprints)
+    (read,) = [one for one in read_folders(blueprints) if one.name == folder.name]
     assert with_fields(readme, fields_table(read, parts)) == readme, "run `make docs`"
     assert [name for name in catalog.blueprint(folder.name).pipeline_types if f"`{name}`" not in readme] == []
 

@@ -6,13 +6,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from chalicelib import door, plan
 from chalicelib.catalog import Catalog
 from chalicelib.errors import Conflict, Unavailable
 from chalicelib.found import Stack
@@ -20,26 +17,20 @@ from chalicelib.plan import Plan
 from chalicelib.provision import Provisioned, provision
 from chalicelib.settings import Settings
 
+from tests.blueprint_folders import EXAMPLES
+from tests.faults.changes import Make
 from tests.faults.memory import Fault, Killed, MemoryCloud, World
-
-EXAMPLES = sorted((Path(__file__).parents[2] / "blueprints").glob("*/examples/*.json"))
-Make = Callable[..., Plan]
 
 
 @pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
 def make(request: pytest.FixtureRequest, catalog: Catalog, settings: Settings) -> Make:
     """Plans of each type's example, with changes."""
     settings = replace(settings, use_model_registry=".registry" in request.param.name)
-    body = json.loads(request.param.read_bytes())
-
-    def of(**changes: Any) -> Plan:
-        return plan.make(door.check(json.dumps({**body, **changes}).encode(), catalog, settings), settings, catalog)
-
-    return of
+    return Make(json.loads(request.param.read_bytes()), catalog, settings)
 
 
 def changed(make: Make) -> Plan:
-    return make(kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/one")
+    return make.changed()
 
 
 def running(plan: Plan) -> World:
@@ -218,7 +209,7 @@ def test_of_two_requests_for_one_name_one_wins_and_the_other_is_told(make: Make)
 
 
 def test_of_two_changes_of_one_pipeline_one_wins_and_the_other_is_told(make: Make) -> None:
-    one, other = changed(make), make(kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/two")
+    one, other = changed(make), make.changed(1)
     for ahead, overtaking in itertools.product(range(8), range(10)):
         world = running(make())
         won, lost = race(world, [one, other], [0] * ahead + [1] * overtaking)
@@ -405,14 +396,13 @@ def test_a_refused_request_leaves_no_bundle(make: Make) -> None:
     assert world.bundles == {}
 
 
-def test_a_changed_endpoint_name_is_refused(make: Make) -> None:
-    if "EndpointName" not in make().parameters:
-        pytest.skip("has no endpoint")
-    world = running(make(endpoint_name="one"))
-    with pytest.raises(Conflict) as refused:
-        provision(make(endpoint_name="two"), MemoryCloud(world))
-    assert "EndpointName" in refused.value.message
-    assert world.writes == []
+def test_a_change_of_what_may_not_change_is_refused(make: Make) -> None:
+    for parameter, one, other in make.immutables():
+        world = running(one)
+        with pytest.raises(Conflict) as refused:
+            provision(other, MemoryCloud(world))
+        assert parameter in refused.value.message
+        assert world.writes == []
 
 
 def test_a_delivery_template_that_changed_is_updated_and_runs_by_itself(make: Make) -> None:

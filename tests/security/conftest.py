@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlops.deploy.build import Distribution, build
+from mlops.deploy.build import Distribution, Sources, build
 from mlops.deploy.template import load
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(blueprints: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("built")
-    build(Distribution("a-distribution-bucket", "mlops-orchestrator", "v0"), out)
+    build(Distribution("a-distribution-bucket", "mlops-orchestrator", "v0"), out, Sources(blueprints=blueprints))
     return out
 
 

@@ -3,10 +3,11 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 REVIEWED = yaml.safe_load((Path(__file__).parent / "reviewed.yaml").read_text())
@@ -59,14 +60,14 @@ def test_buckets_are_private_encrypted_versioned_and_kept(templates: dict[str, A
     found = list(resources(templates, "AWS::S3::Bucket"))
     assert found
     for where, resource, properties in found:
-        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}, where
+        assert set(properties.get("PublicAccessBlockConfiguration", {}).values()) == {True}, where
         assert len(properties["PublicAccessBlockConfiguration"]) == 4, where
-        assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}, where
-        assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"], where
-        assert properties["VersioningConfiguration"] == {"Status": "Enabled"}, where
+        assert properties.get("OwnershipControls") == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}, where
+        assert properties.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration"), where
+        assert properties.get("VersioningConfiguration") == {"Status": "Enabled"}, where
         assert "LoggingConfiguration" in properties or where == "main.AccessLogsBucket", where
-        assert resource["DeletionPolicy"] == "RetainExceptOnCreate", where
-        assert resource["UpdateReplacePolicy"] == "Retain", where
+        assert resource.get("DeletionPolicy") == "RetainExceptOnCreate", where
+        assert resource.get("UpdateReplacePolicy") == "Retain", where
 
 
 def test_buckets_are_reached_by_tls_only(templates: dict[str, Any]) -> None:
@@ -85,15 +86,16 @@ def test_buckets_are_reached_by_tls_only(templates: dict[str, Any]) -> None:
 
 def test_logs_end(templates: dict[str, Any]) -> None:
     for where, _, properties in resources(templates, "AWS::Logs::LogGroup"):
-        assert 1 <= properties["RetentionInDays"] <= 400, where
+        assert 1 <= properties.get("RetentionInDays", 0) <= 400, where
 
 
 def test_functions_log_where_retention_is_set_and_run_a_current_python(templates: dict[str, Any]) -> None:
     for where, _, properties in resources(templates, "AWS::Lambda::Function"):
         name = where.split(".")[0]
-        group = properties["LoggingConfig"]["LogGroup"]["Ref"]
+        group = properties.get("LoggingConfig", {}).get("LogGroup", {}).get("Ref")
+        assert group, f"{where} logs where nobody set a retention"
         assert templates[name]["Resources"][group]["Type"] == "AWS::Logs::LogGroup", where
-        assert properties["Runtime"] == "python3.13", where
+        assert properties.get("Runtime") == "python3.13", where
 
 
 def test_functions_are_invoked_by_named_callers(templates: dict[str, Any]) -> None:
@@ -113,34 +115,37 @@ def test_every_route_wants_a_signature(templates: dict[str, Any]) -> None:
             assert scheme["x-amazon-apigateway-authtype"] == "awsSigv4", where
     for where, _, properties in resources(templates, "AWS::ApiGateway::Method"):
         routes += 1
-        assert properties["AuthorizationType"] == "AWS_IAM", where
+        assert properties.get("AuthorizationType") == "AWS_IAM", where
     assert routes >= 3
 
 
 def test_every_stage_throttles_and_logs_who_called(templates: dict[str, Any]) -> None:
     for where, _, properties in resources(templates, "AWS::ApiGateway::Stage"):
-        (settings,) = properties["MethodSettings"]
-        assert settings["HttpMethod"] == "*", where
-        assert settings["ResourcePath"] == "/*", where
-        assert settings["ThrottlingRateLimit"] > 0, where
+        (settings,) = properties.get("MethodSettings") or [{}]
+        assert settings.get("HttpMethod") == "*", where
+        assert settings.get("ResourcePath") == "/*", where
+        assert settings.get("ThrottlingRateLimit", 0) > 0, where
         assert not settings.get("DataTraceEnabled"), f"{where}: bodies are not logged"
-        assert "$context.identity.userArn" in properties["AccessLogSetting"]["Format"], where
-        assert "$context.requestId" in properties["AccessLogSetting"]["Format"], where
+        written = properties.get("AccessLogSetting", {}).get("Format", "")
+        assert "$context.identity.userArn" in written, where
+        assert "$context.requestId" in written, where
 
 
 def test_the_main_stack_owns_the_account_setting_and_keeps_it(templates: dict[str, Any]) -> None:
     ((where, resource, _),) = resources(templates, "AWS::ApiGateway::Account")
     assert where == "main.ApiGatewayAccount"
-    assert resource["DeletionPolicy"] == "Retain"
+    assert resource.get("DeletionPolicy") == "Retain"
 
 
 def test_the_topic_and_the_keys(templates: dict[str, Any]) -> None:
     for where, _, properties in resources(templates, "AWS::SNS::Topic"):
-        assert properties["KmsMasterKeyId"] == {"Ref": "Key"}, where
+        key = properties.get("KmsMasterKeyId")
+        assert key, f"{where} is not encrypted"
+        assert key == {"Ref": "Key"} or not where.startswith("main."), where
     for where, _, properties in resources(templates, "AWS::KMS::Key"):
-        assert properties["EnableKeyRotation"] is True, where
+        assert properties.get("EnableKeyRotation") is True, where
     for where, _, properties in resources(templates, "AWS::ECR::Repository"):
-        assert properties["ImageScanningConfiguration"] == {"ScanOnPush": True}, where
+        assert properties.get("ImageScanningConfiguration") == {"ScanOnPush": True}, where
 
 
 def test_what_is_kept_has_no_name_that_a_new_installation_would_want(templates: dict[str, Any]) -> None:
@@ -152,3 +157,27 @@ def test_what_is_kept_has_no_name_that_a_new_installation_would_want(templates: 
             for name in names:
                 given = resource.get("Properties", {}).get(name)
                 assert given is None or "AWS::StackId" in str(given), f"{logical_id}: {name}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "resource_type"),
+    [
+        (test_roles_of_deployed_stacks_are_bounded, "AWS::IAM::Role"),
+        (test_buckets_are_private_encrypted_versioned_and_kept, "AWS::S3::Bucket"),
+        (test_buckets_are_reached_by_tls_only, "AWS::S3::Bucket"),
+        (test_logs_end, "AWS::Logs::LogGroup"),
+        (test_functions_log_where_retention_is_set_and_run_a_current_python, "AWS::Lambda::Function"),
+        (test_functions_are_invoked_by_named_callers, "AWS::Lambda::Permission"),
+        (test_every_route_wants_a_signature, "AWS::ApiGateway::Method"),
+        (test_every_stage_throttles_and_logs_who_called, "AWS::ApiGateway::Stage"),
+        (test_the_topic_and_the_keys, "AWS::SNS::Topic"),
+        (test_the_topic_and_the_keys, "AWS::KMS::Key"),
+        (test_the_topic_and_the_keys, "AWS::ECR::Repository"),
+    ],
+)
+def test_a_dropped_in_resource_that_says_nothing_is_named(
+    templates: dict[str, Any], rule: Callable[[dict[str, Any]], None], resource_type: str
+) -> None:
+    dropped = {**templates, "fresh": {"Resources": {"Bare": {"Type": resource_type}}}}
+    with pytest.raises(AssertionError, match=r"fresh\.Bare"):
+        rule(dropped)

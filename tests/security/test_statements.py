@@ -240,11 +240,11 @@ def test_the_boundary_admits_what_blueprints_use_and_no_more(templates: dict[str
     assert len(json.dumps(bounds, separators=(",", ":"))) <= 6_144
 
 
-def test_cloudformation_may_read_whatever_it_makes() -> None:
+def test_cloudformation_may_read_whatever_it_makes(blueprints: Path) -> None:
     """The registry says what CloudFormation calls to read a resource of a type."""
     schemas = resources.files("cfnlint").joinpath("data", "schemas")
     names = json.loads(schemas.joinpath("providers", "us-east-1.json").read_text())
-    for path in (ROOT / "deployment" / "permissions").glob("*.yaml"):
+    for path in [*(ROOT / "deployment" / "permissions").glob("*.yaml"), *blueprints.glob("*/permissions.yaml")]:
         for resource_type, permissions in load(path).items():
             schema = json.loads(schemas.joinpath("resources", f"{names[resource_type]}.json").read_text())
             read = schema.get("handlers", {}).get("read", {}).get("permissions", [])

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +16,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as trying
 from hypothesis import strategies as some
 
-EXAMPLES = [
-    json.loads(path.read_bytes())
-    for path in sorted((Path(__file__).parents[2] / "blueprints").glob("*/examples/*.json"))
-]
+from tests import blueprint_folders
+
+EXAMPLES = [json.loads(path.read_bytes()) for path in blueprint_folders.EXAMPLES]
+SCHEMAS = [json.loads((folder / "request.schema.json").read_bytes()) for folder in blueprint_folders.FOLDERS]
 ODD = [
     "",
     " ",
@@ -56,19 +55,7 @@ values = some.recursive(
     lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-fields = sorted(
-    {key for body in EXAMPLES for key in body}
-    | {
-        "kms_key_arn",
-        "attribute_names",
-        "rerun",
-        "use_spot_instances",
-        "max_runtime_per_job",
-        "job_name",
-        "validation_data",
-        "odd",
-    }
-)
+fields = sorted({"rerun", "odd", *(key for schema in SCHEMAS for key in schema["properties"])})
 changes = some.dictionaries(some.sampled_from(fields) | some.text(max_size=8), values, min_size=1, max_size=5)
 
 
