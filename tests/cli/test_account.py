@@ -196,11 +196,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_pipeline(up: Up, trained: dict[str
 
 
 def test_an_endpoint_is_asked(up: Up, trained: dict[str, Any], tmp_path: Path) -> None:
-    job = client(up, "sagemaker").describe_training_job(TrainingJobName=jobs(up)[-1])
-    bucket = up.ready["assets_bucket"]
-    artifact = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{bucket}/")
-    body = story.request("realtime", MODEL_ARTIFACT=artifact, ASSETS_BUCKET=bucket).decode()
-    answer = up.mlops("provision", "-", "--watch", "--json", given=body)
+    answer = up.mlops("provision", str(story.REQUESTS / "realtime.json"), "--watch", "--json")
     assert answer.returncode == 0, answer.stderr
     outputs = json.loads(answer.stdout)["status"]["pipeline"]["outputs"]
     assert refused_unsigned(up, outputs["BYOMInferenceLambdaRestApiEndpoint"]).keys() == {

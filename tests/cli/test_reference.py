@@ -11,7 +11,7 @@ import pytest
 from click.shell_completion import BashComplete
 from mlops.cli import main
 from mlops.cli.catalogue import pipeline_types
-from mlops.cli.request_file import without_comments
+from mlops.cli.request_file import filled, without_comments
 
 from .test_offline import EXAMPLES, TRAINING, mlops
 
@@ -144,3 +144,11 @@ def test_a_new_folder_is_a_type_here_too(tmp_path: Path) -> None:
     manifest = manifest.replace("model_training_builtin:", "zzz_type:").replace("ModelTraining", "Zzz")
     (copy / "blueprint.yaml").write_text(manifest, "utf-8")
     assert "zzz_type" in pipeline_types(tmp_path / "blueprints")
+
+
+def test_an_output_of_the_stack_is_filled_in_and_nothing_else() -> None:
+    text = b'{"a": "${AssetsBucketName}/x", "b": "${Other}", "c": "${AWS::Region}"}'
+    sent = filled(text, lambda: {"AssetsBucketName": "the-bucket"})
+    assert sent == text.replace(b"${AssetsBucketName}", b"the-bucket")
+    plain = b'{"a": "$x"}'
+    assert filled(plain, lambda: pytest.fail("asked for nothing")) == plain

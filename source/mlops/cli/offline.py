@@ -20,6 +20,7 @@ from mlops.cli.connection import STACK_NAME
 from mlops.cli.failures import Document
 from mlops.templates import compile_catalog
 
+OUTPUTS = {"AssetsBucketName": "assets-bucket"}  # what ${AssetsBucketName} is in a request that nobody sends
 BLUEPRINTS = Path(__file__).parents[3] / "blueprints"
 
 

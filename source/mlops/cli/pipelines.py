@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mlops.cli import deployed, offline, show, view, watching
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Document, Failure, PipelineFailed, Refused
-from mlops.cli.request_file import without_comments
+from mlops.cli.request_file import filled, without_comments
 
 DELIVERY = "-codepipeline"
 NOT_FOUND = 404
@@ -37,15 +37,16 @@ def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool,
     """Send a request: create or update its pipeline.
 
     FILE (- for stdin) is the request in JSON; lines that begin with // are comments, which are removed before the
-    request is sent. If the same request was provisioned before, nothing is written and nothing runs, unless --rerun
-    is given.
+    request is sent, and ${AssetsBucketName} is replaced by that output of the orchestrator's stack. If the same request
+    was provisioned before, nothing is written and nothing runs, unless --rerun is given.
     """
-    body = without_comments(file.read())
+    body = filled(without_comments(file.read()), lambda: connection.outputs)
     body = with_rerun(body) if rerun else body
     answer = watching.accepted(connection, body, timeout if watch else None)
     name = answer.get("name") or answer["pipeline_id"]
     if not show.wants_json():
-        show.success(answer["message"], {"pipeline": name, "id": answer["pipeline_id"]})
+        models = {field: one["artifact"] for field, one in answer.get("resolved", {}).items()}
+        show.success(answer["message"], {"pipeline": name, "id": answer["pipeline_id"], **models})
         show.warnings(answer.get("warnings", []))
     if watch:
         follow_to_the_end(connection, name, answer.get("execution_id"), answer)
@@ -186,6 +187,7 @@ def validate(connection: Connection, file: IO[bytes], registry: bool, alone: boo
         except deployed.Unreachable as error:
             reason = str(error)
     region = connection.session.region_name or "us-east-1"
+    body = filled(body, lambda: connection.outputs if settings else offline.OUTPUTS)
     verdict = offline.check(body, region, settings, registry=registry)
     if verdict.problems:
         raise Refused(400, {"message": verdict.message, "errors": verdict.problems})

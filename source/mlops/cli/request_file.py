@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Request files: JSON in which a line may be a // comment.
+"""Request files: JSON in which a line may be a // comment, and ${Name} an output of the orchestrator's stack.
 
 The API takes strict JSON. `provision` and `validate` blank comment lines before they send or check a file, and `init`
 writes them. A line that begins with // is no part of any JSON value (text in JSON has no line breaks), so nothing
-else can be lost; lines keep their numbers, so that errors name the right ones.
+else can be lost; lines keep their numbers, so that errors name the right ones. Both also put the value of an output in
+the place of its name, so that one file serves every account; what is no output stays as it is.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mlops.cli.catalogue import Field, PipelineType
 
 COMMENT = re.compile(rb"^(\xef\xbb\xbf)?[ \t]*//[^\r\n]*", re.MULTILINE)
+OUTPUT = re.compile(rb"\$\{([A-Za-z0-9]+)\}")
 WIDTH = 100
 FEW = 12
 
@@ -24,6 +26,14 @@ FEW = 12
 def without_comments(text: bytes) -> bytes:
     """The request as the API takes it."""
     return COMMENT.sub(b"", text)
+
+
+def filled(text: bytes, outputs: Callable[[], Mapping[str, str]]) -> bytes:
+    """The request with ${Name} replaced by the output of that name. `outputs` is called only if there is one."""
+    if not OUTPUT.search(text):
+        return text
+    known = outputs()
+    return OUTPUT.sub(lambda found: known.get(found[1].decode(), found[0].decode()).encode(), text)
 
 
 def template(wanted: PipelineType, *, registry: bool = False) -> str:

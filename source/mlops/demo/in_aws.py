@@ -104,6 +104,7 @@ def a_failed_update_is_rolled_back(connection: Connection, told: Told) -> str:
     """An update that fails is rolled back, and the endpoint keeps its configuration."""
     before = serving(connection)
     broken = json.loads(told.serving_request) | {"model_artifact_location": "demo/no-such-model.tar.gz"}
+    del broken["model_from"]
     answer = connection.post("provisionpipeline", json.dumps(broken).encode())
     try:
         watching.follow(connection, answer["pipeline_id"], answer.get("execution_id"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from rich.markup import escape
 from mlops.cli import show, watching
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Document, Failure
+from mlops.cli.request_file import filled
 from mlops.demo import scores
 from mlops.sample import dataset
 from mlops.sample.dataset import Row
@@ -49,16 +50,14 @@ def tell(connection: Connection, after_training: Callable[[Document], None] = la
 
     step(2, "Request a training", f"POST {connection.api_url}/provisionpipeline, signed with SigV4")
     training = provision(connection, request("training"))
-    job = trained(connection, training["pipeline"]["outputs"]["TrainingJobName"])
-    for metric in job["FinalMetricDataList"]:
-        note(f"{metric['MetricName']} = {metric['Value']:.4f}")
-    artifact = job["ModelArtifacts"]["S3ModelArtifacts"]
-    note(f"the model: {artifact}")
+    job = training["pipeline"]["job"]
+    for name, value in job["metrics"].items():
+        note(f"{name} = {value:.4f}")
+    note(f"the model: {job['artifact']}")
     after_training(training)
 
     step(3, "Request an endpoint for this model", "the same API, another pipeline type")
-    key = artifact.removeprefix(f"s3://{bucket}/")
-    serving_request = request("realtime", MODEL_ARTIFACT=key, ASSETS_BUCKET=bucket)
+    serving_request = request("realtime", connection.outputs)
     serving = provision(connection, serving_request)
 
     step(4, f"Predict the {len(data.unseen)} unseen rows", "with the endpoint and with the inference API")
@@ -72,15 +71,12 @@ def tell(connection: Connection, after_training: Callable[[Document], None] = la
     note(f"accuracy {right / len(truth):.1%} ({right} of {len(truth)} rows)")
     note("the inference API returns the same predictions")
 
-    return Told(training, serving, serving_request, job["TrainingJobName"])
+    return Told(training, serving, serving_request, job["name"])
 
 
-def request(name: str, **values: str) -> bytes:
-    """A request body from requests/, with what only this account knows filled in."""
-    text = (REQUESTS / f"{name}.json").read_text("utf-8")
-    for word, value in values.items():
-        text = text.replace(word, value)
-    return text.encode()
+def request(name: str, outputs: Mapping[str, str] | None = None) -> bytes:
+    """A request body from requests/, with the outputs of the orchestrator's stack filled in."""
+    return filled((REQUESTS / f"{name}.json").read_bytes(), lambda: outputs or {})
 
 
 def provision(connection: Connection, body: bytes) -> Document:
@@ -88,15 +84,6 @@ def provision(connection: Connection, body: bytes) -> Document:
     answer = connection.post("provisionpipeline", body)
     note(answer["message"])
     return watching.follow(connection, answer["name"])
-
-
-def trained(connection: Connection, name: str) -> Document:
-    """What SageMaker says of the latest training job with `name` in its name."""
-    sagemaker = connection.client("sagemaker")
-    newest_first = sagemaker.list_training_jobs(NameContains=name, SortBy="CreationTime", SortOrder="Descending")
-    latest = newest_first["TrainingJobSummaries"][0]
-    found: Document = sagemaker.describe_training_job(TrainingJobName=latest["TrainingJobName"])
-    return found
 
 
 def ask_endpoint(connection: Connection, rows: list[Row]) -> list[float]:
