@@ -247,7 +247,7 @@ def test_a_taken_port_is_a_sentence(up: Up) -> None:
 def test_a_directory_that_cannot_be_used_is_a_sentence(up: Up) -> None:
     done = up.mlops("local", "up", "--port", "0", "--data", "/proc/x", "--json")
     assert done.returncode == 1
-    assert "/proc/x" in json.loads(done.stdout)["hint"]
+    assert "/proc/x" in json.loads(done.stdout)["message"]
     assert "Traceback" not in done.stderr
 
 
