@@ -27,19 +27,45 @@ PROXIES = {name: NOBODY for lower in ("http_proxy", "https_proxy", "all_proxy") 
 NO_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 # read by ministack, by LocalStack or by boto3
 OTHERS = {
-    "SERVICES": "sqs", "AUTH": "false", "USE_SSL": "1", "DEBUG": "1", "LOG_LEVEL": "DEBUG", "PERSIST_STATE": "1",
-    "PERSISTENCE": "1", "S3_PERSIST": "1", "STATE_DIR": "/proc/x", "S3_DATA_DIR": "/proc/x", "BIND_HOST": "0.0.0.0",
-    "GATEWAY_PORT": "1", "GATEWAY_LISTEN": "0.0.0.0:1", "EDGE_PORT": "1", "MINISTACK_HOST": "elsewhere.example",
-    "MINISTACK_REGION": "eu-west-1", "MINISTACK_ACCOUNT_ID": "999999999999", "MINISTACK_WORKER_THREADS": "x",
-    "LAMBDA_EXECUTOR": "docker", "LAMBDA_STRICT": "1", "LAMBDA_ACCOUNT_CONCURRENCY": "1", "SFN_MOCK_CONFIG": "/x",
-    "LAMBDA_WARM_TTL_SECONDS": "x", "PYTHONPATH": "/proc/x", "AWS_PROFILE": "nobody", "AWS_CONFIG_FILE": "/proc/x",
-    "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_CA_BUNDLE": "/proc/x", "AWS_USE_FIPS_ENDPOINT": "true",
+    "SERVICES": "sqs",
+    "AUTH": "false",
+    "USE_SSL": "1",
+    "DEBUG": "1",
+    "LOG_LEVEL": "DEBUG",
+    "PERSIST_STATE": "1",
+    "PERSISTENCE": "1",
+    "S3_PERSIST": "1",
+    "STATE_DIR": "/proc/x",
+    "S3_DATA_DIR": "/proc/x",
+    "BIND_HOST": "0.0.0.0",
+    "GATEWAY_PORT": "1",
+    "GATEWAY_LISTEN": "0.0.0.0:1",
+    "EDGE_PORT": "1",
+    "MINISTACK_HOST": "elsewhere.example",
+    "MINISTACK_REGION": "eu-west-1",
+    "MINISTACK_ACCOUNT_ID": "999999999999",
+    "MINISTACK_WORKER_THREADS": "x",
+    "LAMBDA_EXECUTOR": "docker",
+    "LAMBDA_STRICT": "1",
+    "LAMBDA_ACCOUNT_CONCURRENCY": "1",
+    "SFN_MOCK_CONFIG": "/x",
+    "LAMBDA_WARM_TTL_SECONDS": "x",
+    "PYTHONPATH": "/proc/x",
+    "AWS_PROFILE": "nobody",
+    "AWS_CONFIG_FILE": "/proc/x",
+    "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+    "AWS_CA_BUNDLE": "/proc/x",
+    "AWS_USE_FIPS_ENDPOINT": "true",
 }
 
 
 def started(environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-m", "mlops.cli", "local", "up", "--port", "0", "--json"],
-                            stdout=subprocess.PIPE, text=True, env={**without_aws(), **environment})
+    return subprocess.Popen(
+        [sys.executable, "-m", "mlops.cli", "local", "up", "--port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**without_aws(), **environment},
+    )
 
 
 def ready(running: subprocess.Popen[str]) -> Up:
@@ -56,8 +82,10 @@ def ended(one: Up) -> None:
 def home(tmp_path: Path) -> Path:
     """A home whose AWS configuration would lead elsewhere."""
     (tmp_path / ".aws").mkdir()
-    (tmp_path / ".aws" / "config").write_text("[default]\nregion = eu-west-1\nendpoint_url = http://127.0.0.1:9\n"
-                                              "use_fips_endpoint = true\nca_bundle = /proc/x\n")
+    (tmp_path / ".aws" / "config").write_text(
+        "[default]\nregion = eu-west-1\nendpoint_url = http://127.0.0.1:9\n"
+        "use_fips_endpoint = true\nca_bundle = /proc/x\n"
+    )
     (tmp_path / ".aws" / "credentials").write_text("[default]\naws_access_key_id = x\naws_secret_access_key = y\n")
     return tmp_path
 
@@ -80,8 +108,16 @@ def test_it_starts_and_works_in_an_environment_made_for_something_else(
 
 def files() -> dict[str, int]:
     """What is in the checkout, and when it was written."""
-    passing = {".git", ".venv", ".venv-checkov", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache",
-               ".hypothesis"}
+    passing = {
+        ".git",
+        ".venv",
+        ".venv-checkov",
+        "__pycache__",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".hypothesis",
+    }
     found = {}
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [name for name in folders if name not in passing]
@@ -109,14 +145,17 @@ def test_some_start_at_once_from_one_checkout_and_write_nothing_into_it(
     assert files() == before
 
 
-@pytest.mark.parametrize(("environment", "expected"), [
-    ({}, None),
-    ({"HTTP_PROXY": ""}, None),
-    ({"HTTP_PROXY": NOBODY}, "127.0.0.1,localhost,::1"),
-    ({"https_proxy": NOBODY, "NO_PROXY": "corp.example, localhost"}, "corp.example,localhost,127.0.0.1,::1"),
-    ({"ALL_PROXY": NOBODY, "no_proxy": "a", "NO_PROXY": "b"}, "a,127.0.0.1,localhost,::1"),
-    ({"HTTP_PROXY": NOBODY, "no_proxy": "*"}, None),
-])
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, None),
+        ({"HTTP_PROXY": ""}, None),
+        ({"HTTP_PROXY": NOBODY}, "127.0.0.1,localhost,::1"),
+        ({"https_proxy": NOBODY, "NO_PROXY": "corp.example, localhost"}, "corp.example,localhost,127.0.0.1,::1"),
+        ({"ALL_PROXY": NOBODY, "no_proxy": "a", "NO_PROXY": "b"}, "a,127.0.0.1,localhost,::1"),
+        ({"HTTP_PROXY": NOBODY, "no_proxy": "*"}, None),
+    ],
+)
 def test_this_machine_needs_no_proxy(environment: dict[str, str], expected: str | None) -> None:
     assert process.no_proxy(environment) == ({"NO_PROXY": expected, "no_proxy": expected} if expected else {})
 

@@ -56,6 +56,9 @@ def test_explain_says_what_a_key_takes() -> None:
     assert "600 to 259200" in mlops("explain", "model_training_builtin.max_runtime_per_job").stdout
     assert "algo_hyperparamaters" in mlops("explain", "model_training_builtin.algo_hyperparameters").stdout
     assert "1.7-1" in mlops("explain", "model_training_builtin.model_framework_version").stdout
+    artifact = mlops("explain", "byom_realtime_builtin.model_artifact_location").stdout
+    assert "a request has model_artifact_location or model_from, not both" in artifact
+    assert "None" not in artifact
     package = json.loads(mlops("explain", "byom_realtime_builtin.model_package_name", "--json").stdout)
     assert package["required"] is False
     assert package["required_when"] == ["the deployment uses the model registry"]
@@ -101,6 +104,10 @@ def test_any_optional_key_of_it_can_be_set_by_removing_its_slashes(name: str, re
         assert changed != written
         request = json.loads(without_comments(changed.encode()))
         assert set(request) == {"pipeline_type", field.name, *(one.name for one in required)}
+
+
+def test_init_names_the_assets_bucket_by_its_output() -> None:
+    assert '"data_capture_location": "${AssetsBucketName}/' in mlops("init", "byom_realtime_builtin").stdout
 
 
 def test_init_writes_a_new_file_only(tmp_path: Path) -> None:

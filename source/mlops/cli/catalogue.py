@@ -189,7 +189,7 @@ def _instead(key: str, fields: Mapping[str, Any]) -> Iterator[str]:
     """Which field this one stands for, or is stood for by."""
     for name, one in fields.items():
         to = one.get("x-resolves")
-        if key in (name, to):
+        if to and key in (name, to):
             yield f"a request has {to} or {name}, not both"
 
 

@@ -45,23 +45,31 @@ def template(wanted: PipelineType, *, registry: bool = False) -> str:
         "// Replace the example values, then run:",
         "//   mlops validate FILE",
         "//   mlops provision FILE --watch",
-        "// mlops removes the lines that begin with // before it sends a request: the API takes JSON without comments.",
+        "// Before mlops sends a request it removes lines that begin with //, and replaces ${AssetsBucketName} by",
+        "// the name of the assets bucket. The API takes JSON without either.",
         "{",
         "  // ---- Required",
         "",
     ]
     for field in required:
-        value = example.get(field.name, field.example)
-        lines += [*about(field), *entry(field.name, value), ""]
+        lines += [*about(field), *entry(field.name, value_of(field, example)), ""]
     lines += ["  // ---- Optional: to set one, remove the // before the key", ""]
     for field in optional:
-        value = example.get(field.name, field.example)
-        lines += [*about(field), *(f"  //{line[1:]}" for line in entry(field.name, value)), ""]
+        set_so = entry(field.name, value_of(field, example))
+        lines += [*about(field), *(f"  //{line[1:]}" for line in set_so), ""]
     lines += [
         "  // JSON allows no comma after the last key, so keep this one last.",
         *entry("pipeline_type", wanted.name),
     ]
     return "\n".join([*lines[:-1], lines[-1].removesuffix(","), "}", ""])
+
+
+def value_of(field: Field, example: Mapping[str, Any]) -> Any:
+    """An example value. Where it begins with a bucket, that is the assets bucket, which every deployment allows."""
+    value = example.get(field.name, field.example)
+    if field.schema.get("x-names") == "bucket" and isinstance(value, str):
+        return f"${{AssetsBucketName}}/{value.partition('/')[2]}"
+    return value
 
 
 def about(field: Field) -> Iterator[str]:
