@@ -176,6 +176,18 @@ def test_each_function_counts_as_long_as_it_can_get(resource: Any, longest: int)
     assert sizes[1] - sizes[0] == longest
 
 
+@pytest.mark.parametrize(("kind", "function"), [("CommaDelimitedList", "Ref"), ("String", "Fn::Split")])
+def test_a_list_counts_each_of_its_items(kind: str, function: str) -> None:
+    value = {"Ref": "Names"} if function == "Ref" else {"Fn::Split": [",", {"Ref": "Names"}]}
+    document = policy({"Effect": "Allow", "Action": "s3:GetObject", "Resource": value})
+    parameter = {"Type": kind, **({"MaxLength": 1_280} if kind == "String" else {})}
+    template = {
+        "Parameters": {"Names": parameter},
+        "Resources": {"Policy": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}},
+    }
+    assert 20 * 65 <= limits.managed_sizes(template)["Policy"] <= 20 * 67 + 100
+
+
 def test_a_list_of_names_counts_each_of_them_with_what_is_put_around_it() -> None:
     """Arn prefixes are put around each name of a list in one parameter."""
     names = {"Fn::Split": [",", {"Ref": "Buckets"}]}

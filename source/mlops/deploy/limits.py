@@ -31,6 +31,7 @@ NAMES = {"AWS::S3::Bucket": 63, "AWS::KMS::Key": 36, "AWS::ApiGateway::RestApi":
 LONGEST_NAME = 64  # of what CloudFormation names: roles, functions, and what it cuts to the same
 LONGEST_ARN = 256
 LONGEST_VALUE = 128  # of a parameter that doesn't say
+LONGEST_LIST = 1_280  # of a list that doesn't say: 20 names of buckets (the install check takes no more), 98 accounts
 
 
 def check_policies(name: str, template: Template) -> None:
@@ -132,9 +133,9 @@ class _Longest:
             return "r" * (LONGEST_ARN if by_arn else NAMES.get(kind, LONGEST_NAME))
         if "AllowedValues" in parameter:
             return max(map(str, parameter["AllowedValues"]), key=len)
-        length = int(parameter.get("MaxLength", LONGEST_VALUE))
         if parameter["Type"] == "CommaDelimitedList":
-            return [item for item in _listed(length).split(",") if item]
+            return _listed(LONGEST_LIST).split(",")
+        length = int(parameter.get("MaxLength", LONGEST_VALUE))
         # A list in one text, as in !Split [",", !Ref Names], has items as long as names of buckets.
         return _listed(length) if length > LONGEST_VALUE else "p" * length
 
@@ -173,4 +174,4 @@ class _Longest:
 
 def _listed(length: int) -> str:
     """Names of 63 characters with commas between them, `length` characters in all."""
-    return ",".join("p" * 63 for _ in range(length // 64 + 1))[:length]
+    return ",".join("p" * 63 for _ in range(length // 64 + 1))[:length].rstrip(",")
