@@ -294,3 +294,18 @@ def test_a_region_that_is_not_supported_is_refused_before_anything_is_uploaded(u
     assert "us-gov-east-1 is not supported: CloudFormation does not have AWS::SageMaker::Endpoint" in said
     buckets = client(up, "s3").list_buckets()["Buckets"]
     assert not [bucket["Name"] for bucket in buckets if bucket["Name"].startswith("never-made")]
+
+
+def test_a_stack_that_is_still_being_created_is_not_taken_for_another_one(up: Up) -> None:
+    cloudformation = client(up, "cloudformation")
+    body = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+    cloudformation.create_change_set(
+        StackName="not-ready-yet", ChangeSetName="first", ChangeSetType="CREATE", TemplateBody=body
+    )
+    refused = up.mlops("--stack-name", "not-ready-yet", "status", "any")
+    assert refused.returncode == 1
+    assert "not-ready-yet is still being installed (REVIEW_IN_PROGRESS)" in " ".join(refused.stderr.split())
+    cloudformation.create_stack(StackName="of-somebody-else", TemplateBody=body)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="of-somebody-else", WaiterConfig={"Delay": 1})
+    refused = up.mlops("--stack-name", "of-somebody-else", "status", "any")
+    assert "it has no output ApiUrl" in " ".join(refused.stderr.split())

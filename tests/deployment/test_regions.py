@@ -49,6 +49,13 @@ def test_a_supported_region_is_not_refused(built: Path) -> None:
     regions.check("eu-west-1", built)
 
 
+def test_a_build_that_does_not_name_its_regions_is_to_be_made_again(tmp_path: Path) -> None:
+    (tmp_path / "global-s3-assets").mkdir()
+    (tmp_path / "global-s3-assets" / "mlops-orchestrator-single-account.template").write_text('{"Resources": {}}')
+    with pytest.raises(InstallError, match="build it again"):
+        regions.check("us-east-1", tmp_path)
+
+
 def test_a_type_that_a_region_lacks_takes_the_region_away() -> None:
     with_groups = regions.supported({"AWS::S3::Bucket", "AWS::SageMaker::ModelPackageGroup"})
     without = regions.supported({"AWS::S3::Bucket"})

@@ -30,7 +30,7 @@ class Build:
 
     def check(self, connection: Connection) -> None:
         """Raise InstallError if it cannot be installed in the region of a connection."""
-        regions.check(connection.client("cloudformation").meta.region_name, self.folder)
+        regions.check(connection.region_name, self.folder)
 
     def upload(self, connection: Connection) -> str:
         """To its buckets, which are made if missing. Answers the main template's URL."""

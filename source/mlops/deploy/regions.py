@@ -69,7 +69,10 @@ def check(region: str, assets: Path) -> None:
 
 def supported_by(main: Template) -> list[str]:
     """The regions that a main template was built for."""
-    regions: list[str] = main["Resources"]["InstallCheck"]["Properties"]["SupportedRegions"]
+    try:
+        regions: list[str] = main["Resources"]["InstallCheck"]["Properties"]["SupportedRegions"]
+    except KeyError as error:
+        raise InstallError("The build does not say for which regions it is: build it again") from error
     return regions
 
 
