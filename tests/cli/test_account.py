@@ -16,6 +16,8 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from mlops.demo import story
 from mlops.sample import dataset
 
@@ -199,6 +201,9 @@ def test_an_endpoint_is_asked(up: Up, trained: dict[str, Any], tmp_path: Path) -
     answer = up.mlops("provision", str(story.REQUESTS / "realtime.json"), "--watch", "--json")
     assert answer.returncode == 0, answer.stderr
     outputs = json.loads(answer.stdout)["status"]["pipeline"]["outputs"]
+    assert scored(up, outputs["BYOMInferenceLambdaRestApiEndpoint"]) == 200
+    told = up.mlops("status", json.loads(answer.stdout)["name"]).stdout
+    assert f" {outputs['BYOMInferenceLambdaRestApiEndpoint']}" in told
     assert refused_unsigned(up, outputs["BYOMInferenceLambdaRestApiEndpoint"]).keys() == {
         "message",
         "errors",
@@ -215,10 +220,21 @@ def test_an_endpoint_is_asked(up: Up, trained: dict[str, Any], tmp_path: Path) -
     assert "Traceback" not in narrow.stderr
 
 
+def scored(up: Up, inference_api: str) -> int:
+    """The status of a signed request for a prediction, sent to the URL as it was printed."""
+    row = dataset.unlabelled(dataset.load().unseen[:1]).decode()
+    body = json.dumps({"payload": row, "content_type": "text/csv"}).encode()
+    request = AWSRequest("POST", f"{inference_api}inference", data=body, headers={"Content-Type": "application/json"})
+    session = boto3.Session(up.ready["access_key_id"], up.ready["secret_access_key"])
+    SigV4Auth(session.get_credentials(), "execute-api", up.ready["region"]).add_auth(request)
+    signed = urllib.request.Request(request.url, data=body, headers=dict(request.headers), method="POST")
+    with urllib.request.urlopen(signed) as response:
+        return int(response.status)
+
+
 def refused_unsigned(up: Up, inference_api: str) -> dict[str, Any]:
     """What an inference API's gateway answers whoever doesn't sign."""
-    api = inference_api.removeprefix("https://").split(".")[0]
-    url = f"{up.ready['aws_endpoint_url']}/_aws/execute-api/{api}/prod/inference"
+    url = f"{inference_api}inference"
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(urllib.request.Request(url, data=b"{}", method="POST"))
     assert refused.value.code == 403

@@ -61,6 +61,9 @@ def reach_this_machine_without_proxy() -> None:
     os.environ[name] = ",".join(dict.fromkeys([*filter(None, bypassed), *LOOPBACK]))
 
 
+_STAGE_URL = re.compile(r"https://[a-z0-9]+\.execute-api\.[^/\s]+/\S*")
+
+
 @dataclass
 class Connection:
     """The global options. Nothing is contacted before it is needed."""
@@ -145,6 +148,16 @@ class Connection:
         api = parts.netloc.split(".")[0]
         return f"{self.endpoint.rstrip('/')}/_aws/execute-api/{api}/{parts.path.strip('/')}"
 
+    def all_reachable(self, value: Any) -> Any:
+        """The same value, with every URL of API Gateway in it as it can be called from here."""
+        if isinstance(value, dict):
+            return {name: self.all_reachable(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self.all_reachable(one) for one in value]
+        if not isinstance(value, str) or not _STAGE_URL.fullmatch(value) or not self.is_elsewhere:
+            return value
+        return self.reachable(value) + ("/" if value.endswith("/") else "")
+
     def post(self, route: str, body: bytes) -> Document:
         """A signed POST to the API. Raises Refused for any answer but a 2xx."""
         return self.call("POST", route, body)
@@ -154,7 +167,8 @@ class Connection:
         parameters = urlencode({name: value for name, value in query.items() if value})
         url = f"{self.api_url}/{quote(route)}" + (f"?{parameters}" if parameters else "")
         status, headers, text = self.signed(method, url, body)
-        return responses.document(status, headers, text, url, self.action(method, url))
+        found: Document = self.all_reachable(responses.document(status, headers, text, url, self.action(method, url)))
+        return found
 
     def action(self, method: str, url: str) -> str:
         """The ARN of a route, which IAM policies allow to be invoked."""

@@ -66,6 +66,7 @@ def install(
 
         outputs = install_stack(connection.session, connection.stack_name, template, parameters, heard)
     connection.outputs = outputs
+    outputs = connection.all_reachable(outputs)
     if show.wants_json():
         show.as_json(
             {
