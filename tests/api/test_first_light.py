@@ -294,6 +294,8 @@ def test_the_inference_api_answers_what_the_endpoint_answers(api: Installed, ser
         assert refused.status == 400, refused.text
         assert refused.headers["Content-Type"] == "application/json"
         assert refused.body["errors"][0]["path"] == path
+    long = api.send(url, json.dumps({"payload": "1" * (6 * 1024 * 1024 + 1), "content_type": "text/csv"}))
+    assert (long.status, long.body["errors"][0]["path"]) == (413, "/payload")
     word = api.send(url, json.dumps({"payload": "patient-4711,2,3,4,5,6", "content_type": "text/csv"}))
     assert word.status == 400
     assert "4711" not in word.text

@@ -58,6 +58,8 @@ BAD = [
     b"[" * 60_000,
     b'{"a":1,"a":2}',
     b'{"a":NaN}',
+    b'{"pipeline_type": "model_training_builtin", "instance_count": 1e400}',
+    b'{"pipeline_type": "model_training_builtin", "model_name": 5}',
     b"{}",
     b'{"pipeline_type": 7}',
     b'{"pipeline_type": "byom_realtime_buildin"}',
