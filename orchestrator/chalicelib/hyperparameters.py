@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from chalicelib import images
 from chalicelib.catalog import Schema
 from chalicelib.echo import pointer, shown
 from chalicelib.errors import Problem
@@ -79,19 +80,27 @@ class _Checked:
                 self.found.warnings.append(Problem(path, problem, f"did you mean {near!r}?" if near else ""))
                 continue
             refusal = _refusal(path, self.algorithm, name, value, takes[name], self.entry.get("auto", False))
-            sure = takes[name][0] not in ("one", "some") or self.version in self.entry.get("listed", [self.version])
             if refusal:
-                (self.found.problems if sure else self.found.warnings).append(refusal)
+                (self.found.problems if self._sure(takes[name]) else self.found.warnings).append(refusal)
+
+    def _sure(self, rule: Rule) -> bool:
+        """Whether a list of values is complete. A version that there is not is refused anyway: nothing is held back."""
+        listed = self.entry.get("listed")
+        if rule[0] not in ("one", "some") or listed is None or self.version in listed:
+            return True
+        return self.version not in images.table()["frameworks"][self.algorithm]["training"]
 
     def missing(self) -> None:
         takes: Mapping[str, Rule] = self.entry["takes"]
         needed = [(name, "") for name in self.entry["required"]]
         for name, values, other in self.entry.get("needs", []):
             if name in self.given and (not values or self.given[name] in values):
-                needed.append((other, f" where {name} is {shown(self.given[name])}"))
+                needed.append((other, f", where {name} is {shown(self.given[name])}"))
         for name, where in needed:
             if name not in self.given:
                 hint = f"{self.algorithm} needs {wanted(takes[name])}{where}"
+                if near := nearest(name, [other for other in self.given if other not in takes]):
+                    hint += f"; {shown(near)} is not known: is it meant for this?"
                 self.found.problems.append(Problem(self.path + pointer(name), "is missing", hint))
 
 
@@ -152,7 +161,7 @@ def wanted(rule: Rule) -> str:
             ends = [f"{'at least' if interval[0] == '[' else 'above'} {low}"] if low else []
             ends += [f"{'at most' if interval[-1] == ']' else 'below'} {high}"] if high else []
             what = "a whole number" if kind == "integer" else "a number"
-            return " ".join([what, " and ".join(ends)]).strip()
+            return ", ".join([what, " and ".join(ends)] if ends else [what])
         case ["one", values]:
             return f"one of {', '.join(values)}"
         case ["some", values]:

@@ -39,17 +39,17 @@ def told(catalog: Catalog, settings: Settings, example: Callable[[str], dict[str
 @pytest.mark.parametrize(
     ("change", "problem", "hint"),
     [
-        ({"eta": 7}, "'7' is not what xgboost takes for eta", "a number at least 0 and at most 1"),
-        ({"eta": "fast"}, "'fast' is not what", "a number at least 0 and at most 1"),
+        ({"eta": 7}, "'7' is not what xgboost takes for eta", "a number, at least 0 and at most 1"),
+        ({"eta": "fast"}, "'fast' is not what", "a number, at least 0 and at most 1"),
         ({"eta": "1e400"}, "'1e400' is not what", "a number"),
         ({"eta": "nan"}, "'nan' is not what", "a number"),
         ({"eta": "auto"}, "'auto' is not what", "a number"),
         ({"eta": ""}, "'' is not what", "a number"),
-        ({"subsample": 0}, "'0' is not what", "a number above 0 and at most 1"),
-        ({"num_round": 0}, "'0' is not what", "a whole number at least 1"),
-        ({"num_round": 2.5}, "'2.5' is not what", "a whole number at least 1"),
-        ({"num_round": "5.0"}, "'5.0' is not what", "a whole number at least 1"),
-        ({"max_depth": -1}, "'-1' is not what", "a whole number at least 0"),
+        ({"subsample": 0}, "'0' is not what", "a number, above 0 and at most 1"),
+        ({"num_round": 0}, "'0' is not what", "a whole number, at least 1"),
+        ({"num_round": 2.5}, "'2.5' is not what", "a whole number, at least 1"),
+        ({"num_round": "5.0"}, "'5.0' is not what", "a whole number, at least 1"),
+        ({"max_depth": -1}, "'-1' is not what", "a whole number, at least 0"),
         ({"objective": "binary:logistc"}, "'binary:logistc' is not what", "did you mean 'binary:logistic'?"),
         ({"objective": "Binary:Logistic"}, "'Binary:Logistic' is not what", "did you mean 'binary:logistic'?"),
         ({"booster": "forest"}, "'forest' is not what", "one of gbtree, gblinear, dart"),
@@ -72,11 +72,17 @@ def test_a_value_that_the_algorithm_refuses_is_an_error(
 def test_every_wrong_one_and_every_missing_one_is_told_at_once(told: Told) -> None:
     problems, _ = told({"eta": 7, "objective": "multi:softmax", "max_depth": "deep"})
     assert [(path.rpartition("/")[2], problem, hint) for path, problem, hint in problems] == [
-        ("eta", "'7' is not what xgboost takes for eta", "a number at least 0 and at most 1"),
-        ("max_depth", "'deep' is not what xgboost takes for max_depth", "a whole number at least 0"),
-        ("num_class", "is missing", "xgboost needs a whole number at least 2 where objective is 'multi:softmax'"),
-        ("num_round", "is missing", "xgboost needs a whole number at least 1"),
+        ("eta", "'7' is not what xgboost takes for eta", "a number, at least 0 and at most 1"),
+        ("max_depth", "'deep' is not what xgboost takes for max_depth", "a whole number, at least 0"),
+        ("num_class", "is missing", "xgboost needs a whole number, at least 2, where objective is 'multi:softmax'"),
+        ("num_round", "is missing", "xgboost needs a whole number, at least 1"),
     ]
+
+
+def test_a_misspelt_one_that_is_needed_is_told(told: Told) -> None:
+    ((path, problem, hint),), _ = told({"num_rounds": 5})
+    assert (path, problem) == ("/algo_hyperparameters/num_round", "is missing")
+    assert hint == "xgboost needs a whole number, at least 1; 'num_rounds' is not known: is it meant for this?"
 
 
 def test_an_unknown_one_is_taken_with_a_warning(told: Told) -> None:
@@ -110,6 +116,8 @@ def test_good_ones_and_script_mode_are_taken_as_they_are(told: Told, given: dict
 def test_a_list_that_may_be_longer_in_a_newer_version_gives_a_warning(told: Told) -> None:
     problems, warnings = told({**GOOD, "objective": "reg:expectileerror"}, version="3.2-0")
     assert (problems, [path for path, _, _ in warnings]) == ([], ["/algo_hyperparameters/objective"])
+    problems, _ = told({**GOOD, "objective": "binary:logistc"}, version="1.7")
+    assert [path for path, _, _ in problems] == ["/algo_hyperparameters/objective", "/model_framework_version"]
     problems, _ = told({**GOOD, "eta": 7}, version="3.2-0")
     assert [path for path, _, _ in problems] == ["/algo_hyperparameters/eta"]
 
