@@ -251,6 +251,20 @@ def test_install_into_any_account_and_install_again(up: Up) -> None:
     assert json.loads(answer.stdout)["request_id"]
 
 
+def test_ctrl_c_while_a_stack_is_installed_says_that_it_goes_on(up: Up) -> None:
+    stacks = client(up, "cloudformation")
+    with up.started("install", "--bucket", "third", "--stack-name", "third", "--email", "a@b.example") as installing:
+        assert installing.stderr
+        while "third" not in [stack["StackName"] for stack in stacks.describe_stacks()["Stacks"]]:
+            assert installing.poll() is None
+            time.sleep(0.05)
+        time.sleep(0.2)  # the response reaches the command
+        installing.send_signal(signal.SIGINT)
+        told = installing.stderr.read()
+    assert installing.returncode == 130
+    assert "CloudFormation goes on with the stack third" in told
+
+
 def test_a_taken_port_is_a_sentence(up: Up) -> None:
     port = port_of(up)
     done = up.mlops("local", "up", "--port", str(port))

@@ -171,6 +171,14 @@ def test_the_end_of_the_run_before_is_not_taken_for_the_end_of_this_one(api: Api
     assert "of the run before" not in found.stderr
 
 
+def test_an_encoding_without_the_marks_gets_others(api: Api) -> None:
+    api.responses = {"pipelinestatus": [FAILED]}
+    assert f"x {NAME}  failed" in mlops(api, "status", NAME, PYTHONIOENCODING="ascii").stdout
+    done = mlops(api, "status", NAME, "--watch", PYTHONIOENCODING="latin-1")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert f"x {NAME} failed" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "responses", "hang", "told"),
     [

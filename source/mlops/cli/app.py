@@ -14,7 +14,7 @@ from botocore.parsers import ResponseParserError
 from click.exceptions import NoArgsIsHelpError
 
 from mlops import process
-from mlops.cli import completing, endpoints, installing, laptop, listing, local_accounts, pipelines, reference
+from mlops.cli import completing, endpoints, installing, laptop, listing, local_accounts, pipelines, reference, show
 from mlops.cli.connection import STACK_NAME, Connection
 from mlops.cli.failures import WRONG_ENDPOINT, Failure, Interrupted, UsageFailure, of_aws
 from mlops.deploy.errors import DeployError
@@ -163,6 +163,7 @@ def main(
     debug: bool,
 ) -> None:
     """Create and manage machine-learning pipelines on AWS, or in an AWS account on this computer."""
+    show.write_in_any_encoding()
     ctx.obj = Connection(profile, region, endpoint_url, stack_name, api_url)
 
 

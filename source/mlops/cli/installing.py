@@ -11,6 +11,7 @@ import click
 from mlops.cli import show
 from mlops.cli.building import Build, build, existing
 from mlops.cli.connection import Connection
+from mlops.cli.failures import Interrupted
 from mlops.deploy.install import ResourceEvent
 from mlops.deploy.install import install as install_stack
 
@@ -64,7 +65,11 @@ def install(
         def heard(event: ResourceEvent) -> None:
             tell(f"installing the stack: {event.logical_id} {event.status.lower().replace('_', ' ')}")
 
-        outputs = install_stack(connection.session, connection.stack_name, template, parameters, heard)
+        try:
+            outputs = install_stack(connection.session, connection.stack_name, template, parameters, heard)
+        except KeyboardInterrupt as interrupt:
+            message = f"Stopped waiting; CloudFormation goes on with the stack {connection.stack_name}"
+            raise Interrupted(message, "wait for its end with: mlops install, with the same options") from interrupt
     connection.outputs = outputs
     outputs = connection.all_reachable(outputs)
     if show.wants_json():

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -16,6 +19,7 @@ from rich.text import Text
 
 MARKS = {
     "Succeeded": ("✓", "green"),
+    "Completed": ("✓", "green"),
     "Failed": ("✗", "red"),
     "Stopped": ("■", "red"),
     "InProgress": ("●", "cyan"),
@@ -26,6 +30,7 @@ MARKS = {
     "WaitingForApproval": ("?", "yellow"),
 }
 NO_MARK = ("·", "dim")
+IN_ASCII = {"✓": "+", "✗": "x", "■": "#", "●": "*", "·": "-", "→": "->", "…": "..."}
 
 
 def out() -> Console:
@@ -34,6 +39,19 @@ def out() -> Console:
 
 def err() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def write_in_any_encoding() -> None:
+    """Where a terminal or a pipe takes no UTF-8, other characters stand for those that it cannot show."""
+    codecs.register_error("in_ascii", in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="in_ascii")
+
+
+def in_ascii(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(IN_ASCII.get(one, "?") for one in error.object[error.start : error.end]), error.end
 
 
 def wants_json() -> bool:

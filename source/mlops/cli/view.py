@@ -69,7 +69,7 @@ def events(document: Mapping[str, Any]) -> Iterator[Event]:
         for action in stage.get("actions", []):
             if state := state_of(action):
                 yield Event(state, f"{stage['name']} / {action['name']}: {spaced(state)}")
-    if job := found.get("job"):
+    if (job := found.get("job")) and found["status"] != "Succeeded":  # then it is printed with what it made
         yield Event(str(job["status"]), job_line(job))
     if found["status"] == "WaitingForApproval":
         yield Event("WaitingForApproval", APPROVE)
@@ -95,7 +95,7 @@ def job_line(job: Mapping[str, Any]) -> str:
 
 def job_block(job: Mapping[str, Any]) -> Iterator[Text]:
     """The job of the latest run: its name and status, its times, its final metrics, and what it made."""
-    mark, style = MARKS.get(job["status"].replace("Completed", "Succeeded"), show.NO_MARK)
+    mark, style = MARKS.get(job["status"], show.NO_MARK)
     yield Text.assemble((f"  {mark} ", style), job_line(job))
     for name, value in job_facts(job).items():
         yield Text.assemble((f"      {name:<8}  ", "dim"), value)

@@ -14,7 +14,7 @@ import click
 from mlops.cli import account, laptop, show
 from mlops.cli.app import Guarded
 from mlops.cli.connection import Connection
-from mlops.cli.failures import Failure
+from mlops.cli.failures import Interrupted
 from mlops.demo import in_aws, story
 
 
@@ -42,7 +42,7 @@ def demo(keep: bool, port: int, elsewhere: bool, yes: bool, clean_up: bool) -> N
         else:
             on_this_laptop(keep, port)
     except laptop.Interrupted:
-        raise Failure("Interrupted") from None
+        raise Interrupted("Interrupted") from None
 
 
 def on_this_laptop(keep: bool, port: int) -> None:
