@@ -13,6 +13,7 @@ from chalicelib.found import SUCCEEDED, Action, Execution, Job, Stack
 
 WORDS = {"InProgress": "Running", "Stopping": "Running", SUCCEEDED: "Succeeded", "Failed": "Failed"}
 ENDED_BADLY = ("Failed", "Stopped")  # words, not AWS's statuses
+CLOCKS = 5  # seconds by which those of two services may differ
 _FAILED = {"Failed", "Abandoned"}
 
 
@@ -48,7 +49,7 @@ def of_actions(actions: Iterable[Action], execution: Execution, deployed: Stack 
             ran = cloud.ran(action.external)
             cause = ran.failure
             if ran.job and job is None:
-                job = cloud.job(*ran.job)
+                job = _of_this_run(cloud.job(*ran.job), execution)
         elif failed and ":cloudformation:" in action.external and deployed:
             until = None if word(execution.status) == "Running" else execution.updated or None
             cause = cloud.first_failure(deployed, execution.started, until)
@@ -58,6 +59,12 @@ def of_actions(actions: Iterable[Action], execution: Execution, deployed: Stack 
     if ended_badly and not why:
         why = execution.summary
     return Outcome(job, Reason(why, ours=False) if ended_badly and why else None)
+
+
+def _of_this_run(job: Job | None, execution: Execution) -> Job | None:
+    """A run whose job was refused, since another has its name, has none: the other began before it."""
+    older = job is not None and job.started is not None and job.started < execution.started - CLOCKS
+    return None if older else job
 
 
 def told(reason: Reason | None, detailed: bool, job: Job | None, stage: str | None) -> str | None:

@@ -139,8 +139,8 @@ def test_what_was_deleted_inside_a_deployed_stack_is_noticed_and_the_answer_says
     resources = api.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
     (physical,) = [one["PhysicalResourceId"] for one in resources if one["ResourceType"] == kind]
     service, call, argument = GONE[kind]
-    gone = physical.rpartition("/")[2]
-    getattr(api.client(service), call)(**{argument: gone})
+    getattr(api.client(service), call)(**{argument: physical.rpartition("/")[2]})
+    gone = physical.replace(":", "/").rpartition("/")[2]
     wait_for(lambda: api.status(name)["status"] == "Failed")
 
     for reason in (api.status(name)["reason"], *(refused(api, body, rerun=rerun) for rerun in (False, True))):

@@ -16,7 +16,7 @@ class Look:
 
     service: str
     call: str
-    name: str  # the argument that takes the resource's name, which is the last part of its physical id
+    name: str  # the argument that takes the physical id, or what is after its last slash: an endpoint's id is its ARN
     absent: str  # the error's code
     status: str = ""  # the key of its status, where it has one
 
@@ -42,9 +42,9 @@ class Resources(Calls):
         listed = self.client("cloudformation").describe_stack_resources(StackName=stack.id)["StackResources"]
         held = ((one["ResourceType"], one.get("PhysicalResourceId", "")) for one in listed)
         return [
-            f"{kind} {_name(physical)}"
+            f"{kind} {physical.replace(':', '/').rpartition('/')[2]}"
             for kind, physical in sorted(held)
-            if kind in LIVE and physical and self._is_gone(LIVE[kind], _name(physical))
+            if kind in LIVE and physical and self._is_gone(LIVE[kind], physical.rpartition("/")[2])
         ]
 
     def _is_gone(self, look: Look, name: str) -> bool:
@@ -57,8 +57,3 @@ class Resources(Calls):
                 return True
             raise
         return str(found.get(look.status, "")).lower() == "deleting"
-
-
-def _name(physical: str) -> str:
-    """An endpoint's physical id is its ARN, of which calls take the name; a state machine's has no slash."""
-    return physical.rpartition("/")[2]
