@@ -9,9 +9,7 @@ In: the role that CloudFormation works with on pipelines. Out: success, or failu
 
 from typing import Any
 
-import boto3
 from _custom_resource import Patience, Refused, serve
-from botocore.config import Config
 
 NAMED = 5
 DELIVERY = "-codepipeline"
@@ -40,6 +38,10 @@ def work(event: dict[str, Any], patience: Patience) -> str:
 
 def check(event: dict[str, Any], patience: Patience) -> str:
     """Raise Refused if the stack is being deleted and has pipelines."""
+    # Here, so that an installation does not wait for it.
+    import boto3
+    from botocore.config import Config
+
     region, role = event["ResourceProperties"]["Region"], event["ResourceProperties"]["CloudFormationRole"]
     config = Config(retries={"mode": "standard", "total_max_attempts": 8})
     cloudformation = boto3.client("cloudformation", region_name=region, config=config)
