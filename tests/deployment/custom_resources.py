@@ -4,6 +4,7 @@ that answer what a test says."""
 
 import importlib.util
 import json
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -105,3 +106,10 @@ def use_endpoint(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+
+def unguarded(resources: dict[str, Any]) -> set[str]:
+    """The resources that the guard does not depend on, be it by name or by a reference."""
+    guard = resources["PipelinesGuard"]
+    referred = set(re.findall(r'"(?:Ref": "|Fn::GetAtt": \[")(\w+)"', json.dumps(guard["Properties"])))
+    return resources.keys() - {"PipelinesGuard", *guard["DependsOn"], *referred}

@@ -12,6 +12,8 @@ from mlops.deploy.build import ROOT, Distribution, Sources, build
 from mlops.deploy.errors import PolicyTooLarge
 from mlops.deploy.upload import MAIN_TEMPLATE
 
+from .custom_resources import unguarded
+
 TYPES = [
     "AWS::ApiGateway::RestApi",
     "AWS::Lambda::Function",
@@ -94,6 +96,7 @@ def test_a_dozen_fat_blueprints_build(tmp_path: Path) -> None:
         assert (tmp_path / "out" / "regional-s3-assets" / "blueprints" / fat / "template.yaml").is_file()
     assert "MLOpsFat11StateMachine3" in json.dumps(main)
     assert "ssm:DescribeSomething007" in json.dumps(main)
+    assert unguarded(main["Resources"]) == set()
 
 
 def test_more_than_iam_takes_is_not_built(tmp_path: Path) -> None:

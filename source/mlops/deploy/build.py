@@ -29,7 +29,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from mlops.deploy import archive, dependencies, limits, package, permissions, regions, template
 from mlops.deploy.errors import BuildError, DeployError
@@ -162,26 +161,25 @@ def main_template(
         "PermissionsBoundary": permissions.boundary(blueprints),
         "StateMachines": permissions.state_machines(blueprints, "stateMachine"),
         "SupportedRegions": _supported_regions([whole, *blueprints.values()]),
-        **_everything_else(whole["Resources"]),
         "Executions": permissions.state_machines(blueprints, "execution"),
     }
     whole = template.replace(whole, "Generated", generated)
+    _depend_on_everything(whole["Resources"])  # last: what is added after this would not be guarded
     whole["Description"] = f"{whole['Description']} {distribution.version}"
     return {section: whole[section] for section in SECTIONS if section in whole}
 
 
-def _everything_else(resources: Template) -> dict[str, list[Any]]:
-    """What the guard depends on: all that it does not refer to anyway. What has a condition may not be there: a
-    reference in a property, under the same condition, is a dependency as well."""
-    named = json.dumps(resources[GUARD]["Properties"])
+def _depend_on_everything(resources: Template) -> None:
+    """Have the guard depend on all that it does not refer to anyway. What has a condition may not be there: a reference
+    in a property, under the same condition, is a dependency as well."""
+    guard = resources[GUARD]
+    named = json.dumps(guard["Properties"])
     others = {name: one for name, one in resources.items() if name != GUARD and f'["{name}", "Arn"]' not in named}
     conditional = {name: one["Condition"] for name, one in others.items() if "Condition" in one}
-    return {
-        "EverythingElse": sorted(others.keys() - conditional.keys()),
-        "ConditionalResources": [
-            {"Fn::If": [condition, {"Ref": name}, ""]} for name, condition in sorted(conditional.items())
-        ],
-    }
+    guard["DependsOn"] = sorted(others.keys() - conditional.keys())
+    guard["Properties"]["DeletedAfterwards"] = [
+        {"Fn::If": [condition, {"Ref": name}, ""]} for name, condition in sorted(conditional.items())
+    ]
 
 
 def _supported_regions(templates: list[Template]) -> list[str]:
