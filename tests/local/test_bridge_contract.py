@@ -35,6 +35,8 @@ PARAMETERS = {
     "_arn.execute_api_arn": "region account_id api_id stage method path",
     "_changesets._resolve_parameters": "template provided_params",
     "_changesets.validate_template_support": "template conditions params",
+    "_cloudwatch._dims_key": "dims",
+    "_cloudwatch._metric_bucket": "key",
     "_cloudwatch._store_datum": "namespace name dims ts unit value values counts stat_values",
     "_concurrency.run_reentrant": "fn *args",
     "_engine._extract_deps": "resource_def all_resource_names",

@@ -5,6 +5,8 @@ import base64
 import json
 import statistics
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -473,3 +475,23 @@ def test_invocations_are_metrics(lab: Lab, uploaded: str) -> None:
     data = cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=period["StartTime"],
                                       EndTime=period["EndTime"])["MetricDataResults"][0]
     assert sum(data["Values"]) == 4
+
+
+def test_a_busy_endpoints_log_is_cut_and_its_metrics_are_not(lab: Lab, uploaded: str) -> None:
+    name, logs = lab.endpoint(lab.config(lab.model(uploaded))), lab.account.client("logs")
+    lab.settled(name)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: lab.invoke(name, csv(UNSEEN)), range(600)))
+    dimensions = [{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": "AllTraffic"}]
+
+    def counted() -> bool:
+        points = lab.account.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/SageMaker", MetricName="Invocations", Dimensions=dimensions, Statistics=["Sum"], Period=60,
+            StartTime=time.time() - 600, EndTime=time.time() + 600)["Datapoints"]
+        assert len(points) <= 2 + 600 // 60
+        return sum(point["Sum"] for point in points) == 600
+
+    assert wait_for(counted)
+    events = logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{name}")["events"]
+    seconds = Counter(event["ingestionTime"] for event in events)
+    assert max(seconds.values()) <= 101

@@ -54,11 +54,19 @@ def write_log(group: str, stream: str, moment: int, message: str) -> bool:
 
 def record_metric(namespace: str, name: str, values: Sequence[float], unit: str, dimensions: Mapping[str, str],
                   moment: float | None = None) -> None:
-    """Values of a metric that were measured at one moment, kept as one set of statistics."""
+    """Values of a metric; all of one minute are one set of statistics, which is how fine AWS's services measure."""
+    moment = moment or time.time()
     statistics = {"SampleCount": float(len(values)), "Sum": sum(values), "Minimum": min(values),
                   "Maximum": max(values)}
-    _cloudwatch._store_datum(namespace, name, dict(dimensions), moment or time.time(), unit, None, None, None,
-                             statistics)
+    points = _cloudwatch._metric_bucket((namespace, name, _cloudwatch._dims_key(dict(dimensions))))
+    last = points[-1] if points else {}
+    if "_stat" in last and last["Timestamp"] // 60 == moment // 60:
+        before = points.pop()["_stat"]
+        statistics = {"SampleCount": before["SampleCount"] + statistics["SampleCount"],
+                      "Sum": before["Sum"] + statistics["Sum"],
+                      "Minimum": min(before["Minimum"], statistics["Minimum"]),
+                      "Maximum": max(before["Maximum"], statistics["Maximum"])}
+    _cloudwatch._store_datum(namespace, name, dict(dimensions), moment, unit, None, None, None, statistics)
 
 
 # --- REST APIs ---------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 
 Both are written a second later, by one thread. Log lines go to /aws/sagemaker/Endpoints/<endpoint>, stream
 <variant>/<instance>, with the model's execution role, as on AWS: a role that may not write logs has none. Metrics go to
-AWS/SageMaker with the dimensions EndpointName and VariantName, each second's as one set of statistics.
+AWS/SageMaker with the dimensions EndpointName and VariantName. Under load a second's log is cut, not its metrics.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mlops.local.sagemaker.service import PRINCIPAL
 _LOG = logging.getLogger(__name__)
 _NAMESPACE = "AWS/SageMaker"
 _GATHER = 1.0  # seconds in which reports are gathered
-_BATCH = 1000  # log events in one call
+_LINES = 100  # log lines of one variant that are kept of each gathering
 
 
 @dataclass(frozen=True)
@@ -136,13 +136,14 @@ def _write(source: Source, lines: list[tuple[int, str]], clients: dict[tuple[Cal
             if holder not in clients:
                 clients[holder] = identity.role_session(source.role_arn, PRINCIPAL, source.caller).client("logs")
             client = clients[holder]
-            for first in range(0, len(lines), _BATCH):
-                events = [{"timestamp": moment, "message": line} for moment, line in lines[first:first + _BATCH]]
-                try:
-                    client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
-                except client.exceptions.ResourceNotFoundException:
-                    _make(client, group, stream)
-                    client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+            if left_out := len(lines[_LINES:]):
+                lines = [*lines[:_LINES], (lines[-1][0], f"[INFO] {left_out} more lines of this second are left out")]
+            events = [{"timestamp": moment, "message": line} for moment, line in lines]
+            try:
+                client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+            except client.exceptions.ResourceNotFoundException:
+                _make(client, group, stream)
+                client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
     except (ClientError, BotoCoreError, ApiError) as error:
         clients.pop(holder, None)
         _LOG.warning("no log %s in %s: %s", stream, group, error)
