@@ -110,6 +110,9 @@ def parsed(event: dict[str, Any]) -> dict[str, Any]:
     text = event.get("body") or ""
     if len(text) > MOST_BYTES * (4 / 3 if event.get("isBase64Encoded") else 1) + ENVELOPE:
         raise wrong("", f"the body has more than {MOST_BYTES:,} bytes", "send fewer rows at once", 413)
+    if "\ufffd" in text:  # what API Gateway makes of bytes that are no UTF-8
+        hint = "send the body as UTF-8; where the replacement character itself is meant, write it as \\ufffd"
+        raise wrong("", "holds a replacement character, where bytes were no UTF-8", hint)
     try:
         if event.get("isBase64Encoded"):
             text = base64.b64decode(text, validate=True).decode("utf-8")
