@@ -34,7 +34,7 @@ def no_proxy(environment: Mapping[str, str]) -> dict[str, str]:
         return {}
     before = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     hosts = [host.strip() for host in before.split(",") if host.strip()]
-    if "*" in hosts or set(_THIS_MACHINE) <= set(hosts):
+    if "*" in hosts:
         return {}
     whole = ",".join([*hosts, *(host for host in _THIS_MACHINE if host not in hosts)])
     return {"NO_PROXY": whole, "no_proxy": whole}

@@ -81,7 +81,7 @@ def test_env_bypasses_a_proxy_and_keeps_what_is_bypassed_already(start: Start, m
     start()
     assert "NO_PROXY" not in mlops("local", "env").stdout
     printed = mlops("local", "env", HTTP_PROXY="http://proxy:1", NO_PROXY="intern,127.0.0.1").stdout
-    assert "export NO_PROXY=intern,127.0.0.1\n" in printed
+    assert "export NO_PROXY=intern,127.0.0.1,localhost,::1\n" in printed
 
 
 def test_status_shows_each_account_and_no_key(start: Start, mlops: Run, tmp_path: Path) -> None:

@@ -23,12 +23,12 @@ from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
+from mlops import process
 from mlops.cli import responses
 from mlops.cli.failures import Document, Failure
 
 STACK_NAME = "mlops-orchestrator"
 AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".ic.gov", ".sgov.gov", ".adc-e.uk")
-LOOPBACK = ("127.0.0.1", "localhost")
 ANSWER_SECONDS = 35  # API Gateway gives up after 29
 
 
@@ -39,7 +39,7 @@ class Session(boto3.Session):  # type: ignore[misc]
         self.core = botocore.session.Session(profile=profile)
         super().__init__(botocore_session=self.core, region_name=region or os.environ.get("AWS_REGION"))
         self.endpoint_url = endpoint_url
-        reach_this_machine_without_proxy()
+        process.bypass_proxies()
 
     @property
     def verify(self) -> bool | str:
@@ -52,13 +52,6 @@ class Session(boto3.Session):  # type: ignore[misc]
             s3={"addressing_style": "path"} if self.endpoint_url else None,  # other hosts don't know bucket.host
         )
         return super().client(service_name, **{"endpoint_url": self.endpoint_url, "config": config, **options})
-
-
-def reach_this_machine_without_proxy() -> None:
-    """HTTP_PROXY is for other machines: the laptop account listens on this one only."""
-    name = "no_proxy" if "no_proxy" in os.environ else "NO_PROXY"
-    bypassed = [one.strip() for one in os.environ.get(name, "").split(",")]
-    os.environ[name] = ",".join(dict.fromkeys([*filter(None, bypassed), *LOOPBACK]))
 
 
 _STAGE_URL = re.compile(r"https://[a-z0-9]+\.execute-api\.[^/\s]+/\S*")

@@ -27,7 +27,6 @@ from mlops.local.running import Running
 
 DOWN_SECONDS = 60  # saving may take a moment on a slow disk
 UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
-PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
 def complete_port(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -70,11 +69,7 @@ def env(port: int | None) -> None:
         show.as_json(account.environment)
         return
     click.echo(f"unset {' '.join(UNSET)}")
-    variables = dict(account.environment)
-    if any(os.environ.get(name) for name in PROXIES):
-        bypassed = [os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or "", "127.0.0.1"]
-        variables["NO_PROXY"] = ",".join(dict.fromkeys(filter(None, ",".join(bypassed).split(","))))
-    for name, value in variables.items():
+    for name, value in account.environment.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     if shutil.which("mlops") is None:
         click.echo(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')

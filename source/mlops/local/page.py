@@ -22,9 +22,9 @@ HTML = """<!DOCTYPE html>
 CloudFormation, Lambda, API Gateway, Step Functions, CodePipeline, SageMaker, IAM and others.</p>
 <p>Nothing can be done here from a browser: every request must be signed. In a terminal:</p>
 <pre>
-mlops local up             # prints the lines to export; with these set
-mlops --help               # provisions and watches pipelines
-aws s3 ls                  # and the AWS CLI and boto3 use this account
+eval "$(mlops local env)"    # selects this account, for mlops, the AWS CLI and boto3
+mlops --help                 # provisions and watches pipelines
+aws s3 ls
 </pre>
 </body>
 </html>
