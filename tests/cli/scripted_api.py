@@ -50,7 +50,7 @@ def serving(certificate: Path | None = None) -> Iterator[Api]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             status, headers, document = found.respond(self.path, body)
             text = (document if isinstance(document, str) else json.dumps(document)).encode()
             try:
@@ -61,6 +61,8 @@ def serving(certificate: Path | None = None) -> Iterator[Api]:
                 self.wfile.write(text)
             except BrokenPipeError:
                 pass  # the command was interrupted
+
+        do_GET = do_DELETE = do_POST
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

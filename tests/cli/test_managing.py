@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`mlops list`: against the account on the laptop, as another terminal runs it."""
+"""`mlops list`, `history`, `logs`, `stop` and `delete` against the account on the laptop, from another terminal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from mlops.demo import story
+from mlops.sample import dataset
 
 from .conftest import Up
+from .test_account import client
 
 TRAINING = json.loads(story.request("training"))
 NAMES = [f"mlops-pipeline-manage-{end}-modeltraining" for end in "abc"]
@@ -70,3 +72,72 @@ def test_a_wrong_parameter_is_told_with_what_is_right(up: Up) -> None:
     done = up.mlops("list", "a/b")
     assert done.returncode == 1
     assert "/prefix  cannot be a part of a pipeline's name" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def running(up: Up) -> str:
+    """A pipeline whose job takes long."""
+    dataset.upload(client(up, "s3"), up.ready["assets_bucket"])
+    long = {"objective": "binary:logistic", "num_round": 2_000_000}
+    body = {**TRAINING, "model_name": "manage-long", "algo_hyperparameters": long}
+    done = up.mlops("provision", "-", "--json", given=json.dumps(body))
+    assert done.returncode == 0, done.stderr
+    name: str = json.loads(done.stdout)["name"]
+    return name
+
+
+def test_a_job_is_followed_until_it_is_stopped(up: Up, running: str) -> None:
+    following = up.started("logs", "manage-l", "--follow")
+    assert following.stdout
+    first = following.stdout.readline()
+    refused = up.mlops("delete", "manage-long-modeltraining", "--yes")
+    assert refused.returncode == 1
+    assert f"mlops delete {running} --stop" in refused.stderr
+
+    done = up.mlops("stop", "manage-l")
+    assert done.returncode == 0, done.stderr
+    assert "is being stopped" in done.stdout
+    assert f"{running} stopped" in done.stdout
+    rest, problems = following.communicate(timeout=60)
+    assert following.returncode == 0, problems
+    assert "train-logloss" in first + rest
+    again = json.loads(up.mlops("stop", running, "--json").stdout)
+    assert (again["executions"], again["jobs"]) == ([], [])
+
+    told = up.mlops("history", "manage-l").stdout
+    assert "stopped" in told
+    assert "manage-long-training-" in told
+    whole = up.mlops("logs", running).stdout
+    assert first.strip() in whole
+    events = json.loads(up.mlops("logs", running, "--json", "--since", "1h").stdout)["events"]
+    assert first.strip() in [event["message"].strip() for event in events]
+
+
+def test_history_names_the_reason_and_logs_the_lack_of_a_log(up: Up, three: list[str]) -> None:
+    told = up.mlops("history", "manage-a").stdout
+    assert "Reason:" in told
+    assert "nothing.csv" in told
+    (run,) = json.loads(up.mlops("history", three[0], "--json").stdout)["runs"]
+    assert run["status"] == "Failed"
+    unknown = up.mlops("logs", three[0], "--job", "nothing")
+    assert unknown.returncode == 1
+    assert "has run no job nothing" in unknown.stderr
+
+
+@pytest.mark.parametrize("command", ["stop", "delete", "history", "logs", "status", "run"])
+def test_a_name_that_several_match_lists_them(up: Up, three: list[str], command: str) -> None:
+    done = up.mlops(command, "manage-")
+    assert done.returncode == 1
+    assert "'manage-' matches" in done.stderr
+    assert three[0] in done.stderr
+
+
+def test_a_deleted_pipeline_is_listed_no_more(up: Up, three: list[str]) -> None:
+    done = up.mlops("delete", "manage-c-modeltraining", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert f"The pipeline {three[2]} is deleted." in done.stdout
+    assert up.ready["assets_bucket"] in done.stderr
+    assert three[2] not in up.mlops("list", "manage-", "--names").stdout
+    again = up.mlops("delete", three[2], "--yes")
+    assert again.returncode == 1
+    assert "There is no pipeline" in again.stderr

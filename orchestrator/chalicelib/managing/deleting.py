@@ -74,7 +74,7 @@ def delete(pipeline: Doomed, cloud: Cloud, stop: bool = False, dry_run: bool = F
         case Wait():
             raise Conflict(step.reason, retry_after=step.retry_after)
         case Running() if not stop:
-            raise Conflict(f"The pipeline {pipeline.name} is running. Stop it first, or delete it with stop=true.")
+            raise Conflict(f"The pipeline {pipeline.name} is running: stop it first, or set stop=true.")
         case Await():
             return Deletion(f"The stack {step.stack.name} is being deleted.", left, _patience(step.stack, pipeline))
     if dry_run:

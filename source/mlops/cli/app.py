@@ -14,7 +14,20 @@ from botocore.parsers import ResponseParserError
 from click.exceptions import NoArgsIsHelpError
 
 from mlops import process
-from mlops.cli import completing, endpoints, installing, laptop, listing, local_accounts, pipelines, reference, show
+from mlops.cli import (
+    completing,
+    endpoints,
+    history,
+    installing,
+    laptop,
+    listing,
+    local_accounts,
+    logs,
+    managing,
+    pipelines,
+    reference,
+    show,
+)
 from mlops.cli.connection import STACK_NAME, Connection
 from mlops.cli.failures import WRONG_ENDPOINT, Failure, Interrupted, UsageFailure, of_aws
 from mlops.deploy.errors import DeployError
@@ -181,6 +194,10 @@ for command in (
     pipelines.run,
     pipelines.validate,
     listing.list_pipelines,
+    history.history,
+    logs.logs,
+    managing.stop,
+    managing.delete,
     endpoints.invoke,
     reference.types,
     reference.explain,

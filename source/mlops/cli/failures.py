@@ -3,6 +3,7 @@
 
 Failure                 exit code 1
 ├── UsageFailure        exit code 2: a wrong command line, with --json
+├── NoSuchPipeline      no delivery stack of that name
 ├── Refused             the API's response was not a success: its problems, each with path and hint
 ├── Interrupted         exit code 130: Ctrl-C
 │   ├── StoppedWatching     the pipeline is still running
@@ -82,6 +83,10 @@ class Refused(Failure):
         detail, request = self.answer.get("detail"), self.answer.get("request_id")
         problems = [*self.problems, {"problem": detail}] if detail else self.problems
         show.failure(self.message, problems, self.hint, f"request id {request}" if request else "")
+
+
+class NoSuchPipeline(Failure):
+    """There is no delivery stack of that name."""
 
 
 class Interrupted(Failure):

@@ -74,7 +74,7 @@ def tell(rows: list[Document], names: bool) -> None:
         table.write(HEADINGS, [cells(row) for row in rows])
 
 
-def cells(row: Document) -> list[Text]:
+def cells(row: Document) -> list[Text | str]:
     return [
         Text.assemble(show.mark(row["status"]), " ", row["name"]),
         Text(row["pipeline_type"] or "", style="dim"),

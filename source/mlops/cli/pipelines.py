@@ -9,12 +9,11 @@ from typing import IO
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mlops.cli import deployed, offline, show, view, watching
+from mlops.cli import deployed, naming, offline, show, view, watching
 from mlops.cli.connection import Connection
-from mlops.cli.failures import Document, Failure, PipelineFailed, Refused
+from mlops.cli.failures import Document, Failure, NoSuchPipeline, PipelineFailed, Refused
 from mlops.cli.request_file import filled, without_comments
 
-DELIVERY = "-codepipeline"
 NOT_FOUND = 404
 SUGGESTIONS = 5
 watch_option = click.option("--watch", is_flag=True, help="Watch the pipeline until it ends.")
@@ -91,7 +90,7 @@ def with_rerun(body: bytes) -> bytes:
 
 
 @click.command(epilog="Example:  mlops status mlops-pipeline-churn-modeltraining --watch")
-@click.argument("name_or_id")
+@click.argument("name_or_id", shell_complete=naming.complete)
 @watch_option
 @click.pass_obj
 def status(connection: Connection, name_or_id: str, watch: bool) -> None:
@@ -101,7 +100,8 @@ def status(connection: Connection, name_or_id: str, watch: bool) -> None:
     failed pipeline too, except with --watch.
     """
     try:
-        document = watching.follow(connection, name_or_id) if watch else watching.status_of(connection, name_or_id)
+        ask = watching.follow if watch else watching.status_of
+        document = naming.about(connection, name_or_id, lambda name: ask(connection, name))
     except Refused as refused:
         if refused.status == NOT_FOUND:
             refused.hint = like(connection, name_or_id) or nowhere(connection)
@@ -117,12 +117,12 @@ def status(connection: Connection, name_or_id: str, watch: bool) -> None:
 
 
 @click.command(epilog="Example:  mlops run mlops-pipeline-churn-modeltraining --watch")
-@click.argument("name")
+@naming.argument
 @watch_option
 @click.pass_obj
 def run(connection: Connection, name: str, watch: bool) -> None:
     """Run a pipeline again with its last request."""
-    pipeline = delivery_pipeline(connection, name)
+    name, pipeline = naming.about(connection, name, lambda name: (name, delivery_pipeline(connection, name)))
     execution: str = connection.client("codepipeline").start_pipeline_execution(name=pipeline)["pipelineExecutionId"]
     document = {"name": name, "pipeline": pipeline, "execution_id": execution}
     if not show.wants_json():
@@ -135,14 +135,14 @@ def run(connection: Connection, name: str, watch: bool) -> None:
 
 def delivery_pipeline(connection: Connection, name: str) -> str:
     """The name of a pipeline in CodePipeline: an output of its delivery stack."""
-    stack = name if name.startswith("arn:") or name.endswith(DELIVERY) else f"{name}{DELIVERY}"
+    stack = name if name.startswith("arn:") or name.endswith(naming.DELIVERY) else f"{name}{naming.DELIVERY}"
     try:
         [found] = connection.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
         if "does not exist" not in str(error):
             raise
         hint = like(connection, name) or "create it with: mlops provision FILE"
-        raise Failure(f"There is no pipeline {name!r} in Region {connection.region_name}", hint) from error
+        raise NoSuchPipeline(f"There is no pipeline {name!r} in Region {connection.region_name}", hint) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
     if "PipelineName" not in outputs:
         raise Failure(
@@ -158,7 +158,7 @@ def like(connection: Connection, part: str) -> str:
         stacks = [stack["StackName"] for page in pages for stack in page["Stacks"]]
     except (ClientError, BotoCoreError):  # a hint is not worth another error
         return ""
-    names = [name.removesuffix(DELIVERY) for name in stacks if name.endswith(DELIVERY) and part in name]
+    names = [name.removesuffix(naming.DELIVERY) for name in stacks if name.endswith(naming.DELIVERY) and part in name]
     return f"did you mean one of these? {', '.join(sorted(names)[:SUGGESTIONS])}" if names else ""
 
 

@@ -64,6 +64,11 @@ def as_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=2, default=str))
 
 
+def json_line(document: Any) -> None:
+    """A JSON document on a line of its own, for a command that goes on printing them."""
+    click.echo(json.dumps(document, default=str))
+
+
 def failure(message: str, problems: Sequence[Mapping[str, Any]], hint: str = "", note: str = "") -> None:
     """An error message, each problem with its path, then what to do."""
     console = err()

@@ -16,10 +16,17 @@ WORTH_FOLDING = 24  # columns
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
-def write(headings: Sequence[str], rows: Sequence[Sequence[Text | str]], *, fold: bool = False) -> None:
+def write(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Text | str]],
+    *,
+    fold: bool = False,
+    below: Sequence[Sequence[Text]] = (),
+) -> None:
     """Headings (on a terminal) and rows on stdout, the columns as wide as their widest cell.
 
-    With `fold`, the last column is wrapped at words on a terminal that has room for it; names are never folded.
+    `below` has the lines that stand below each row. With `fold`, the last column is wrapped at words on a terminal
+    that has room for it; names are never folded.
     """
     console = show.out()
     lines = [[Text(heading, style="dim") for heading in headings]] if headings and console.is_terminal else []
@@ -27,11 +34,14 @@ def write(headings: Sequence[str], rows: Sequence[Sequence[Text | str]], *, fold
     widths = [max(cell.cell_len for cell in column) for column in zip(*lines, strict=True)]
     indent = sum(widths[:-1]) + len(GAP) * len(widths[:-1])
     room = console.width - indent if fold and console.is_terminal else 0
-    for *cells, last in lines:
+    headed = len(lines) - len(rows)
+    for number, (*cells, last) in enumerate(lines):
         padded = [cell + Text(" " * (width - cell.cell_len)) for cell, width in zip(cells, widths, strict=False)]
         text = Text(GAP).join([*padded, folded(last, room, indent)])
         text.rstrip()
         console.print(text)
+        for one in below[number - headed] if below and number >= headed else ():
+            console.print(one)
 
 
 def folded(cell: Text, room: int, indent: int) -> Text:

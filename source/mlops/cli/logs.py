@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mlops logs: the log of a pipeline's job, or of its endpoint, as SageMaker writes it to CloudWatch Logs."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from botocore.exceptions import ClientError
+
+from mlops.cli import managing, naming, show, watching
+from mlops.cli.connection import Connection
+from mlops.cli.failures import Document, Failure
+from mlops.cli.show import Activity
+
+# https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html
+GROUPS = {
+    "TrainingJob": "/aws/sagemaker/TrainingJobs",
+    "HyperParameterTuningJob": "/aws/sagemaker/TrainingJobs",
+    "AutoMLJob": "/aws/sagemaker/TrainingJobs",
+    "TransformJob": "/aws/sagemaker/TransformJobs",
+    "ProcessingJob": "/aws/sagemaker/ProcessingJobs",
+}
+MANY_JOBS = {"HyperParameterTuningJob", "AutoMLJob"}  # whose streams are those of the jobs they start
+RUNNING = {"InProgress", "Stopping"}
+UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
+LATE = 10.0  # seconds that CloudWatch Logs takes to show an event
+
+
+@dataclass
+class Log:
+    """The streams of a job or an endpoint."""
+
+    group: str
+    prefix: str
+    since: int = 0  # milliseconds since the epoch
+    told: set[str] = field(default_factory=set)  # ids of the events that were printed
+
+    def new(self, connection: Connection) -> Iterator[Document]:
+        """The events that were not there before. None where nothing was logged yet."""
+        pages = connection.client("logs").get_paginator("filter_log_events")
+        prefix = {"logStreamNamePrefix": self.prefix} if self.prefix else {}
+        try:
+            for page in pages.paginate(logGroupName=self.group, startTime=self.since, **prefix):
+                for event in page["events"]:
+                    if event["eventId"] not in self.told:
+                        self.told.add(event["eventId"])
+                        yield event
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+
+    def forget(self) -> None:
+        """Look from now on only at what may still arrive."""
+        self.since = max(self.since, int((time.time() - 60) * 1000))
+
+
+def since(context: click.Context, option: click.Parameter, given: str | None) -> float | None:
+    if given is None:
+        return None
+    found = re.fullmatch(r"(\d+) ?(s|m|min|h|d)", given)
+    if not found:
+        raise click.BadParameter(f"{given!r} is not a length of time; one looks like 10min, 2h or 3d", context, option)
+    return float(found[1]) * UNITS[found[2]]
+
+
+@click.command(epilog="Example:  mlops logs churn --follow")
+@naming.argument
+@click.option("--follow", "-f", is_flag=True, help="Print new events until the job ends.")
+@click.option("--since", callback=since, metavar="TIME", help="How far to look back, for example 10min, 2h or 3d.")
+@click.option("--job", metavar="NAME", help="An earlier job of the pipeline; mlops history lists them.")
+@click.pass_obj
+def logs(connection: Connection, name: str, follow: bool, since: float | None, job: str | None) -> None:
+    """Print the log of a pipeline's latest job, or of its endpoint.
+
+    An endpoint's log is printed for the last hour, or as far back as --since says.
+    """
+    with show.activity(f"Looking for the log of {name}") as activity:
+        found = managing.asked(connection, "GET", name)["pipeline"]
+        name = found["name"]
+        while follow and not job and log_of(found) is None and found["status"] not in watching.ENDED:
+            activity.now(f"{name}: waiting for its job")
+            time.sleep(managing.between(connection))
+            found = watching.patient_status_of(connection, name, activity)["pipeline"]
+    log = of_job(connection, name, job) if job else log_of(found)
+    if log is None:
+        raise Failure(f"{found['name']} has run no job and has no endpoint", f"see its status: mlops status {name}")
+    if since is not None or log.group.startswith(ENDPOINTS):
+        log.since = int((time.time() - (3600 if since is None else since)) * 1000)
+    count = tell(log.new(connection), follow)
+    if follow:
+        following(connection, name, log)
+    elif not count:
+        where = f"{log.group}, streams {log.prefix}…" if log.prefix else log.group
+        show.err().print(f"  Nothing was logged yet ({where}).", markup=False)
+
+
+ENDPOINTS = "/aws/sagemaker/Endpoints/"
+
+
+def log_of(found: Document) -> Log | None:
+    """The log of the latest job, else of the endpoint."""
+    if job := found.get("job"):
+        return of_kind(job["kind"], job["name"])
+    endpoint = (found.get("outputs") or {}).get(managing.ENDPOINT)
+    return Log(f"{ENDPOINTS}{endpoint}", "") if endpoint else None
+
+
+def of_kind(kind: str, name: str) -> Log:
+    return Log(GROUPS[kind], name if kind in MANY_JOBS else f"{name}/")
+
+
+def of_job(connection: Connection, pipeline: str, name: str) -> Log:
+    """The log of a job that the pipeline has run."""
+    after = ""
+    while True:
+        page = managing.asked(connection, "GET", pipeline, "/runs", limit="50", next=after)
+        for run in page["runs"]:
+            if run["job"] and run["job"]["name"] == name:
+                return of_kind(run["job"]["kind"], name)
+        after = page.get("next", "")
+        if not after:
+            raise Failure(f"{pipeline} has run no job {name}", f"list its jobs: mlops history {pipeline}")
+
+
+def following(connection: Connection, name: str, log: Log) -> None:
+    """Print what is new until the job has ended; of an endpoint, until Ctrl-C."""
+    pause = managing.between(connection)
+    quiet = Activity(show.err())
+    while True:
+        running = log.group.startswith(ENDPOINTS) or is_running(connection, name, log, quiet)
+        if not running:  # what it said last is still on its way
+            time.sleep(pause if connection.is_elsewhere else LATE)
+        tell(log.new(connection), True)
+        if not running:
+            return
+        log.forget()
+        time.sleep(pause)
+
+
+def is_running(connection: Connection, name: str, log: Log, activity: Activity) -> bool:
+    job = watching.patient_status_of(connection, name, activity)["pipeline"].get("job")
+    return bool(job) and log.prefix.rstrip("/") == job["name"] and job["status"] in RUNNING
+
+
+def tell(events: Iterator[Document], lines: bool) -> int:
+    """Print events, and return how many. With --json a document, or a line for each where more may follow."""
+    if not show.wants_json():
+        printed = 0
+        for event in events:
+            click.echo(event["message"].rstrip("\n"))
+            printed += 1
+        return printed
+    found: list[dict[str, Any]] = [
+        {
+            "time": datetime.fromtimestamp(event["timestamp"] / 1000, UTC).isoformat(timespec="milliseconds"),
+            "stream": event["logStreamName"],
+            "message": event["message"],
+        }
+        for event in events
+    ]
+    if lines:
+        for event in found:
+            show.json_line(event)
+    else:
+        show.as_json({"events": found})
+    return len(found)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mlops stop, delete: end what a pipeline runs, and the pipeline."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from mlops.cli import naming, pipelines, show, watching
+from mlops.cli.connection import Connection
+from mlops.cli.failures import Document, Failure, Interrupted, Refused
+from mlops.cli.show import Activity
+
+NOT_FOUND, CONFLICT = 404, 409
+ENDPOINT = "SageMakerEndpointName"
+
+
+@click.command(epilog="Example:  mlops stop churn")
+@naming.argument
+@click.option("--no-wait", is_flag=True, help="Do not wait until the run has ended.")
+@click.pass_obj
+def stop(connection: Connection, name: str, no_wait: bool) -> None:
+    """Stop a pipeline's run and its SageMaker job.
+
+    A run that is deploying a stack stops when the stack has been created or updated.
+    """
+    answer = asked(connection, "POST", name, "/stop")
+    as_json = show.wants_json()
+    if not as_json:
+        show.success(answer["message"], {job["kind"]: job["name"] for job in answer["jobs"]})
+    if answer["executions"] and not no_wait:
+        answer["status"] = stopped(connection, answer["name"])
+        if not as_json:
+            show.success(f"{answer['name']} {show.spaced(answer['status']['pipeline']['status'])}")
+    if as_json:
+        show.as_json(answer)
+
+
+def stopped(connection: Connection, name: str) -> Document:
+    """The status document of a pipeline once its run has ended."""
+    try:
+        with show.activity(f"Waiting until {name} has stopped") as activity:
+            while True:
+                document = watching.patient_status_of(connection, name, activity)
+                if document["pipeline"]["status"] in watching.ENDED:
+                    return document
+                time.sleep(between(connection))
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(f"Stopped waiting; {name} is still being stopped", f"mlops status {name}") from interrupt
+
+
+@click.command(epilog="Example:  mlops delete churn")
+@naming.argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--stop", "stopping", is_flag=True, help="Stop the pipeline first if it is running.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted, and delete nothing.")
+@click.pass_obj
+def delete(connection: Connection, name: str, yes: bool, stopping: bool, dry_run: bool) -> None:
+    """Delete a pipeline: the stack it deployed and its delivery stack.
+
+    Data, models and the records of jobs stay. Without --yes the command shows what is deleted, and asks. With --yes
+    the name must be whole; mlops-pipeline- may be left out.
+    """
+    stop = "true" if stopping else ""
+    planned = plan_of(connection, name, stop)
+    if yes and planned["name"] not in (name.lower(), f"{naming.COMMON}{name.lower()}"):
+        raise Failure(
+            f"--yes needs the whole name, and {name!r} is a part of one", f"mlops delete {planned['name']} --yes"
+        )
+    name = planned["name"]
+    as_json = show.wants_json()
+    if dry_run:
+        if as_json:
+            show.as_json(planned)
+        else:
+            show_plan(connection, planned)
+        return
+    if not yes:
+        confirm(connection, planned)
+    try:
+        with show.activity(f"Deleting {name}") as activity:
+            answer = deleted(connection, name, stop, activity)
+    except KeyboardInterrupt as interrupt:
+        again = f"continue: mlops delete {name}"
+        raise Interrupted(f"Stopped waiting; {name} is deleted in part", again) from interrupt
+    answer = {**planned, **answer}
+    if as_json:
+        show.as_json(answer)
+    else:
+        show.success(answer["message"])
+        show_list("Not deleted:", answer["stays"])
+
+
+def plan_of(connection: Connection, name: str, stop: str) -> Document:
+    """What would be deleted and what stays. Raises Refused where the pipeline cannot be deleted."""
+    try:
+        return asked(connection, "DELETE", name, dry_run="true", stop=stop)
+    except Refused as refused:
+        if refused.status == CONFLICT and not refused.retry_after and not stop:
+            # raises where something else prevents it
+            name = asked(connection, "DELETE", name, dry_run="true", stop="true")["name"]
+            refused.hint = f"mlops delete {name} --stop stops it and deletes it; mlops stop {name} only stops it"
+        raise
+
+
+def confirm(connection: Connection, planned: Document) -> None:
+    if show.wants_json() or not sys.stdin.isatty():
+        raise Failure(f"{planned['name']} was not deleted: there is no terminal to ask on", "use --yes")
+    show_plan(connection, planned)
+    click.confirm(f"Delete {planned['name']}?", abort=True, err=True)
+
+
+def show_plan(connection: Connection, planned: Document) -> None:
+    endpoint = endpoint_of(connection, planned["name"]) if planned["deletes"] else ""
+    live = [f"endpoint {endpoint}, which serves until then"] if endpoint else []
+    show_list("Deleted:", [*(f"stack {name}" for name in planned["deletes"]), *live, "template bundle"])
+    show_list("Not deleted:", planned["stays"])
+
+
+def endpoint_of(connection: Connection, name: str) -> str:
+    try:
+        return str(watching.status_of(connection, name)["pipeline"]["outputs"].get(ENDPOINT, ""))
+    except Refused:  # what is left of a pipeline may have no status
+        return ""
+
+
+def show_list(heading: str, lines: list[str]) -> None:
+    console = show.err()
+    console.print(heading, style="bold")
+    for line in lines:
+        console.print(f"  {line}", markup=False)
+
+
+def deleted(connection: Connection, name: str, stop: str, activity: Activity) -> Document:
+    """Take step after step until nothing is left; the last answer."""
+    begun = False
+    while True:
+        try:
+            answer = connection.call("DELETE", f"pipelines/{name}", b"", stop=stop)
+        except Refused as refused:
+            if refused.status == NOT_FOUND and begun:  # the answer to the last step was lost
+                return {"message": f"The pipeline {name} is deleted.", "deleted": True, "deletes": []}
+            # Before the first step a conflict is left from before; later it is this deletion that failed.
+            waits = refused.status in watching.BUSY or (refused.status == CONFLICT and not begun)
+            if not waits or not refused.retry_after:
+                raise
+            watching.pause(activity, min(refused.retry_after, between(connection)), refused.message)
+            continue
+        if answer["deleted"]:
+            return answer
+        begun = True
+        activity.line(answer["message"])
+        activity.now(answer["message"])
+        time.sleep(between(connection))
+
+
+def asked(connection: Connection, method: str, name: str, action: str = "", **query: str) -> Document:
+    """A request about a pipeline, whose name may be shortened. Raises Refused."""
+
+    def ask(name: str) -> Document:
+        return connection.call(method, f"pipelines/{name}{action}", b"", **query)
+
+    name = name.split("/")[1] if name.startswith("arn:") and "/" in name else name  # the delivery stack's id
+    try:
+        return naming.about(connection, name, ask)
+    except Refused as refused:
+        if refused.status == NOT_FOUND:
+            refused.hint = pipelines.like(connection, name) or pipelines.nowhere(connection)
+        raise
+
+
+def between(connection: Connection) -> float:
+    """Seconds between two looks."""
+    return watching.PAUSE_ON_LAPTOP if connection.is_elsewhere else watching.PAUSE
