@@ -93,7 +93,7 @@ def test_a_failed_update_is_rolled_back_and_the_endpoint_still_serves(
 
 
 @pytest.mark.parametrize("gone", ["deployed", "delivery", "bundle", "pipeline"])
-def test_what_was_deleted_by_hand_comes_back_with_the_same_request(api: Installed, gone: str) -> None:
+def test_what_was_deleted_by_hand_comes_back_with_the_same_request(api: Installed, artifact: str, gone: str) -> None:
     body = training("healing", validation_data="")
     pipeline = api.ended(insisting(api, body).body["pipeline_id"])
     assert pipeline["status"] == "Succeeded", pipeline["reason"]

@@ -82,7 +82,16 @@ def test_a_pipeline_is_told_by_its_name_in_the_path(api: Installed, mended: dict
     assert answer.body == api.post("pipelinestatus", {"pipeline_id": mended["name"]}).body
 
 
-@pytest.mark.parametrize("path", ["pipelines/nobody", "pipelines/mlops-pipeline-nobody-modeltraining/runs"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "pipelines/nobody",
+        "pipelines/mlops-pipeline-nobody-modeltraining/runs",
+        "pipelines/x%20y",
+        "pipelines/%C3%B6/runs",
+        "pipelines/arn%3Aaws%3As3%3A%3A%3Abucket",
+    ],
+)
 def test_an_unknown_pipeline_in_the_path_is_a_404(api: Installed, path: str) -> None:
     answer = get(api, path)
     assert answer.status == 404, answer.text
