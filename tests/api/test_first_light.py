@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 import time
 from typing import Any
@@ -299,6 +300,23 @@ def test_the_inference_api_answers_what_the_endpoint_answers(api: Installed, ser
     word = api.send(url, json.dumps({"payload": "patient-4711,2,3,4,5,6", "content_type": "text/csv"}))
     assert word.status == 400
     assert "4711" not in word.text
+
+
+def test_both_apis_write_their_access_logs(api: Installed, served: dict[str, Any]) -> None:
+    api_id = re.findall(r"//([a-z0-9]+)\.", served["outputs"]["BYOMInferenceLambdaRestApiEndpoint"])[0]
+    asked = api.send(f"{api.endpoint}/_aws/execute-api/{api_id}/prod/inference", json.dumps({"payload": "1,2"}))
+    unsigned = api.post("pipelinestatus", {"pipeline_id": "x"}, signed=False)
+    logs = api.client("logs")
+    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    lines: dict[str, dict[str, str]] = {}
+    for name in (group for group in groups if re.search("(Api|Inference)AccessLogs", group)):
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
+            lines |= {line["requestId"]: line for line in (json.loads(one["message"]) for one in page["events"])}
+    told = lines[asked.headers["x-amzn-requestid"]]
+    assert told["status"] == "400"
+    assert told["caller"] == "arn:aws:iam::123456789012:root"
+    told = lines[unsigned.headers["x-amzn-requestid"]]
+    assert (told["path"], told["status"], told["caller"]) == ("/prod/pipelinestatus", "403", "-")
 
 
 def test_a_changed_endpoint_name_is_refused_and_a_changed_instance_updates(

@@ -89,6 +89,18 @@ def test_streams_are_ordered(account: Account, group: str) -> None:
         names(orderBy="LastEventTime", logStreamNamePrefix="beta")
 
 
+def test_a_log_can_be_followed(account: Account, group: str) -> None:
+    """As `aws logs tail --follow` does: from the last time on, without the events that were there already."""
+    logs, stream = account.client("logs"), "alpha/algo-1"
+    last = _filtered(account, group, logStreamNamePrefix="alpha/", interleaved=True)[-1]
+    seen = {event["eventId"] for event in _filtered(account, group, startTime=last["timestamp"])}
+    assert last["eventId"] in seen
+    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[
+        {"timestamp": last["timestamp"], "message": "line 30 ok"}])
+    new = [event for event in _filtered(account, group, startTime=last["timestamp"]) if event["eventId"] not in seen]
+    assert [(event["logStreamName"], event["message"]) for event in new] == [(stream, "line 30 ok")]
+
+
 LINE = "[x] ERROR: 404 in two words"
 DOCUMENT = json.dumps({"status": 404, "path": "/a/b", "who": None, "ok": False, "in": [{"n": 1.5}]})
 

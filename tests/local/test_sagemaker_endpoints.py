@@ -494,4 +494,4 @@ def test_a_busy_endpoints_log_is_cut_and_its_metrics_are_not(lab: Lab, uploaded:
     assert wait_for(counted)
     events = logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{name}")["events"]
     seconds = Counter(event["ingestionTime"] for event in events)
-    assert max(seconds.values()) <= 101
+    assert max(seconds.values()) <= 21

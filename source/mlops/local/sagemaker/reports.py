@@ -29,7 +29,8 @@ from mlops.local.sagemaker.service import PRINCIPAL
 _LOG = logging.getLogger(__name__)
 _NAMESPACE = "AWS/SageMaker"
 _GATHER = 1.0  # seconds in which reports are gathered
-_LINES = 100  # log lines of one variant that are kept of each gathering
+_CLIENTS = 10  # kept, each for a role
+_LINES = 20  # log lines of one variant that are kept of each gathering
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ def _write_forever() -> None:
             _count(source, invocations)
         for source, written in lines.items():
             _write(source, written, clients)
+        while len(clients) > _CLIENTS:
+            del clients[next(iter(clients))]
 
 
 def _count(source: Source, invocations: list[Invocation]) -> None:
