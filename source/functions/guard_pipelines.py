@@ -54,8 +54,8 @@ def check(event: dict[str, Any], patience: Patience) -> str:
     named, more = ", ".join(left[:NAMED]), len(left) - NAMED
     raise Refused(
         f"{len(left)} pipeline{'s' * (len(left) != 1)} left: {named}{f' and {more} more' if more > 0 else ''}. "
-        "They need roles of this stack. Delete the stacks of each first, NAME and then NAME-codepipeline; "
-        "then delete this stack again."
+        "They need roles of this stack. Delete each first (mlops delete NAME, or the stack NAME and then the stack "
+        "NAME-codepipeline), then delete this stack again."
     )
 
 

@@ -68,7 +68,7 @@ def test_pipelines_are_named_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> 
     assert answer["PhysicalResourceId"] == "as-it-was-made"
     left = "2 pipelines left: mlops-pipeline-model-0000-modeltraining, mlops-pipeline-model-0001-modeltraining. They"
     assert left in answer["Reason"]
-    assert "NAME and then NAME-codepipeline" in answer["Reason"]
+    assert "mlops delete NAME, or the stack NAME and then the stack NAME-codepipeline" in answer["Reason"]
 
 
 def test_two_thousand_pipelines_among_others_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
