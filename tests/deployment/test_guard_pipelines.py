@@ -130,11 +130,8 @@ def stack_name(account: Any) -> Iterator[str]:
     uninstall(account, name)
 
 
-def test_an_installation_with_pipelines_is_not_deleted_until_they_are(
-    stack_name: str, built: Path, account: Any
-) -> None:
-    url = upload(account, built, "a-distribution-bucket", "mlops-orchestrator", "v0", create=True)
-    outputs = install(account, stack_name, url, EMAIL)
+def deployed(account: Any, stack_name: str) -> str:
+    """A stack that CloudFormation has made with the role of an installation, as it makes those of a pipeline."""
     cloudformation = account.client("cloudformation")
     described = cloudformation.describe_stack_resource(StackName=stack_name, LogicalResourceId="CloudFormationRole")
     role_name = described["StackResourceDetail"]["PhysicalResourceId"]
@@ -142,6 +139,16 @@ def test_an_installation_with_pipelines_is_not_deleted_until_they_are(
     pipeline = f"mlops-pipeline-{uuid4().hex[:8]}"
     cloudformation.create_stack(StackName=pipeline, TemplateBody=json.dumps(DEPLOYED), RoleARN=role)
     cloudformation.get_waiter("stack_create_complete").wait(StackName=pipeline, WaiterConfig={"Delay": 1})
+    return pipeline
+
+
+def test_an_installation_with_pipelines_is_not_deleted_until_they_are(
+    stack_name: str, built: Path, account: Any
+) -> None:
+    url = upload(account, built, "a-distribution-bucket", "mlops-orchestrator", "v0", create=True)
+    outputs = install(account, stack_name, url, EMAIL)
+    cloudformation = account.client("cloudformation")
+    pipeline = deployed(account, stack_name)
 
     with pytest.raises(InstallError, match=rf"1 pipeline left: {pipeline}\. "):
         uninstall(account, stack_name)
@@ -153,3 +160,16 @@ def test_an_installation_with_pipelines_is_not_deleted_until_they_are(
     uninstall(account, stack_name)
     stacks = {stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]}
     assert stack_name not in stacks
+
+
+def test_an_owner_who_wants_to_can_delete_the_installation_all_the_same(
+    stack_name: str, built: Path, account: Any
+) -> None:
+    url = upload(account, built, "a-distribution-bucket", "mlops-orchestrator", "v0", create=True)
+    install(account, stack_name, url, EMAIL)
+    deployed(account, stack_name)
+    with pytest.raises(InstallError, match="1 pipeline left"):
+        uninstall(account, stack_name)
+    cloudformation = account.client("cloudformation")
+    cloudformation.delete_stack(StackName=stack_name, RetainResources=["PipelinesGuard"])
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1})
