@@ -86,7 +86,7 @@ def test_nothing_is_cut_in_a_pipe(api: Api, columns: str) -> None:
 @pytest.mark.parametrize("width", [10, 40, 80, 500])
 @pytest.mark.parametrize("watch", [["--watch"], []])
 def test_nothing_is_cut_on_a_terminal(api: Api, width: int, watch: list[str]) -> None:
-    job = {"kind": "TrainingJob", "name": JOB, "status": "InProgress", "progress": "Training"}
+    job = {"kind": "TrainingJob", "name": f"only-in-the-spinner-{JOB}", "status": "InProgress", "progress": "Training"}
     api.responses = {"pipelinestatus": [state("Running", job=job), FAILED]}
     code, text = on_a_terminal(api, width, "status", NAME, *watch)
     if not watch:
@@ -95,8 +95,10 @@ def test_nothing_is_cut_on_a_terminal(api: Api, width: int, watch: list[str]) ->
     assert code == len(watch)
     assert f"{NAME} " in text
     assert text.count(REASON) == 1
-    if watch:  # the spinner folds a long name, and shows all of it
-        assert JOB in text.replace("\n", "")
+    if watch:
+        assert "✗ Run / run_jobs: failed\n" in text
+        # the spinner folds a long name, and shows all of it
+        assert job["name"] in text.replace("\n", "")
 
 
 def test_a_retry_after_is_waited_for_with_a_line_that_says_so(api: Api, request_file: Path) -> None:

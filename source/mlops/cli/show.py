@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, Group
 from rich.markup import escape
 from rich.status import Status
 from rich.text import Text
@@ -148,7 +148,7 @@ class Activity:
         text = Text.assemble(*parts, no_wrap=True, overflow="ignore")
         if text.plain not in self._printed:
             self._printed.add(text.plain)
-            self._console.print(text, crop=False)
+            self._console.print(Group(text), crop=False)  # a Text alone would lose what it says of wrapping
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def events(document: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def now(document: Mapping[str, Any]) -> str:
-    """What is in progress, with its time: for a spinner."""
+    """What is in progress, with its time: for a spinner below the pipeline's name."""
     found = document["pipeline"]
     actions = [
         f"{stage['name']} / {action['name']} {elapsed(action)}".rstrip()
@@ -85,7 +85,7 @@ def now(document: Mapping[str, Any]) -> str:
         if action.get("status") == "InProgress"
     ]
     job = [job_line(found["job"])] if found.get("job") else []
-    return "; ".join([f"{found['name']}: {spaced(found['status'])}", *actions, *job])
+    return "; ".join([spaced(found["status"]), *actions, *job])
 
 
 def job_line(job: Mapping[str, Any]) -> str:

@@ -64,7 +64,9 @@ def follow(connection: Connection, pipeline: str, execution: str | None = None) 
     With `execution`, until that run has ended. Raises PipelineFailed, and StoppedWatching at Ctrl-C.
     """
     try:
-        with show.activity(f"Watching {pipeline}") as activity:
+        with show.activity("") as activity:
+            if activity.has_spinner:
+                activity.line(f"Watching {pipeline}")
             document = watched(connection, pipeline, execution, activity)
     except KeyboardInterrupt as interrupt:
         raise StoppedWatching(pipeline) from interrupt
@@ -84,7 +86,7 @@ def watched(connection: Connection, pipeline: str, execution: str | None, activi
             # the status is still that of the run before
             if time.monotonic() > deadline:
                 raise Failure(f"Run {execution} of {pipeline} was superseded by another run", "watch that one")
-            activity.now(f"{pipeline}: waiting for the run to start")
+            activity.now("waiting for the run to start")
         else:
             if not has_ended and not activity.has_spinner:
                 activity.line(f"{found['name']}: {show.spaced(found['status'])}")
