@@ -3,7 +3,7 @@
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def blueprints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The blueprints that ship and those of tests/catalogue, in one folder."""
     return gathered(tmp_path_factory.mktemp("blueprints"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The accounts of these tests are not told among the user's own, nor the other way round."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        yield
 
 
 @pytest.fixture(scope="session")
