@@ -16,7 +16,9 @@ TRAINING = EXAMPLES / "model_training" / "examples" / "model_training_builtin.js
 DEMO = Path(__file__).parents[2] / "source" / "mlops" / "demo" / "requests"
 COMMANDS = [
     "completion",
+    "delete",
     "explain",
+    "history",
     "init",
     "install",
     "invoke",
@@ -26,9 +28,11 @@ COMMANDS = [
     "local reset",
     "local status",
     "local up",
+    "logs",
     "provision",
     "run",
     "status",
+    "stop",
     "types",
     "validate",
 ]
@@ -180,7 +184,8 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 
 @pytest.mark.parametrize("group", [[], ["local"]])
 def test_no_summary_of_a_command_is_cut(group: list[str]) -> None:
-    assert "..." not in mlops(*group, "--help").output.split("Commands:")[1]
+    done = CliRunner().invoke(main, [*group, "--help"], terminal_width=78)
+    assert "..." not in done.output.split("Commands:")[1]
 
 
 def test_no_command_is_forgotten_here() -> None:

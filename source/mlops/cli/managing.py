@@ -58,7 +58,9 @@ def stopped(connection: Connection, name: str) -> Document:
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted, and delete nothing.")
 @click.pass_obj
 def delete(connection: Connection, name: str, yes: bool, stopping: bool, dry_run: bool) -> None:
-    """Delete a pipeline: the stack it deployed and its delivery stack.
+    """Delete a pipeline and what it deployed.
+
+    Both stacks are deleted: the one it deployed, and its delivery stack.
 
     Data, models and the records of jobs stay. Without --yes the command shows what is deleted, and asks. With --yes
     the name must be whole; mlops-pipeline- may be left out.
