@@ -6,6 +6,7 @@ Each look-up takes a checked request and answers a value, or raises Wrong with w
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Asked:
     region: str
     identity: str
     digest: str  # the request's
+    template: str  # the blueprint's
     warnings: list[Problem] = field(default_factory=list)
 
 
@@ -95,6 +97,12 @@ def inference_image(asked: Asked) -> str:
 def job_name(asked: Asked) -> str:
     """The job's name: the one that was asked for, or one made of the identity and the request's digest."""
     return str(asked.body.get("job_name") or names.job_name(asked.identity, asked.source["kind"], asked.digest))
+
+
+@_reads()
+def request_digest(asked: Asked) -> str:
+    """A text that is another one for every changed request and every changed template"""
+    return hashlib.sha256(f"{asked.digest}{asked.template}".encode()).hexdigest()[:8]
 
 
 # Families whose volumes are local and encrypt themselves, so that SageMaker refuses a key for them:

@@ -69,7 +69,8 @@ def _value(
         return str(getattr(settings, source["setting"]))
     if "lookup" in source:
         identity = str(body[blueprint.identity.removeprefix("/")])
-        asked = Asked(body, source, settings.partition, settings.aws_region, identity, digest, warnings)
+        template = blueprint.template
+        asked = Asked(body, source, settings.partition, settings.aws_region, identity, digest, template, warnings)
         return LOOKUPS[source["lookup"]].find(asked)
     return str(source["constant"])
 

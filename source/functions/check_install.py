@@ -12,7 +12,7 @@ from _custom_resource import DENIALS, Patience, Refused, serve
 from botocore.exceptions import BotoCoreError, ClientError
 
 DEPLOYED_STACKS = "mlops-pipeline"
-MOST_DATA_BUCKETS = 20  # that the policies of roles have room for
+MOST_DATA_BUCKETS, MOST_CHARACTERS = 10, 400  # of all names, with commas: the boundary of roles has room for no more
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
@@ -43,6 +43,8 @@ def check(properties: dict[str, Any], patience: Patience) -> Iterator[str]:
     names = [name for name in properties.get("DataBuckets", []) if name]
     if len(names) > MOST_DATA_BUCKETS:
         yield f"DataBuckets: {len(names)} are named; there can be at most {MOST_DATA_BUCKETS}."
+    elif (length := len(",".join(names))) > MOST_CHARACTERS:
+        yield f"DataBuckets: the names have {length} characters together; there can be at most {MOST_CHARACTERS}."
     for name in names[:MOST_DATA_BUCKETS]:
         yield from (f"DataBuckets: {problem}" for problem in buckets.check(name))
     if repository := properties.get("ExistingECRRepo"):

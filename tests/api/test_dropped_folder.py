@@ -23,6 +23,7 @@ parameters:
   Whom: {from: /whom}
   Times: {from: /times}
   PermissionsBoundaryArn: {setting: permissions_boundary_arn}
+  RolePath: {setting: role_path}
   NotificationsSNSTopicArn: {setting: notifications_topic_arn}
 """
 SCHEMA = {

@@ -96,8 +96,11 @@ def orchestrator_actions(api: Installed) -> set[str]:
     iam = api.client("iam")
     (name,) = [role["RoleName"] for role in iam.list_roles()["Roles"] if "-OrchestratorRole" in role["RoleName"]]
     actions: set[str] = set()
-    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
-        for statement in iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]["Statement"]:
+    for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+        arn = policy["PolicyArn"]
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+        for statement in document["Statement"]:
             found = statement["Action"]
             actions |= {found} if isinstance(found, str) else set(found)
     return actions

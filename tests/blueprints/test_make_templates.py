@@ -22,6 +22,7 @@ pipeline_types:
 parameters:
   Text: {from: /text}
   PermissionsBoundaryArn: {setting: permissions_boundary_arn}
+  RolePath: {setting: role_path}
 """
 SCHEMA = {
     "properties": {
@@ -34,11 +35,11 @@ Resources:
   Role:
     Type: AWS::IAM::Role
     Properties:
+      Path: !Ref RolePath
       PermissionsBoundary: !Ref PermissionsBoundaryArn
       AssumeRolePolicyDocument:
         Version: "2012-10-17"
-        Statement:
-          - {Effect: Allow, Action: sts:AssumeRole, Principal: {Service: lambda.amazonaws.com}}
+        Statement: [{Effect: Allow, Action: sts:AssumeRole, Principal: {Service: lambda.amazonaws.com}}]
   Log:
     Type: AWS::Logs::LogGroup
     Properties: {RetentionInDays: 7}
@@ -95,6 +96,7 @@ def test_the_blueprints_here_are_taken(tmp_path: Path) -> None:
         ("AWS::Logs::LogGroup", "AWS::Logs::LogGrup", "template.yaml:11: Resources/Log is an AWS::Logs::LogGrup"),
         ("{RetentionInDays: 7}", "[7]", "template.yaml: Resources/Log/Properties is no mapping"),
         ("      PermissionsBoundary: !Ref PermissionsBoundaryArn\n", "", "yaml:3: Resources/Role has no bound"),
+        ("      Path: !Ref RolePath\n", "", "yaml:3: Resources/Role has no path of the deployment"),
         ("      PermissionsB", "      RoleName: x\n      PermissionsB", "yaml:3: Resources/Role has a RoleName"),
         ("    Type: AWS::IAM::Role", "    Type: AWS::IAM::User", "a blueprint may make roles only"),
         ("Value: !Ref Text", "Value: text", "note/blueprint.yaml: Parameters/Text: Parameter Text not used"),

@@ -224,8 +224,8 @@ def test_a_blueprint_may_bring_the_permissions_of_its_resource_types(tmp_path: P
     own = blueprints / "model_training" / "permissions.yaml"
     own.write_text(json.dumps({"AWS::SQS::Queue": {"Statement": [statement]}}))
     build(Distribution("bucket", "solution", "v0"), tmp_path / "out", Sources(blueprints=blueprints))
-    policy = main_template(tmp_path / "out")["Resources"]["CloudFormationPolicy"]["Properties"]["PolicyDocument"]
-    assert statement in policy["Statement"]
+    policy = main_template(tmp_path / "out")["Resources"]["CloudFormationBlueprintsPolicy"]["Properties"]
+    assert statement in policy["PolicyDocument"]["Statement"]
 
 
 def policy_of_the_state_machine(statement: dict[str, Any]) -> dict[str, Any]:

@@ -73,7 +73,8 @@ def test_an_unreachable_service_is_a_failure_with_a_reason(
         ({"Region": "us-gov-east-1"}, "us-gov-east-1 is not supported.*Supported are eu-west-1, us-east-1"),
         ({"StackName": "mlops-pipeline-one"}, "belong to pipelines"),
         ({"AssetsBucketKmsKeyArn": KEY}, "the key of ExistingS3Bucket, which is blank"),
-        ({"DataBuckets": [f"bucket-{number}" for number in range(21)]}, "21 are named; there can be at most 20"),
+        ({"DataBuckets": [f"bucket-{number}" for number in range(11)]}, "11 are named; there can be at most 10"),
+        ({"DataBuckets": [f"{'b' * 62}{number}" for number in range(7)]}, "447 characters together; .*at most 400"),
     ],
 )
 def test_what_cannot_be_used_is_named(changed: dict[str, Any], reason: str, cloudformation: CloudFormation) -> None:

@@ -19,6 +19,7 @@ SOURCES = sorted(PACKAGE.glob("bridge*.py"))
 PARAMETERS = {
     "_apigateway.find_api_scope": "api_id",
     "_apigateway.new_uuid": "",
+    "_apigateway._rest_api_arn": "api_id",
     "_apigateway._put_gateway_response": "api_id response_type data",
     "_app._build_persistence_save_dict": "",
     "_app._credential_failure": "service iam_action request_id denied headers",

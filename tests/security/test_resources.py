@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules over the resources of every template: roles, buckets, logs, functions, APIs, keys."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -36,6 +37,48 @@ def test_roles_of_deployed_stacks_are_bounded(templates: dict[str, Any]) -> None
         if not where.startswith("main."):
             assert properties.get("PermissionsBoundary") == {"Ref": "PermissionsBoundaryArn"}, where
             assert "RoleName" not in properties, f"{where}: its name must start with the stack's"
+            assert text(properties["Path"]).startswith("${RolePath}"), where
+    assert templates["main"]["Resources"]["PermissionsBoundary"]["Properties"]["Path"] == {
+        "Fn::Sub": "/${AWS::StackName}/"
+    }
+
+
+def text(value: Any) -> str:
+    """A reference or a substitution as the text of a substitution."""
+    return f"${{{value['Ref']}}}" if "Ref" in value else str(value["Fn::Sub"])
+
+
+def test_apis_of_deployed_stacks_carry_the_tag_that_cloudformations_role_is_limited_to(
+    templates: dict[str, Any],
+) -> None:
+    for where, _, properties in resources(templates, "AWS::ApiGateway::RestApi"):
+        tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
+        wanted = None if where.startswith("main.") else {"Ref": "OrchestratorStack"}
+        assert tags.get("mlops_orchestrator") == wanted, where
+
+
+def test_partitions_and_their_hosts_are_not_written_out(templates: dict[str, Any]) -> None:
+    """Everything that names a partition uses it; service principals are the same in all of them."""
+    found = []
+    for name, template in templates.items():
+        for section in ("Conditions", "Resources", "Outputs"):
+            for at, value in texts(template.get(section, {}), section):
+                literal = re.search(r"arn:aws(-[a-z]+)*:|(?<!\w)[\w.-]*\.amazonaws\.com\b|console\.aws\.", value)
+                if literal and not re.fullmatch(r"[a-z0-9.]+\.amazonaws\.com", value):
+                    found.append(f"{name}.{at}: {value}")
+    assert not found
+
+
+def texts(node: Any, at: str) -> Iterator[tuple[str, str]]:
+    """Every text below a node, with where it stands."""
+    if isinstance(node, dict):
+        for key, child in node.items():
+            yield from texts(child, f"{at}.{key}")
+    elif isinstance(node, list):
+        for index, child in enumerate(node):
+            yield from texts(child, f"{at}[{index}]")
+    elif isinstance(node, str):
+        yield at, node
 
 
 def test_managed_policies_are_reviewed(templates: dict[str, Any]) -> None:

@@ -165,6 +165,14 @@ def admits_services_for_this_account(statement: Statement) -> str | None:
     return None
 
 
+def reads_this_accounts_buckets_only(statement: Statement) -> str | None:
+    of_s3 = any(action.startswith("s3:") for action in statement.actions)
+    if not statement.allows or not of_s3 or "Principal" in statement.content:
+        return None
+    ours = statement.condition("aws:ResourceAccount") == [{"Ref": "AWS::AccountId"}]
+    return None if ours else "reaches buckets of other accounts"
+
+
 def admits_somebody(statement: Statement) -> str | None:
     principal = statement.content.get("Principal")
     anybody = principal == "*" or (isinstance(principal, dict) and "*" in listed(principal.get("AWS", [])))
@@ -185,6 +193,7 @@ RULES: list[Callable[[Statement], str | None]] = [
     makes_no_administrator,
     admits_services_for_this_account,
     admits_somebody,
+    reads_this_accounts_buckets_only,
 ]
 
 
@@ -212,10 +221,11 @@ def test_every_statement_keeps_the_rule(rule: Callable[[Statement], str | None],
             {"Action": "sts:AssumeRole", "Principal": {"Service": "states.amazonaws.com"}},
         ),
         (admits_somebody, {"Action": "sns:Publish", "Principal": {"AWS": "*"}}),
+        (reads_this_accounts_buckets_only, {"Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::b/*"}),
     ],
 )
 def test_the_rules_find_what_is_wrong(rule: Callable[[Statement], str | None], bad: dict[str, Any]) -> None:
-    assert rule(Statement("bad", "Role", {"Effect": "Allow", **bad}, trust=True))
+    assert rule(Statement("bad", "Role", {"Effect": "Allow", **bad}, trust="Principal" in bad))
 
 
 def test_what_was_reviewed_is_still_there(templates: dict[str, Any]) -> None:
@@ -236,7 +246,8 @@ def test_the_boundary_admits_what_blueprints_use_and_no_more(templates: dict[str
     deployed = {name: template for name, template in templates.items() if name != "main"}
     used = {action for one in statements(deployed) if one.allows and not one.trust for action in one.actions}
     bounds = templates["main"]["Resources"]["PermissionsBoundary"]["Properties"]["PolicyDocument"]
-    assert {action for statement in bounds["Statement"] for action in listed(statement["Action"])} == used
+    admitted = [one for one in branches(bounds["Statement"]) if one["Effect"] == "Allow"]
+    assert {action for statement in admitted for action in listed(statement["Action"])} == used
     assert len(json.dumps(bounds, separators=(",", ":"))) <= 6_144
 
 
@@ -245,6 +256,8 @@ def test_cloudformation_may_read_whatever_it_makes(blueprints: Path) -> None:
     schemas = resources.files("cfnlint").joinpath("data", "schemas")
     names = json.loads(schemas.joinpath("providers", "us-east-1.json").read_text())
     for path in [*(ROOT / "deployment" / "permissions").glob("*.yaml"), *blueprints.glob("*/permissions.yaml")]:
+        if path.name == "boundary.yaml":
+            continue
         for resource_type, permissions in load(path).items():
             schema = json.loads(schemas.joinpath("resources", f"{names[resource_type]}.json").read_text())
             read = schema.get("handlers", {}).get("read", {}).get("permissions", [])
@@ -279,7 +292,7 @@ def test_the_orchestrator_may_do_what_it_does_and_no_more(templates: dict[str, A
     granted = {
         action
         for one in statements({"main": templates["main"]})
-        if one.logical_id == "OrchestratorPolicy"
+        if one.logical_id.startswith("OrchestratorPermissions")
         for action in one.actions
     }
     for action in granted - beside:

@@ -30,7 +30,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlops.deploy import archive, dependencies, limits, package, permissions, regions, template
+from mlops.deploy import archive, dependencies, limits, package, packing, permissions, regions, template
 from mlops.deploy.errors import BuildError, DeployError
 from mlops.deploy.template import Template
 from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE, REGIONAL_ASSETS
@@ -155,15 +155,21 @@ def main_template(
     whole = template.merge(
         [*pieces, ("the build", {"Mappings": {"Distribution": {"Source": place}}}), ("Chalice", api)]
     )
-    granted = [*sources.permissions.glob("*.yaml"), *sources.blueprints.glob(f"*/{permissions.OWN}")]
+    granted = [
+        *(path for path in sources.permissions.glob("*.yaml") if path.name != permissions.BOUNDARY),
+        *sources.blueprints.glob(f"*/{permissions.OWN}"),
+    ]
+    needs = permissions.resource_statements(blueprints, sorted(granted))
+    whole["Resources"] |= packing.managed_policies("CloudFormationRole", needs)
+    scopes = template.load(sources.permissions / permissions.BOUNDARY)
     generated = {
-        "ResourcePolicy": permissions.resource_policy(blueprints, sorted(granted)),
-        "PermissionsBoundary": permissions.boundary(blueprints),
+        "PermissionsBoundary": permissions.boundary(blueprints, scopes),
         "StateMachines": permissions.state_machines(blueprints, "stateMachine"),
         "SupportedRegions": _supported_regions([whole, *blueprints.values()]),
         "Executions": permissions.state_machines(blueprints, "execution"),
     }
     whole = template.replace(whole, "Generated", generated)
+    whole = packing.divided(whole)
     _depend_on_everything(whole["Resources"])  # last: what is added after this would not be guarded
     whole["Description"] = f"{whole['Description']} {distribution.version}"
     return {section: whole[section] for section in SECTIONS if section in whole}

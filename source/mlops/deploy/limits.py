@@ -31,23 +31,28 @@ NAMES = {"AWS::S3::Bucket": 63, "AWS::KMS::Key": 36, "AWS::ApiGateway::RestApi":
 LONGEST_NAME = 64  # of what CloudFormation names: roles, functions, and what it cuts to the same
 LONGEST_ARN = 256
 LONGEST_VALUE = 128  # of a parameter that doesn't say
-LONGEST_LIST = 1_280  # of a list that doesn't say: 20 names of buckets (the install check takes no more), 98 accounts
+LONGEST_LIST = 400  # of a list: names of buckets, of which the install check takes no more
 
 
 def check_policies(name: str, template: Template) -> None:
     """Raise PolicyTooLarge if IAM would refuse a policy of this template."""
-    for logical_id, size in inline_sizes(template).items():
-        if size > INLINE_LIMIT:
+    for logical_id, found in inline_sizes(template).items():
+        if found > INLINE_LIMIT:
             raise PolicyTooLarge(
-                f"{name}: the inline policies of {logical_id} can have {size} characters together, IAM takes "
+                f"{name}: the inline policies of {logical_id} can have {found} characters together, IAM takes "
                 f"{INLINE_LIMIT}; give it fewer statements, or move some into a managed policy"
             )
-    for logical_id, size in managed_sizes(template).items():
-        if size > MANAGED_LIMIT:
+    for logical_id, found in managed_sizes(template).items():
+        if found > MANAGED_LIMIT:
             raise PolicyTooLarge(
-                f"{name}: the managed policy {logical_id} can have {size} characters, IAM takes {MANAGED_LIMIT}; "
+                f"{name}: the managed policy {logical_id} can have {found} characters, IAM takes {MANAGED_LIMIT}; "
                 "split it"
             )
+
+
+def size(document: Template, template: Template) -> int:
+    """The most characters that a policy can have where it stands in this template."""
+    return _length(_Longest(template).of(document))
 
 
 def inline_sizes(template: Template) -> dict[str, int]:
@@ -60,16 +65,16 @@ def inline_sizes(template: Template) -> dict[str, int]:
             _add(sizes, logical_id, sum(_length(policy["PolicyDocument"]) for policy in policies))
         elif resource["Type"] in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy"):
             roles = properties.get("Roles", [properties.get("RoleName")])
-            document = _Longest(template).of(properties["PolicyDocument"])
+            length = size(properties["PolicyDocument"], template)
             for role in roles:
-                _add(sizes, role["Ref"] if isinstance(role, dict) and "Ref" in role else str(role), _length(document))
+                _add(sizes, role["Ref"] if isinstance(role, dict) and "Ref" in role else str(role), length)
     return sizes
 
 
 def managed_sizes(template: Template) -> dict[str, int]:
     """The most characters that each managed policy can have."""
     return {
-        logical_id: _length(_Longest(template).of(resource["Properties"]["PolicyDocument"]))
+        logical_id: size(resource["Properties"]["PolicyDocument"], template)
         for logical_id, resource in template.get("Resources", {}).items()
         if resource["Type"] == "AWS::IAM::ManagedPolicy"
     }

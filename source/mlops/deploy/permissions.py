@@ -6,7 +6,8 @@ Two policies of the main template are made here, so that a new blueprint folder 
 - CloudFormation's role may do what the resource types in the blueprints need. What a type needs is said once and by
   hand, in deployment/permissions/ or in the folder of the blueprint that has it.
 - The permissions boundary of every role in a deployed stack admits the actions that the blueprints' own roles are
-  given and no others. CloudFormation can make no role without it, so it can't be used to make an administrator.
+  given and no others, on the resources that deployment/permissions/boundary.yaml names. CloudFormation can make no
+  role without it, so it can't be used to make an administrator.
 """
 
 from __future__ import annotations
@@ -18,26 +19,37 @@ from typing import Any
 
 from mlops.deploy import template
 from mlops.deploy.errors import UnsafePermission
+from mlops.deploy.packing import document
 from mlops.deploy.template import Template
 
+BOUNDARY = "boundary.yaml"  # in deployment/permissions: how far the boundary reaches, by service
 OWN = "permissions.yaml"  # in a blueprint's folder: the resource types that only it has
-BOUNDARY_LIMIT = 6_144  # characters of a managed policy, white space not counted
-DEPLOYED_ROLES = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/mlops-pipeline-*"}
+DEPLOYED_ROLES = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::StackName}/*"}
 _INLINE_POLICIES = {"AWS::IAM::Policy", "AWS::IAM::RolePolicy"}
 
 
-def resource_policy(templates: Mapping[str, Template], files: Iterable[Path]) -> Template:
-    """What CloudFormation needs to create, update and delete the resources of these templates."""
-    known: Template = template.merge((str(path), template.load(path)) for path in files)
-    statements: list[Template] = []
+def resource_statements(templates: Mapping[str, Template], files: Iterable[Path]) -> dict[str, list[Template]]:
+    """What CloudFormation needs to create, update and delete the resources of these templates, by service.
+
+    What blueprints' folders bring themselves is one group, Blueprints.
+    """
+    known: dict[str, tuple[str, list[Template]]] = {}
+    for path in files:
+        group = "Blueprints" if path.name == OWN else path.stem.capitalize()
+        for resource_type, needs in template.load(path).items():
+            if resource_type in known:
+                raise UnsafePermission(f"{path}: {resource_type} is in another file, too")
+            known[resource_type] = (group, needs["Statement"])
+    found: dict[str, list[Template]] = {}
     for resource_type, logical_ids in sorted(_resources(templates).items()):
         if resource_type not in known:
             raise UnsafePermission(
                 f"{min(logical_ids.values())} has an {resource_type}: say in the blueprint's {OWN}, or for all "
                 "blueprints in deployment/permissions/, what CloudFormation needs to create, update and delete one"
             )
-        statements += [_for_each(statement, sorted(logical_ids)) for statement in known[resource_type]["Statement"]]
-    return _policy(_join(statements))
+        group, statements = known[resource_type]
+        found.setdefault(group, []).extend(_for_each(statement, sorted(logical_ids)) for statement in statements)
+    return {group: _join(statements) for group, statements in sorted(found.items())}
 
 
 def state_machines(templates: Mapping[str, Template], kind: str) -> list[Template]:
@@ -50,9 +62,9 @@ def state_machines(templates: Mapping[str, Template], kind: str) -> list[Templat
     return [{"Fn::Sub": f"{prefix}{name}-*"} for name in ["mlops-pipeline", *sorted(logical_ids)]]
 
 
-def boundary(templates: Mapping[str, Template]) -> Template:
-    """The most that a role of a deployed stack may do."""
-    actions: set[str] = set()
+def boundary(templates: Mapping[str, Template], scopes: Mapping[str, list[Template]]) -> Template:
+    """The most that a role of a deployed stack may do; `scopes` is what BOUNDARY says."""
+    actions: dict[str, set[str]] = {}
     services: set[str] = set()
     for name, content in templates.items():
         for logical_id, statement in _statements(content):
@@ -64,36 +76,34 @@ def boundary(templates: Mapping[str, Template]) -> Template:
                     raise UnsafePermission(f"{where} asks for {action}: list the actions it needs")
                 if action.lower().startswith("iam:") and action != "iam:PassRole":
                     raise UnsafePermission(f"{where} asks for {action}: a deployed role may not manage identities")
-                actions.add(action)
+                actions.setdefault(action.partition(":")[0], set()).add(action)
             if "iam:PassRole" in _listed(statement["Action"]):
                 services |= _passed_to(statement, where)
-    statements: list[Template] = [
-        {
-            "Sid": "WhatBlueprintsUse",
-            "Effect": "Allow",
-            "Action": sorted(actions - {"iam:PassRole"}),
-            "Resource": "*",
-        }
-    ]
+    actions.pop("iam", None)
+    listed = {service: given for service, given in actions.items() if service in scopes}
+    listed["Others"] = {action for service, given in actions.items() if service not in scopes for action in given}
+    statements = [one for service, given in sorted(listed.items()) for one in _scoped(service, given, scopes[service])]
     if services:
         statements.append(
             {
-                "Sid": "LendDeployedRoles",
+                "Sid": "PassDeployedRoles",
                 "Effect": "Allow",
                 "Action": "iam:PassRole",
                 "Resource": DEPLOYED_ROLES,
                 "Condition": {"StringEquals": {"iam:PassedToService": sorted(services)}},
             }
         )
-    policy = _policy(statements)
-    length = len(json.dumps(policy, separators=(",", ":")))
-    if length > BOUNDARY_LIMIT:
-        raise UnsafePermission(f"The permissions boundary has {length} characters, IAM takes {BOUNDARY_LIMIT}")
-    return policy
+    return document([*statements, *scopes["Never"]])
 
 
-def _policy(statements: list[Template]) -> Template:
-    return {"Version": "2012-10-17", "Statement": statements}
+def _scoped(service: str, actions: set[str], entries: list[Template]) -> Iterable[Template]:
+    """A service's statements of the boundary."""
+    special = {action for entry in entries for action in entry.get("Only", [])}
+    for number, entry in enumerate(entries):
+        admitted = sorted(actions & set(entry["Only"]) if "Only" in entry else actions - special)
+        if admitted:
+            statement = {"Sid": f"{service.capitalize()}{number or ''}", "Effect": "Allow", "Action": admitted}
+            yield statement | {key: entry[key] for key in ("Resource", "Condition") if key in entry}
 
 
 def _resources(templates: Mapping[str, Template]) -> dict[str, dict[str, str]]:
@@ -128,8 +138,8 @@ def _statements(content: Template) -> Iterable[tuple[str, Template]]:
             documents = [properties["PolicyDocument"]]
         elif resource["Type"].startswith("AWS::IAM::"):
             raise UnsafePermission(f"{logical_id} is an {resource['Type']}: a blueprint may make roles only")
-        for document in documents:
-            for statement in _branches(document["Statement"]):
+        for policy in documents:
+            for statement in _branches(policy["Statement"]):
                 if statement["Effect"] == "Allow":
                     yield logical_id, statement
 

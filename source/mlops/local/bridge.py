@@ -374,6 +374,10 @@ def after_changes(type_name: str, finish: Callable[[str, dict[str, Any]], None])
     handlers["create"], handlers["update"] = finishing_create, finishing_update
 
 
+def rest_api_tags(api_id: str) -> dict[str, str]:
+    return dict(_apigateway._v1_tags.get(_apigateway._rest_api_arn(api_id)) or {})
+
+
 def put_gateway_response(api_id: str, response_type: str, response: dict[str, Any]) -> None:
     _apigateway._put_gateway_response(api_id, response_type, response)
 

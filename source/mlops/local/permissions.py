@@ -154,6 +154,23 @@ def _state_machine_version(change: bridge.Change, caller: Caller) -> Iterator[Ca
         yield Call("states:PublishStateMachineVersion", arn, {})
 
 
+def _rest_api(change: bridge.Change, caller: Caller) -> Iterator[Call]:
+    apis = f"arn:aws:apigateway:{caller.region}::/restapis"
+    if change.operation == "create":
+        tags = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in change.new.get("Tags", [])}
+        yield Call("apigateway:POST", apis, tags)
+        if tags:
+            yield Call("apigateway:PUT", f"arn:aws:apigateway:{caller.region}::/tags/arn%3Aaws%3Aapigateway", tags)
+        return
+    action = "apigateway:DELETE" if change.operation == "delete" else "apigateway:PATCH"
+    yield Call(action, f"{apis}/{change.physical_id}", _inherited(str(change.physical_id)))
+
+
+def _inherited(api_id: str) -> dict[str, Any]:
+    """What policies see of an API's tags, for the API and for all its parts."""
+    return {f"aws:ResourceTag/{key}": value for key, value in bridge.rest_api_tags(api_id).items()}
+
+
 def _rest_api_part(path: str, verb: str = "POST") -> Calls:
     """A part of a REST API, under the path it is created at; `{Member}` stands for a property."""
     def calls(change: bridge.Change, caller: Caller) -> Iterator[Call]:
@@ -162,7 +179,8 @@ def _rest_api_part(path: str, verb: str = "POST") -> Calls:
         action = {"create": verb, "update": "PATCH", "delete": "DELETE"}[change.operation]
         if change.operation != "create" and verb == "POST":
             where = f"{where}/{change.physical_id}"
-        yield Call(f"apigateway:{action}", f"arn:aws:apigateway:{caller.region}::{where}", {})
+        arn = f"arn:aws:apigateway:{caller.region}::{where}"
+        yield Call(f"apigateway:{action}", arn, _inherited(given["RestApiId"]))
 
     return calls
 
@@ -173,7 +191,7 @@ _TYPES: dict[str, Calls] = {
     "AWS::ApiGateway::Method": _rest_api_part(
         "/restapis/{RestApiId}/resources/{ResourceId}/methods/{HttpMethod}", "PUT"),
     "AWS::ApiGateway::Resource": _rest_api_part("/restapis/{RestApiId}/resources"),
-    "AWS::ApiGateway::RestApi": _rest_api_part("/restapis"),
+    "AWS::ApiGateway::RestApi": _rest_api,
     "AWS::ApiGateway::Stage": _rest_api_part("/restapis/{RestApiId}/stages"),
     "AWS::IAM::Policy": _policy,
     "AWS::IAM::Role": _role,

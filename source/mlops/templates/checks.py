@@ -6,7 +6,7 @@ Blueprint folders and their compiled catalog in, problems out, each with the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ def problems(blueprints: Path, compiled: Path, shared_permissions: Path) -> list
     """Everything wrong with the blueprints below a folder, whose catalog was written to `compiled`."""
     found: list[str] = []
     folders = read_folders(blueprints)
+    scopes = template.load(shared_permissions / permissions.BOUNDARY)
     granted = _granted([*shared_permissions.glob("*.yaml"), *blueprints.glob(f"*/{permissions.OWN}")])
     for folder in folders:
         source = Source(blueprints, folder)
@@ -33,7 +34,7 @@ def problems(blueprints: Path, compiled: Path, shared_permissions: Path) -> list
         content = template.load(written)
         found += [_told(one) for one in _examples(folder, compiled)]
         found += list(_resources(source, content, granted))
-        found += list(_policies(folder, content))
+        found += list(_policies(folder, content, scopes))
         found += [f"{source.line(path)}: {message}" for path, message in _linted(written)]
     for path in sorted((blueprints / "delivery").glob("*.yaml")):
         found += [f"delivery/{path.name}: {message}" for _, message in _linted(compiled / "delivery" / path.name)]
@@ -107,15 +108,27 @@ def _resources(source: Source, content: Mapping[str, Any], granted: frozenset[st
             properties = resource.get("Properties", {})
             if properties.get("PermissionsBoundary") != BOUNDARY:
                 yield f"{where} has no boundary: write `PermissionsBoundary: !Ref PermissionsBoundaryArn`"
+            if not _under_the_path(properties.get("Path")):
+                yield f"{where} has no path of the deployment: write `Path: !Ref RolePath`"
             if "RoleName" in properties:
                 yield f"{where} has a RoleName: leave the name to CloudFormation"
 
 
-def _policies(folder: Folder, content: template.Template) -> Iterator[str]:
+def _under_the_path(path: Any) -> bool:
+    return path == {"Ref": "RolePath"} or (
+        isinstance(path, dict) and str(path.get("Fn::Sub", "")).startswith("${RolePath}")
+    )
+
+
+def _policies(folder: Folder, content: template.Template, scopes: template.Template) -> Iterator[str]:
     """What the build would refuse of its roles' policies."""
-    for check in (permissions.boundary, lambda one: limits.check_policies(folder.name, one[folder.name])):
+    checks: tuple[Callable[[], object], ...] = (
+        lambda: permissions.boundary({folder.name: content}, scopes),
+        lambda: limits.check_policies(folder.name, content),
+    )
+    for check in checks:
         try:
-            check({folder.name: content})
+            check()
         except DeployError as error:
             yield f"{folder.name}/template.yaml: {_told(error)}"
         except (AttributeError, KeyError, TypeError):

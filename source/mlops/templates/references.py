@@ -52,7 +52,7 @@ def snapshot_apis(template: Template) -> Template:
 
 
 def _stands(name: str, known: set[str]) -> bool:
-    return name in known or name.startswith("AWS::")
+    return name in known or str(name).startswith("AWS::")
 
 
 def _uses(template: Template) -> Iterator[tuple[str, str]]:

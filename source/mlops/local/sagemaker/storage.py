@@ -82,7 +82,8 @@ def check_key(role_arn: str, kms_key: str | None, caller: Caller) -> None:
     key_arn = kms.describe_key(KeyId=kms_key)["KeyMetadata"]["Arn"]
     called = [alias["AliasName"] for alias in kms.list_aliases(KeyId=key_arn)["Aliases"]]
     session = Caller(caller.account_id, caller.region, identity.session_arn(role_arn, "sagemaker"))
-    identity.authorize(session, "kms:GenerateDataKey", [key_arn], {"kms:ResourceAliases": called})
+    keys = {"kms:ResourceAliases": called, "kms:ViaService": f"s3.{caller.region}.amazonaws.com"}
+    identity.authorize(session, "kms:GenerateDataKey", [key_arn], keys)
 
 
 def write(s3: Any, uri: str, body: bytes, kms_key: str | None = None) -> None:
