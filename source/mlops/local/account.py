@@ -10,6 +10,7 @@ from mlops.local import (
     bridge,
     bridge_services,
     bridge_signatures,
+    bridge_stacks,
     cloudwatch,
     environment,
     functions,
@@ -40,6 +41,7 @@ def assemble(state: Path) -> None:
     bridge_services.show_update_time_after_updates()
     bridge_signatures.sessions_of_functions(environment.secret_key())
     bridge_signatures.require_signatures(REGION)
+    bridge_stacks.install()
     bridge.note_stack_operations()
 
 
@@ -47,7 +49,7 @@ def assemble(state: Path) -> None:
 _ENDS = {
     "CREATE_IN_PROGRESS": "CREATE_FAILED", "ROLLBACK_IN_PROGRESS": "ROLLBACK_FAILED",
     "UPDATE_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED", "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
-    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
     "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_COMPLETE", "DELETE_IN_PROGRESS": "DELETE_FAILED",
 }
 
@@ -60,7 +62,9 @@ def disk(state: Path) -> Disk:
 def restore(where: Disk) -> None:
     """Read the state, and fail what was running when the account stopped."""
     where.load()
-    bridge.settle_stacks(_ENDS, CUT_OFF)
+    for account_id, region, stack in bridge_stacks.settle(_ENDS, CUT_OFF):
+        with bridge.scope(account_id, region), bridge.principal(roles.principal_of(stack, account_id)):
+            bridge_stacks.delete_again(stack)
     bridge.settle_executions(CUT_OFF)
 
 

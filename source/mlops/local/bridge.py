@@ -463,18 +463,6 @@ def note_stack_operations() -> None:
     wrap_service("cloudformation", wrapper)
 
 
-def settle_stacks(ends: Mapping[str, str], reason: str) -> None:
-    """Give every stack that is in the middle of an operation the status `ends` has for it, with a reason."""
-    for (account_id, region, name), record in _cloudformation._stacks.to_dict().items():
-        ended = ends.get(record["StackStatus"])
-        if ended:
-            record.update(StackStatus=ended, StackStatusReason=reason)
-            with scope(account_id, region):
-                _stacks._add_event(
-                    record["StackId"], name, name, "AWS::CloudFormation::Stack", ended, reason, record["StackId"]
-                )
-
-
 # --- Step Functions ----------------------------------------------------------------------------------------
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
-from mlops.local import bridge, identity, schemas
+from mlops.local import bridge, bridge_stacks, identity, schemas
 from mlops.local.errors import ApiError, Caller
 
 Properties = dict[str, Any]
@@ -29,6 +29,8 @@ class Request:
     stack_id: str
     caller: Caller
     token: str
+    identify: Callable[[str], None] = lambda physical_id: None
+    """To be called with the physical id before the resource is made, so that a kill in between forgets nothing."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,10 @@ def install() -> None:
 
 def _add(type_name: str, instance: ResourceType) -> None:
     def create(logical_id: str, properties: Properties, stack_name: str) -> tuple[str, dict[str, Any]]:
-        request = _request(logical_id, bridge.stack(stack_name))
+        def identify(physical_id: str) -> None:
+            bridge_stacks.making(stack_name, logical_id, type_name, physical_id, properties)
+
+        request = replace(_request(logical_id, bridge.stack(stack_name)), identify=identify)
         return _run(instance.create, request, schemas.coerce(type_name, properties))
 
     def update(

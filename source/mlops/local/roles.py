@@ -31,6 +31,14 @@ def install() -> None:
     bridge.wrap_service("cloudformation", _as_stack_role)
 
 
+def principal_of(stack: dict[str, Any], account_id: str) -> str:
+    """Who CloudFormation works as when it goes on with a stack by itself: the stack's role, or the account's root."""
+    role_arn = stack.get(_ROLE_FIELD)
+    if role_arn:
+        return identity.session_arn(role_arn, "AWSCloudFormation")
+    return f"arn:aws:iam::{account_id}:root"
+
+
 def _as_stack_role(handler: bridge.Handler) -> bridge.Handler:
     async def handle(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]

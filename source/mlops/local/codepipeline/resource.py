@@ -17,6 +17,8 @@ class Pipeline:
 
     def create(self, properties: Properties, request: Request) -> Resource:
         name = properties.get("Name") or generated_name(request, 100)
+        if name not in pipelines:  # what is there already isn't this stack's
+            request.identify(name)
         answer = api.call("CreatePipeline", {"pipeline": _declaration(name, properties),
                                              "tags": _tags(properties)}, request.caller)
         _set_transitions(name, properties, request)

@@ -8,11 +8,13 @@ from typing import Any
 
 from mlops.local.errors import ApiError, Caller
 from mlops.local.resources import Request, Resource, generated_name, resource
-from mlops.local.sagemaker.service import sagemaker, store
+from mlops.local.sagemaker.service import arn, sagemaker, store
 from mlops.local.settings import TIMING
 
 Properties = dict[str, Any]
 _NAME_LIMIT = 63
+_ARN_KINDS = {"Model": "model", "EndpointConfig": "endpoint-config", "Endpoint": "endpoint",
+              "ModelPackageGroup": "model-package-group"}
 
 
 def _tags_changed(arn: str, old: Properties, new: Properties, caller: Caller) -> None:
@@ -43,6 +45,9 @@ class _Named:
 
     def create(self, properties: Properties, request: Request) -> Resource:
         name = properties.get(f"{self.kind}Name") or generated_name(request, _NAME_LIMIT)
+        future = arn(request.caller, _ARN_KINDS[self.kind], name)
+        if not self._name(future):  # what is there already isn't this stack's
+            request.identify(future)
         answer = sagemaker.call(f"Create{self.kind}", {**properties, f"{self.kind}Name": name}, request.caller)
         return self._made(answer[f"{self.kind}Arn"], name)
 
