@@ -23,6 +23,7 @@ from tests.api.test_first_light import LABELS, ROWS, UNSEEN, csv, job, realtime,
 from tests.api.test_healing import insisting
 from tests.local.laptop import Account, start_account, stop_account
 
+PATIENCE = 180.0  # seconds: a busy machine takes long, and how long does not matter here
 WHOLE_LIFE = 1.2  # of what a request takes undisturbed: a kill may come just after its end, too
 
 
@@ -102,9 +103,9 @@ def existing(api: Installed) -> set[str]:
 
 
 def succeeded(api: Installed, body: dict[str, Any]) -> dict[str, Any]:
-    answer = insisting(api, body)
+    answer = insisting(api, body, PATIENCE)
     assert answer.status == 200, answer.text
-    pipeline: dict[str, Any] = api.ended(answer.body["pipeline_id"])
+    pipeline: dict[str, Any] = api.ended(answer.body["pipeline_id"], PATIENCE)
     assert pipeline["status"] == "Succeeded", pipeline
     return pipeline
 

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """SageMaker's state across a kill of the account: what ran has failed and says so, what served serves."""
 
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.local.laptop import Account
 from tests.local.machine_learning import Lab, csv, labels, rows
@@ -38,3 +41,25 @@ def test_after_a_kill(start: Callable[..., Account], tmp_path: Path) -> None:
     runtime = again.client("sagemaker-runtime")
     answer = runtime.invoke_endpoint(EndpointName=endpoint, Body=csv(FEATURES[:3]), ContentType="text/csv")
     assert answer["Body"].read().decode() == expected
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_captured_data_is_written_before_the_account_ends(
+    start: Callable[..., Account], tmp_path: Path, end: signal.Signals
+) -> None:
+    lab = Lab(start("--data", str(tmp_path)))
+    train = lab.put("train.csv", csv(FEATURES, labels(FEATURES)))
+    model = lab.model(lab.train(lab.training_request(train))["ModelArtifacts"]["S3ModelArtifacts"])
+    endpoint = lab.endpoint(lab.config(model, DataCaptureConfig={
+        "EnableCapture": True, "InitialSamplingPercentage": 100, "DestinationS3Uri": f"s3://{lab.bucket}/captured",
+        "CaptureOptions": [{"CaptureMode": "Input"}]}))
+    lab.settled(endpoint)
+    for _ in range(5):
+        lab.invoke(endpoint, csv(FEATURES[:1]))
+    lab.account.process.send_signal(end)
+    assert lab.account.process.wait(20) == 0
+
+    s3 = start("--data", str(tmp_path)).client("s3")
+    found = s3.list_objects_v2(Bucket=lab.bucket, Prefix="captured/")["Contents"]
+    text = b"".join(s3.get_object(Bucket=lab.bucket, Key=one["Key"])["Body"].read() for one in found)
+    assert len(text.splitlines()) == 5

@@ -15,6 +15,7 @@ _lock = threading.Lock()
 _running: Counter[str] = Counter()
 _ended: Counter[str] = Counter()
 _listeners: list[Callable[[], None]] = []
+_last_work: list[Callable[[], None]] = []
 
 
 @contextmanager
@@ -45,6 +46,17 @@ def progress(what: str) -> int | None:
 def on_work(listener: Callable[[], None]) -> None:
     """Call `listener` whenever work begins or ends, in that work's thread."""
     _listeners.append(listener)
+
+
+def before_end(work: Callable[[], None]) -> Callable[[], None]:
+    """Call `work` before the account ends: it writes what was answered and is not written yet."""
+    _last_work.append(work)
+    return work
+
+
+def finish() -> None:
+    for work in _last_work:
+        work()
 
 
 def _tell() -> None:

@@ -58,6 +58,8 @@ class Saver:
         """Write whenever it is due, until this is cancelled."""
         while True:
             await self._due.wait()
+            if self._ended:
+                return
             if not self._waiting:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._asked.wait(), TIMING.save)

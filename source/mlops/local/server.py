@@ -96,21 +96,28 @@ async def _serve(listener: socket.socket, disk: Disk | None, this: Running) -> i
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
-    from mlops.local import bridge, connections, saving
+    from mlops.local import activity, bridge, connections, saving
 
     connections.install()
     started, ended = asyncio.Event(), asyncio.Event()
     saver = saving.Saver(disk) if disk else None
 
-    def end() -> None:
+    async def end() -> None:
         if saver and started.is_set() and not ended.is_set():
+            await asyncio.to_thread(activity.finish)
             # what runs now fails against the closing port; it comes back as what was cut off, not with that
             logging.disable()
             saver.save_last()
         ended.set()
 
+    ending: set[asyncio.Task[None]] = set()
+
+    def end_once() -> None:
+        if not ending:
+            ending.add(asyncio.create_task(end()))
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, end)
+        asyncio.get_running_loop().add_signal_handler(number, end_once)
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.loglevel, config.errorlog, config.accesslog = "CRITICAL", None, None
@@ -129,7 +136,7 @@ async def _serve(listener: socket.socket, disk: Disk | None, this: Running) -> i
         if saver:
             saver.changed()  # what was cut off has ended
         await server
-        end()
+        await end()
         if saves:
             saves.cancel()
     return int(saver is not None and saver.failed)

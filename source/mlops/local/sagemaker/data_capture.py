@@ -22,7 +22,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mlops.local import bridge, identity
+from mlops.local import activity, bridge, identity
 from mlops.local.errors import ApiError, Caller
 from mlops.local.sagemaker import storage
 from mlops.local.sagemaker.service import PRINCIPAL
@@ -47,7 +47,8 @@ class _Destination:
     hour: str
 
 
-_waiting: queue.SimpleQueue[tuple[_Destination, str]] = queue.SimpleQueue()
+_waiting: queue.Queue[tuple[_Destination, str]] = queue.Queue()
+_ending = threading.Event()
 _starting = threading.Lock()
 _writer: list[threading.Thread] = []
 
@@ -65,6 +66,18 @@ def capture(config: dict[str, Any] | None, caller: Caller, endpoint_name: str, v
     destination = _Destination(caller, role_arn, prefix, config.get("KmsKeyId"), f"{moment:%Y/%m/%d/%H}")
     _waiting.put((destination, line))
     _start_writer()
+
+
+@activity.before_end
+def flush(seconds: float = 5) -> None:
+    """Write what has been captured until now; give up after `seconds`."""
+    _ending.set()
+    deadline = time.monotonic() + seconds
+    with _waiting.all_tasks_done:
+        while _waiting.unfinished_tasks and (left := deadline - time.monotonic()) > 0:
+            _waiting.all_tasks_done.wait(left)
+        if _waiting.unfinished_tasks:
+            _LOG.warning("%s captured records were not written", _waiting.unfinished_tasks)
 
 
 def _record(config: dict[str, Any], request: dict[str, Any], given: Payload, answered: Payload,
@@ -112,12 +125,14 @@ def _write_forever() -> None:
         batch: dict[_Destination, list[str]] = defaultdict(list)
         destination, line = _waiting.get()
         batch[destination].append(line)
-        time.sleep(_GATHER)
+        _ending.wait(_GATHER)
         while not _waiting.empty():
             destination, line = _waiting.get()
             batch[destination].append(line)
         for destination, lines in batch.items():
             _write(destination, lines, clients)
+            for _ in lines:
+                _waiting.task_done()
         while len(clients) > _CLIENTS:
             del clients[next(iter(clients))]
 
