@@ -175,9 +175,16 @@ def test_what_is_not_there(up: Up, arguments: list[str], told: str) -> None:
 
 def test_a_part_of_a_name_finds_the_pipelines_that_have_it(up: Up, trained: dict[str, Any]) -> None:
     for command in ("status", "run"):
-        done = up.mlops(command, "breast-cancer")
+        done = up.mlops(command, "cancer-model")
         assert done.returncode == 1
         assert NAME in done.stderr
+
+
+def test_the_beginning_of_a_name_is_enough(up: Up, trained: dict[str, Any]) -> None:
+    for part in ("breast-cancer-model", "mlops-pipeline-breast-cancer-m"):
+        done = up.mlops("status", part)
+        assert done.returncode == 0, done.stderr
+        assert NAME in done.stdout
 
 
 def test_ctrl_c_ends_the_watching_and_not_the_pipeline(up: Up, trained: dict[str, Any]) -> None:
@@ -215,6 +222,9 @@ def test_an_endpoint_is_asked(up: Up, trained: dict[str, Any], tmp_path: Path) -
     done = up.mlops("invoke", "breast-cancer", "--data", str(rows))
     assert done.returncode == 0
     assert len(story.numbers(done.stdout)) == 3
+    logged = up.mlops("logs", "breast-cancer-byom")
+    assert logged.returncode == 0, logged.stderr
+    assert "/invocations" in logged.stdout
     narrow = up.mlops("invoke", "breast-cancer", "--data", "-", given="1,2,3\n")
     assert narrow.returncode == 1
     assert "Traceback" not in narrow.stderr
