@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from .scripted_api import Api, mlops, serving
+from .scripted_api import Api, environment, mlops, serving
 
 
 @pytest.fixture
@@ -136,6 +138,15 @@ def test_without_what_is_needed(
     printed = told(api, *arguments, AWS_EC2_METADATA_DISABLED="true", **{**isolated, **environment})
     assert sentence in printed
     assert hint in printed
+
+
+@pytest.mark.parametrize("command", ["init model_training_builtin", "types", "status x --json", "status x"])
+def test_a_reader_that_ends_is_no_error(api: Api, command: str) -> None:
+    pipeline = {"name": "x", "status": "Succeeded", "stages": [], "outputs": {str(n): "x" * 99 for n in range(2000)}}
+    api.responses = {"pipelinestatus": [(200, {}, {"pipeline": pipeline})]}
+    line = f"{sys.executable} -m mlops.cli --api-url {api.url} {command} | true"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, env=environment(api), timeout=60)
+    assert (done.returncode, done.stderr if "types" not in command else "") == (0, "")
 
 
 def test_expired_sso_credentials(api: Api, tmp_path: Path) -> None:

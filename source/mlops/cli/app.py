@@ -56,8 +56,8 @@ class Guarded(click.Command):
             if not as_json or isinstance(error, NoArgsIsHelpError):
                 raise
             raise with_json(UsageFailure(error), as_json) from error
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click ends quietly where the reader of a pipe has ended
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
