@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The account holds no more open files after many endpoints and pipelines than after one of each."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import xgboost
 
-from tests.local.laptop import Account, start_account, stop_account, wait_for
+from tests.local.laptop import Account, stop_account, wait_for
 from tests.local.machine_learning import ALLOW_S3_AND_LOGS, Lab, artifact, csv, labels, rows
 from tests.local.pipelines import (
     MODEL_OF_NOTHING,
@@ -55,8 +56,8 @@ def run(account: Account, bucket: str) -> str:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list a process's open files")
-def test_endpoints_and_pipelines_leave_no_files_open(tmp_path: Path) -> None:
-    account = start_account()
+def test_endpoints_and_pipelines_leave_no_files_open(tmp_path: Path, start: Callable[..., Account]) -> None:
+    account = start()
     lab, bucket = Lab(account), versioned_bucket(account)
     booster = xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(rows(), label=labels(rows())), 2)
     model = lab.put("m/model.tar.gz", artifact(tmp_path, {"xgboost-model": bytes(booster.save_raw("ubj"))}))
