@@ -170,6 +170,33 @@ def test_a_bundle_is_not_written_over_one_that_is_gone(cloud: Cloud, make: Make)
     assert cloud.bundle(make().bundle_key) is None
 
 
+def test_a_bundle_is_deleted_where_it_is_still_as_it_was_read(cloud: Cloud, make: Make) -> None:
+    cloud.put_bundle(make(), None)
+    read = cloud.bundle(make().bundle_key)
+    assert read is not None
+    written = cloud.put_bundle(make(instance_count=2), read.etag)
+    with pytest.raises(Moved):
+        cloud.delete_bundle(make().bundle_key, read.etag)
+    cloud.remove_bundle(make(), written)
+    assert cloud.bundle(make().bundle_key) == read
+    cloud.delete_bundle(make().bundle_key, read.etag)
+    assert cloud.bundle(make().bundle_key) is None
+    cloud.delete_bundle(make().bundle_key, read.etag)  # deleted already
+    cloud.put_bundle(make(), None)
+    assert cloud.bundle(make().bundle_key) is not None
+
+
+def test_a_deleted_bundle_is_not_listed(cloud: Cloud, make: Make, request: pytest.FixtureRequest) -> None:
+    if "moto" in request.node.callspec.id:
+        pytest.skip("moto lists the folder of an object that was deleted")
+    cloud.put_bundle(make(), None)
+    read = cloud.bundle(make().bundle_key)
+    assert read is not None
+    assert cloud.bundled(make().name, "", 10) == ([make().name], False)
+    cloud.delete_bundle(make().bundle_key, read.etag)
+    assert cloud.bundled(make().name, "", 10) == ([], False)
+
+
 def test_bundles_are_listed_by_name_a_page_at_a_time(cloud: Cloud, make: Make) -> None:
     plans = [make(model_name=name) for name in ("b", "a", "a-modeltraining", "aa")]
     for one in plans:
