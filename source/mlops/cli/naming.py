@@ -47,7 +47,7 @@ def matching(connection: Connection, given: str) -> str | None:
     """The one pipeline whose name begins so; None where there is none, or where the names cannot be listed."""
     try:
         found = names(connection, given)
-    except Refused:
+    except (Refused, BotoCoreError, ClientError):
         return None
     if len(found) > 1:
         more = ", …" if len(found) > SHOWN else ""
