@@ -59,7 +59,10 @@ def test_captured_data_is_written_before_the_account_ends(
     lab.account.process.send_signal(end)
     assert lab.account.process.wait(20) == 0
 
-    s3 = start("--data", str(tmp_path)).client("s3")
+    again = start("--data", str(tmp_path))
+    s3 = again.client("s3")
     found = s3.list_objects_v2(Bucket=lab.bucket, Prefix="captured/")["Contents"]
     text = b"".join(s3.get_object(Bucket=lab.bucket, Key=one["Key"])["Body"].read() for one in found)
     assert len(text.splitlines()) == 5
+    events = again.client("logs").filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{endpoint}")["events"]
+    assert [event["message"] for event in events if '"POST /invocations HTTP/1.1" 200 ' in event["message"]][4:]

@@ -10,10 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import queue
 import random
-import threading
-import time
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass
@@ -22,8 +19,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mlops.local import activity, bridge, identity
+from mlops.local import bridge, identity
 from mlops.local.errors import ApiError, Caller
+from mlops.local.outbox import Outbox
 from mlops.local.sagemaker import storage
 from mlops.local.sagemaker.service import PRINCIPAL
 
@@ -47,12 +45,6 @@ class _Destination:
     hour: str
 
 
-_waiting: queue.Queue[tuple[_Destination, str]] = queue.Queue()
-_ending = threading.Event()
-_starting = threading.Lock()
-_writer: list[threading.Thread] = []
-
-
 def capture(config: dict[str, Any] | None, caller: Caller, endpoint_name: str, variant_name: str, role_arn: str,
             request: dict[str, Any], given: Payload, answered: Payload) -> None:
     """Keep one request and its answer, if the endpoint's config says so and the dice do."""
@@ -64,20 +56,7 @@ def capture(config: dict[str, Any] | None, caller: Caller, endpoint_name: str, v
     line = json.dumps(_record(config, request, given, answered, moment), separators=(",", ":"))
     prefix = f"{config['DestinationS3Uri'].rstrip('/')}/{endpoint_name}/{variant_name}"
     destination = _Destination(caller, role_arn, prefix, config.get("KmsKeyId"), f"{moment:%Y/%m/%d/%H}")
-    _waiting.put((destination, line))
-    _start_writer()
-
-
-@activity.before_end
-def flush(seconds: float = 5) -> None:
-    """Write what has been captured until now; give up after `seconds`."""
-    _ending.set()
-    deadline = time.monotonic() + seconds
-    with _waiting.all_tasks_done:
-        while _waiting.unfinished_tasks and (left := deadline - time.monotonic()) > 0:
-            _waiting.all_tasks_done.wait(left)
-        if _waiting.unfinished_tasks:
-            _LOG.warning("%s captured records were not written", _waiting.unfinished_tasks)
+    _outbox.put((destination, line))
 
 
 def _record(config: dict[str, Any], request: dict[str, Any], given: Payload, answered: Payload,
@@ -109,45 +88,35 @@ def _observed(payload: Payload, mode: str, headers: dict[str, list[str]]) -> dic
     return {"observedContentType": payload.content_type, "mode": mode, "data": data, "encoding": encoding}
 
 
-# --- the thread that writes --------------------------------------------------------------------------------
+# --- writing -----------------------------------------------------------------------------------------------
+
+_clients: dict[tuple[Caller, str], Any] = {}
 
 
-def _start_writer() -> None:
-    with _starting:
-        if not _writer:
-            _writer.append(threading.Thread(target=_write_forever, name="data-capture", daemon=True))
-            _writer[0].start()
-
-
-def _write_forever() -> None:
-    clients: dict[tuple[Caller, str], Any] = {}
-    while True:
-        batch: dict[_Destination, list[str]] = defaultdict(list)
-        destination, line = _waiting.get()
+def _write_all(gathered: list[tuple[_Destination, str]]) -> None:
+    batch: dict[_Destination, list[str]] = defaultdict(list)
+    for destination, line in gathered:
         batch[destination].append(line)
-        _ending.wait(_GATHER)
-        while not _waiting.empty():
-            destination, line = _waiting.get()
-            batch[destination].append(line)
-        for destination, lines in batch.items():
-            _write(destination, lines, clients)
-            for _ in lines:
-                _waiting.task_done()
-        while len(clients) > _CLIENTS:
-            del clients[next(iter(clients))]
+    for destination, lines in batch.items():
+        _write(destination, lines)
+    while len(_clients) > _CLIENTS:
+        del _clients[next(iter(_clients))]
 
 
-def _write(destination: _Destination, lines: list[str], clients: dict[tuple[Caller, str], Any]) -> None:
+def _write(destination: _Destination, lines: list[str]) -> None:
     caller, role_arn = destination.caller, destination.role_arn
     name = f"{datetime.now(UTC):%M-%S-%f}"[:-3] + f"-{uuid.uuid4()}.jsonl"
     uri = f"{destination.prefix}/{destination.hour}/{name}"
     try:
         with bridge.scope(caller.account_id, caller.region):
             storage.check_key(role_arn, destination.kms_key, caller)
-            if (caller, role_arn) not in clients:
-                clients[caller, role_arn] = identity.role_session(role_arn, PRINCIPAL, caller).client("s3")
-            storage.write(clients[caller, role_arn], uri, "".join(line + "\n" for line in lines).encode(),
+            if (caller, role_arn) not in _clients:
+                _clients[caller, role_arn] = identity.role_session(role_arn, PRINCIPAL, caller).client("s3")
+            storage.write(_clients[caller, role_arn], uri, "".join(line + "\n" for line in lines).encode(),
                           destination.kms_key)
     except (ClientError, BotoCoreError, ApiError) as error:
-        clients.pop((caller, role_arn), None)
+        _clients.pop((caller, role_arn), None)
         _LOG.warning("data capture to %s failed: %s", uri, error)
+
+
+_outbox = Outbox("data-capture", _GATHER, _write_all)

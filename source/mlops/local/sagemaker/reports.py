@@ -11,8 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import queue
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -24,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mlops.local import bridge, bridge_cloudwatch, identity
 from mlops.local.errors import ApiError, Caller
+from mlops.local.outbox import Outbox
 from mlops.local.sagemaker.service import PRINCIPAL
 
 _LOG = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ def log(source: Source, *lines: str) -> None:
     """Lines of a variant's container."""
     moment = int(time.time() * 1000)
     for line in lines:
-        _report(source, (moment, line))
+        _outbox.put((source, (moment, line)))
 
 
 def invoked(source: Source, invocation: Invocation) -> None:
@@ -75,44 +74,28 @@ def invoked(source: Source, invocation: Invocation) -> None:
     shown = f'127.0.0.1 - - [{moment:%d/%b/%Y:%H:%M:%S +0000}] "POST /invocations HTTP/1.1" ' \
             f'{invocation.status} {invocation.size} "-" "-"'
     log(source, *([invocation.problem] if invocation.problem else []), shown)
-    _report(source, invocation)
+    _outbox.put((source, invocation))
 
 
-# --- the thread that writes --------------------------------------------------------------------------------
+# --- writing -----------------------------------------------------------------------------------------------
 
-_waiting: queue.SimpleQueue[tuple[Source, tuple[int, str] | Invocation]] = queue.SimpleQueue()
-_starting = threading.Lock()
-_writer: list[threading.Thread] = []
+_clients: dict[tuple[Caller, str], Any] = {}
 
 
-def _report(source: Source, what: tuple[int, str] | Invocation) -> None:
-    _waiting.put((source, what))
-    with _starting:
-        if not _writer:
-            _writer.append(threading.Thread(target=_write_forever, name="endpoint-reports", daemon=True))
-            _writer[0].start()
-
-
-def _write_forever() -> None:
-    clients: dict[tuple[Caller, str], Any] = {}
-    while True:
-        lines: dict[Source, list[tuple[int, str]]] = defaultdict(list)
-        counted: dict[Source, list[Invocation]] = defaultdict(list)
-        gathered = [_waiting.get()]
-        time.sleep(_GATHER)
-        while not _waiting.empty():
-            gathered.append(_waiting.get())
-        for source, what in gathered:
-            if isinstance(what, Invocation):
-                counted[source].append(what)
-            else:
-                lines[source].append(what)
-        for source, invocations in counted.items():
-            _count(source, invocations)
-        for source, written in lines.items():
-            _write(source, written, clients)
-        while len(clients) > _CLIENTS:
-            del clients[next(iter(clients))]
+def _write_all(gathered: list[tuple[Source, tuple[int, str] | Invocation]]) -> None:
+    lines: dict[Source, list[tuple[int, str]]] = defaultdict(list)
+    counted: dict[Source, list[Invocation]] = defaultdict(list)
+    for source, what in gathered:
+        if isinstance(what, Invocation):
+            counted[source].append(what)
+        else:
+            lines[source].append(what)
+    for source, invocations in counted.items():
+        _count(source, invocations)
+    for source, written in lines.items():
+        _write(source, written)
+    while len(_clients) > _CLIENTS:
+        del _clients[next(iter(_clients))]
 
 
 def _count(source: Source, invocations: list[Invocation]) -> None:
@@ -131,14 +114,14 @@ def _count(source: Source, invocations: list[Invocation]) -> None:
             bridge_cloudwatch.record_metric(_NAMESPACE, name, list(values), unit, dimensions)
 
 
-def _write(source: Source, lines: list[tuple[int, str]], clients: dict[tuple[Caller, str], Any]) -> None:
+def _write(source: Source, lines: list[tuple[int, str]]) -> None:
     group, stream = f"/aws/sagemaker/Endpoints/{source.endpoint}", f"{source.variant}/{source.instance}"
     holder = (source.caller, source.role_arn)
     try:
         with bridge.scope(source.caller.account_id, source.caller.region):
-            if holder not in clients:
-                clients[holder] = identity.role_session(source.role_arn, PRINCIPAL, source.caller).client("logs")
-            client = clients[holder]
+            if holder not in _clients:
+                _clients[holder] = identity.role_session(source.role_arn, PRINCIPAL, source.caller).client("logs")
+            client = _clients[holder]
             if left_out := len(lines[_LINES:]):
                 lines = [*lines[:_LINES], (lines[-1][0], f"[INFO] {left_out} more lines of this second are left out")]
             events = [{"timestamp": moment, "message": line} for moment, line in lines]
@@ -148,7 +131,7 @@ def _write(source: Source, lines: list[tuple[int, str]], clients: dict[tuple[Cal
                 _make(client, group, stream)
                 client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
     except (ClientError, BotoCoreError, ApiError) as error:
-        clients.pop(holder, None)
+        _clients.pop(holder, None)
         _LOG.warning("no log %s in %s: %s", stream, group, error)
 
 
@@ -157,3 +140,6 @@ def _make(client: Any, group: str, stream: str) -> None:
                         (client.create_log_stream, {"logGroupName": group, "logStreamName": stream})):
         with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
             make(**names)
+
+
+_outbox = Outbox("endpoint-reports", _GATHER, _write_all)
