@@ -324,6 +324,7 @@ def test_a_changed_endpoint_name_is_refused_and_a_changed_instance_updates(
 ) -> None:
     artifact = f"first/output/{served['name']}"
     described = api.client("sagemaker").describe_endpoint(EndpointName="first")
+    role = model_role(api, described["EndpointConfigName"])
     refused = api.provision(realtime(api, artifact, endpoint_name="second"))
     assert refused.status == 409
     assert "EndpointName" in refused.body["message"]
@@ -340,6 +341,18 @@ def test_a_changed_endpoint_name_is_refused_and_a_changed_instance_updates(
     assert after["EndpointConfigName"] != described["EndpointConfigName"]
     config = api.client("sagemaker").describe_endpoint_config(EndpointConfigName=after["EndpointConfigName"])
     assert config["ProductionVariants"][0]["InstanceType"] == "ml.m5.xlarge"
+    # The live endpoint kept its role until the new configuration was live; then the old one went.
+    assert model_role(api, after["EndpointConfigName"]) != role
+    assert "/mlops-orchestrator/" in role
+    roles = {one["Arn"] for one in api.client("iam").list_roles()["Roles"]}
+    assert role not in roles
+
+
+def model_role(api: Installed, config_name: str) -> str:
+    """The role of the one model behind an endpoint configuration."""
+    config = api.client("sagemaker").describe_endpoint_config(EndpointConfigName=config_name)
+    model = api.client("sagemaker").describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    return str(model["ExecutionRoleArn"])
 
 
 def test_an_endpoint_whose_model_is_missing_fails_with_the_reason(api: Installed) -> None:
