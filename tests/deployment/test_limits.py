@@ -146,6 +146,18 @@ def test_a_managed_policy_has_its_own_limit() -> None:
         limits.check_policies("a template", {"Resources": {"Bounds": managed}})
 
 
+def test_a_role_has_no_more_managed_policies_than_iam_attaches() -> None:
+    def with_policies(count: int) -> dict[str, Any]:
+        properties = {"Roles": [{"Ref": "Role"}], "PolicyDocument": policy(statement(10))}
+        policies = {f"P{one}": {"Type": "AWS::IAM::ManagedPolicy", "Properties": properties} for one in range(count)}
+        role = {"Type": "AWS::IAM::Role", "Properties": {"ManagedPolicyArns": ["arn:aws:iam::aws:policy/One"]}}
+        return {"Resources": {"Role": role, **policies}}
+
+    limits.check_policies("a template", with_policies(9))
+    with pytest.raises(PolicyTooLarge, match="Role has 11 managed policies, IAM attaches 10"):
+        limits.check_policies("a template", with_policies(10))
+
+
 @pytest.mark.parametrize(
     ("resource", "longest"),
     [

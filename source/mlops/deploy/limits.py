@@ -18,6 +18,7 @@ from mlops.deploy.template import Template
 
 INLINE_LIMIT = 10_240  # characters of all inline policies of one role together
 MANAGED_LIMIT = 6_144  # characters of one managed policy; a permissions boundary is one
+ATTACHED_LIMIT = 10  # managed policies of one role, the boundary not counted; an account may ask AWS for more
 
 PSEUDO_PARAMETERS = {
     "AWS::AccountId": "1" * 12,
@@ -35,7 +36,7 @@ LONGEST_LIST = 400  # of a list: names of buckets, of which the install check ta
 
 
 def check_policies(name: str, template: Template) -> None:
-    """Raise PolicyTooLarge if IAM would refuse a policy of this template."""
+    """Raise PolicyTooLarge if IAM would refuse a policy of this template, or to attach one more."""
     for logical_id, found in inline_sizes(template).items():
         if found > INLINE_LIMIT:
             raise PolicyTooLarge(
@@ -48,11 +49,29 @@ def check_policies(name: str, template: Template) -> None:
                 f"{name}: the managed policy {logical_id} can have {found} characters, IAM takes {MANAGED_LIMIT}; "
                 "split it"
             )
+    for logical_id, count in attached(template).items():
+        if count > ATTACHED_LIMIT:
+            raise PolicyTooLarge(
+                f"{name}: {logical_id} has {count} managed policies, IAM attaches {ATTACHED_LIMIT}; join some"
+            )
 
 
 def size(document: Template, template: Template) -> int:
     """The most characters that a policy can have where it stands in this template."""
     return _length(_Longest(template).of(document))
+
+
+def attached(template: Template) -> dict[str, int]:
+    """How many managed policies each role of a template has."""
+    counts: dict[str, int] = {}
+    for logical_id, resource in template.get("Resources", {}).items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::IAM::Role":
+            _add(counts, logical_id, len(properties.get("ManagedPolicyArns", [])))
+        elif resource["Type"] == "AWS::IAM::ManagedPolicy":
+            for role in properties.get("Roles", []):
+                _add(counts, role["Ref"], 1)
+    return counts
 
 
 def inline_sizes(template: Template) -> dict[str, int]:
