@@ -637,6 +637,11 @@ def state(but: Set[str]) -> Iterator[tuple[tuple[Any, ...], Any]]:
                 yield (service, name, kind or "whole", key), record
 
 
+def copied() -> set[str]:
+    """The services whose records `state` gives as copies."""
+    return set(_app._build_persistence_save_dict()) - _COPYING.keys()
+
+
 def _steady(get_state: Callable[[], Any], attempts: int = 100) -> Any:
     """A state that did not grow while it was copied: another thread may write meanwhile."""
     for _ in range(attempts - 1):

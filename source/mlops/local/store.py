@@ -147,7 +147,9 @@ class Disk:
                 if attempt >= _ATTEMPTS:
                     raise
                 continue
-            if attempt >= _ATTEMPTS or keys == self._records(but)[0]:
+            copied = bridge.copied()  # of one moment as it is
+            live = [key for key in keys if key[0] == _OURS or key[1] not in copied]
+            if attempt >= _ATTEMPTS or live == self._records(but | copied)[0]:
                 break
         frozen = dict(zip(keys, blobs, strict=True))
         self._stacks = resting or {key: blob for key, blob in frozen.items() if key[:2] == (_THEIRS, bridge.STACKS)}
