@@ -20,6 +20,8 @@ from mlops.local import activity, bridge, writes
 from mlops.local.settings import TIMING
 from mlops.local.store import Disk
 
+_TURN = 0.0005  # seconds that a thread keeps Python's lock: while state is looked at, answers wait for a few of them
+
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
@@ -35,6 +37,7 @@ class Saver:
         self._ended = False
         self.failed = False
         activity.on_work(self._work_changed)
+        sys.setswitchinterval(_TURN)
 
     def _work_changed(self) -> None:
         with suppress(RuntimeError):  # the loop is closed: the account has ended
@@ -121,22 +124,21 @@ class _Answer:
         self._refused = False
 
     async def __call__(self, message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start" and message["status"] < 400:
-            effect = self._request.effect()
-            if effect is writes.Effect.CHANGES:
-                if refusal := await self._refusal():
-                    self._refused = True
-                    for part in self._request.refused(refusal):
-                        await self._send(part)
-                    return
-            elif effect is writes.Effect.RUNS:
-                self._saver.changed()
+        starts = message["type"] == "http.response.start" and message["status"] < 400
+        if starts and (refusal := await self._refusal(self._request.effect())):
+            self._refused = True
+            for part in self._request.refused(refusal):
+                await self._send(part)
+            return
         if not self._refused:
             await self._send(message)
 
-    async def _refusal(self) -> str | None:
+    async def _refusal(self, effect: writes.Effect) -> str | None:
         try:
-            await self._saver.kept()
+            if effect is writes.Effect.CHANGES:
+                await self._saver.kept()
+            elif effect is writes.Effect.RUNS:
+                self._saver.changed()
         except OSError as error:
             return error.strerror or str(error)
         return self._failures[0].strerror if self._failures else None

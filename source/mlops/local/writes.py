@@ -24,7 +24,7 @@ _START = 4096  # bytes of a form in which its Action is looked for
 
 class Effect(Enum):
     NONE = auto()
-    RUNS = auto()  # code that changes things by requests of its own, and writes its log
+    RUNS = auto()  # an object, which is a file before it is answered; or code, which changes things by its own requests
     CHANGES = auto()
 
 
@@ -58,6 +58,8 @@ class Request:
         if _CODE_RUNS.search(self._path) or _CODE_HOSTS.search(self._headers.get("host", "")):
             return Effect.RUNS
         operation = self._operation()
+        if self._is_s3() and "/" in self._path.strip("/") and self._method not in ("GET", "HEAD"):
+            return Effect.RUNS
         if operation is None:
             return Effect.NONE if self._method in ("GET", "HEAD", "OPTIONS") else Effect.CHANGES
         return Effect.NONE if _READS.match(operation) else Effect.CHANGES
@@ -65,7 +67,7 @@ class Request:
     def refused(self, reason: str) -> Iterator[dict[str, Any]]:
         """A 503 in the protocol of the request."""
         message = f"The account cannot write its state: {reason}."
-        if "/s3/aws4_request" in self._headers.get("authorization", ""):
+        if self._is_s3():
             kind = "application/xml"
             body = f"<Error><Code>ServiceUnavailable</Code><Message>{message}</Message></Error>"
         elif self._is_form() or "Action" in self._query:
@@ -78,6 +80,9 @@ class Request:
         headers = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode())]
         yield {"type": "http.response.start", "status": 503, "headers": headers}
         yield {"type": "http.response.body", "body": content}
+
+    def _is_s3(self) -> bool:
+        return "/s3/aws4_request" in self._headers.get("authorization", "")
 
     def _is_form(self) -> bool:
         return self._headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
