@@ -251,8 +251,8 @@ def test_the_boundary_admits_what_blueprints_use_and_no_more(templates: dict[str
     assert len(json.dumps(bounds, separators=(",", ":"))) <= 6_144
 
 
-def test_cloudformation_may_read_whatever_it_makes(blueprints: Path) -> None:
-    """The registry says what CloudFormation calls to read a resource of a type."""
+def test_cloudformation_may_read_and_delete_whatever_it_makes(blueprints: Path) -> None:
+    """The registry says what CloudFormation calls for a resource of a type."""
     schemas = resources.files("cfnlint").joinpath("data", "schemas")
     names = json.loads(schemas.joinpath("providers", "us-east-1.json").read_text())
     for path in [*(ROOT / "deployment" / "permissions").glob("*.yaml"), *blueprints.glob("*/permissions.yaml")]:
@@ -260,10 +260,11 @@ def test_cloudformation_may_read_whatever_it_makes(blueprints: Path) -> None:
             continue
         for resource_type, permissions in load(path).items():
             schema = json.loads(schemas.joinpath("resources", f"{names[resource_type]}.json").read_text())
-            read = schema.get("handlers", {}).get("read", {}).get("permissions", [])
+            calls = {name: set(one.get("permissions", [])) for name, one in schema.get("handlers", {}).items()}
             granted = {action for one in permissions["Statement"] for action in listed(one["Action"])}
             # A function's environment has no key of ours.
-            assert set(read) - {"kms:Decrypt"} <= granted, resource_type
+            assert calls.get("read", set()) - {"kms:Decrypt"} <= granted, resource_type
+            assert calls.get("delete", set()) - set(REVIEWED["not_called_to_delete"]) <= granted, resource_type
 
 
 def test_inline_policies_fit(templates: dict[str, Any]) -> None:

@@ -185,6 +185,14 @@ def _rest_api_part(path: str, verb: str = "POST") -> Calls:
     return calls
 
 
+def _stage(change: bridge.Change, caller: Caller) -> Iterator[Call]:
+    """CloudFormation tags a stage as it makes it, with the stack's name if with nothing else."""
+    yield from _rest_api_part("/restapis/{RestApiId}/stages")(change, caller)
+    if change.operation == "create":
+        tags = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in change.new.get("Tags", [])}
+        yield Call("apigateway:PUT", f"arn:aws:apigateway:{caller.region}::/tags/arn%3Aaws%3Aapigateway", tags)
+
+
 _TYPES: dict[str, Calls] = {
     "AWS::ApiGateway::Deployment": _rest_api_part("/restapis/{RestApiId}/deployments"),
     "AWS::ApiGateway::GatewayResponse": _rest_api_part("/restapis/{RestApiId}/gatewayresponses/{ResponseType}", "PUT"),
@@ -192,7 +200,7 @@ _TYPES: dict[str, Calls] = {
         "/restapis/{RestApiId}/resources/{ResourceId}/methods/{HttpMethod}", "PUT"),
     "AWS::ApiGateway::Resource": _rest_api_part("/restapis/{RestApiId}/resources"),
     "AWS::ApiGateway::RestApi": _rest_api,
-    "AWS::ApiGateway::Stage": _rest_api_part("/restapis/{RestApiId}/stages"),
+    "AWS::ApiGateway::Stage": _stage,
     "AWS::IAM::Policy": _policy,
     "AWS::IAM::Role": _role,
     "AWS::Lambda::Function": _function,
