@@ -4,6 +4,7 @@
 In: the parameters that name what exists already. Out: success, or failure with every problem that was found.
 """
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import boto3
 from _custom_resource import DENIALS, Patience, Refused, serve
 from botocore.exceptions import BotoCoreError, ClientError
 
+logger = logging.getLogger()
 DEPLOYED_STACKS = "mlops-pipeline"
 MOST_DATA_BUCKETS, MOST_CHARACTERS = 10, 400  # of all names, with commas: the boundary of roles has room for no more
 
@@ -21,9 +23,25 @@ def handler(event: dict[str, Any], context: Any) -> None:
 
 
 def work(event: dict[str, Any], patience: Patience) -> str:
-    if event["RequestType"] != "Delete" and (problems := list(check(event["ResourceProperties"], patience))):
+    if event["RequestType"] == "Delete":
+        return "Nothing to check"
+    if event["RequestType"] == "Update" and is_rolled_back(event):
+        return "Nothing is checked: the stack goes back to what it was"
+    if problems := list(check(event["ResourceProperties"], patience)):
         raise Refused(" ".join(problems))
     return "All can be used"
+
+
+def is_rolled_back(event: dict[str, Any]) -> bool:
+    """Whether CloudFormation undoes an update. What cannot be used any more then was used before, and a second failure
+    would leave the stack in UPDATE_ROLLBACK_FAILED."""
+    try:
+        cloudformation = boto3.client("cloudformation", region_name=event["ResourceProperties"]["Region"])
+        (own,) = cloudformation.describe_stacks(StackName=event["StackId"])["Stacks"]
+    except (BotoCoreError, ClientError):
+        logger.exception("The state of the stack cannot be read: everything is checked")
+        return False
+    return str(own["StackStatus"]).startswith("UPDATE_ROLLBACK")
 
 
 def check(properties: dict[str, Any], patience: Patience) -> Iterator[str]:

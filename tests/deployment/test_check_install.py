@@ -41,6 +41,29 @@ def test_an_update_keeps_the_resource_as_it_was_made(cloudformation: CloudFormat
     assert cloudformation.asks("Update", **GOOD)["PhysicalResourceId"] == "as-it-was-made"
 
 
+@pytest.mark.parametrize(
+    ("status", "outcome"), [("UPDATE_ROLLBACK_IN_PROGRESS", "SUCCESS"), ("UPDATE_IN_PROGRESS", "FAILED")]
+)
+def test_the_rollback_of_an_update_is_not_failed_by_what_is_gone(
+    status: str, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A data bucket was deleted since: the upgrade fails for it, and goes back to where it was."""
+
+    def aws(method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        if b"Action=DescribeStacks" not in body:
+            return 404, {}, ""
+        own = f"<member><StackName>mlops-orchestrator</StackName><StackStatus>{status}</StackStatus></member>"
+        result = f"<DescribeStacksResult><Stacks>{own}</Stacks></DescribeStacksResult>"
+        return 200, {}, f"<DescribeStacksResponse>{result}</DescribeStacksResponse>"
+
+    with serving(aws) as url:
+        use_endpoint(monkeypatch, url)
+        function = CloudFormation("check_install", monkeypatch)
+        answer = function.asks("Update", **{**GOOD, "DataBuckets": ["gone"]})
+    assert answer["Status"] == outcome
+    assert ("there is no bucket gone" in answer["Reason"]) == (outcome == "FAILED")
+
+
 def test_a_delete_succeeds_even_with_nothing_to_go_by(cloudformation: CloudFormation) -> None:
     assert cloudformation.asks("Delete")["Status"] == "SUCCESS"
 
