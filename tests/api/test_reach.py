@@ -118,3 +118,21 @@ def test_a_caller_cannot_name_the_distribution_bucket_or_a_foreign_image(api: In
     assert set(told) == {"/custom_image_uri", "/data_capture_location"}
     assert "ImageAccounts" in told["/custom_image_uri"]
     assert "DataBuckets" in told["/data_capture_location"]
+
+
+def test_a_run_that_cannot_look_a_name_up_takes_a_name_of_its_own(api: Installed, pipeline: Any) -> None:
+    role = api.client("cloudformation").describe_stack_resource(
+        StackName=pipeline["name"], LogicalResourceId="StateMachineRole"
+    )["StackResourceDetail"]["PhysicalResourceId"]
+    denied = {"Effect": "Deny", "Action": "sagemaker:DescribeTrainingJob", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    before = api.status(pipeline["name"])["job"]["name"]
+    taken = pipeline["body"] | {"job_name": before, "rerun": True}
+    api.client("iam").put_role_policy(RoleName=role, PolicyName="blind", PolicyDocument=policy)
+    try:
+        assert insisting(api, taken).status == 200
+        after = api.ended(pipeline["name"])["job"]
+    finally:
+        api.client("iam").delete_role_policy(RoleName=role, PolicyName="blind")
+    assert after["name"].startswith(before)
+    assert after["name"] != before

@@ -77,16 +77,21 @@ def invoked(account: Account, name: str, event: dict[str, Any]) -> Any:
     return json.loads(answer["Payload"].read())
 
 
-def test_a_runtime_whose_api_would_be_open_to_everybody_is_refused(own: Account) -> None:
+@pytest.mark.parametrize(("runtime", "words"), [
+    ("provided.al2023", b"open to all users of this machine"),
+    ("java21", b"in Python and Node.js only"),
+    ("ruby3.3", b"in Python and Node.js only"),
+])
+def test_a_runtime_that_cannot_run_here_is_an_error(own: Account, runtime: str, words: bytes) -> None:
     client = own.client("lambda")
     name = client.create_function(
-        FunctionName=unique("provided"), Runtime="provided.al2023", Handler="bootstrap",
+        FunctionName=unique("elsewhere"), Runtime=runtime, Handler="bootstrap",
         Role=trusted_role(own, "lambda.amazonaws.com"), Code={"ZipFile": zipped(bootstrap="#!/bin/sh\nsleep 60\n")},
     )["FunctionName"]
     wait_for(lambda: client.get_function(FunctionName=name)["Configuration"]["State"] == "Active")
     answer = client.invoke(FunctionName=name, Payload=b"{}")
     assert answer["FunctionError"]
-    assert b"open to all users of this machine" in answer["Payload"].read()
+    assert words in answer["Payload"].read()
 
 
 def processes(account: Account) -> int:

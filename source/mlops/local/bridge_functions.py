@@ -26,6 +26,12 @@ _OPEN_TO_OTHERS = {"error": True, "log": "", "body": {
                     "to all users of this machine."}}
 
 
+_RUN_HERE = ("python", "nodejs")
+_NOT_RUN_HERE = {"error": True, "log": "", "body": {
+    "errorType": "Runtime.InvalidRuntime",
+    "errorMessage": "This account runs functions in Python and Node.js only."}}
+
+
 def bound(size: Size) -> None:
     """Let invocations wait for their turn, and end processes that are idle or too many."""
     dispatch, acquire, release = _lambda._execute_function_dispatch, _lambda.acquire_worker, _lambda.release_worker
@@ -35,6 +41,8 @@ def bound(size: Size) -> None:
     def in_turn(func: Any, config: Any, event: Any, request_id: str, started: float) -> Any:
         if config.get("Runtime", "").startswith("provided"):
             return _OPEN_TO_OTHERS
+        if not config.get("Runtime", "python").startswith(_RUN_HERE):
+            return _NOT_RUN_HERE  # ministack answers with a made-up success
         if not gate.enter(nested=_lambda._invoke_depth.get() > 1):
             return _lambda._throttle_response(
                 "ConcurrentInvocationLimitExceeded",

@@ -18,6 +18,7 @@ import numpy as np
 import xgboost
 
 from mlops.local.containers.base import InferenceError, ModelLoadError, Prediction
+from mlops.local.containers.xgboost import check
 from mlops.local.containers.xgboost.data import DataError, delimiter_of, read_csv, read_libsvm
 
 _INPUTS = ("text/csv", "text/libsvm", "text/x-libsvm", "application/json")
@@ -34,6 +35,8 @@ def load(model_dir: Path) -> XGBoostPredictor:
     if content[:1] == b"\x80" or content[:2] in (b"(l", b"cx", b"ci", b"cc"):
         raise ModelLoadError(f"{chosen.name} is a Python pickle. Loading one runs whatever code it holds, so "
                              "the account on your laptop does not; save the model with Booster.save_model")
+    if problem := check.problem(content):
+        raise ModelLoadError(f"{chosen.name} is not a model that xgboost {xgboost.__version__} can serve: {problem}")
     booster = xgboost.Booster()
     try:
         booster.load_model(bytearray(content))
