@@ -107,9 +107,12 @@ def _execution(one: Document) -> Execution:
 
 
 def _action(one: Document) -> Action:
-    result = one.get("output", {}).get("executionResult", {})
+    output = one.get("output", {})
+    result = output.get("executionResult", {})
     message = (result.get("errorDetails") or {}).get("message") or result.get("externalExecutionSummary") or ""
-    return Action(one["stageName"], one["actionName"], one["status"], result.get("externalExecutionId", ""), message)
+    # Of a state machine's execution the variable is documented; what the external id holds is not.
+    external = output.get("outputVariables", {}).get("ExecutionArn") or result.get("externalExecutionId", "")
+    return Action(one["stageName"], one["actionName"], one["status"], external, message)
 
 
 def _iso(value: Any) -> str:
