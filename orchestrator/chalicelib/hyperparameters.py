@@ -100,7 +100,7 @@ class _Checked:
             if name not in self.given:
                 hint = f"{self.algorithm} needs {wanted(takes[name])}{where}"
                 if near := nearest(name, [other for other in self.given if other not in takes]):
-                    hint += f"; {shown(near)} is not known: is it meant for this?"
+                    hint += f"; did you mean this by {shown(near)}?"
                 self.found.problems.append(Problem(self.path + pointer(name), "is missing", hint))
 
 

@@ -56,7 +56,8 @@ class UnknownVersion(ImageError):
     def __init__(self, framework: str, version: str, known: list[str], where: str = "") -> None:
         known = sorted(known, key=in_order)
         self.nearest = nearest(version, known)
-        hint = "; ".join(part for part in (did_you_mean(self.nearest), f"there are {listed(known)}") if part)
+        there_are = f"there are {listed(known)}"
+        hint = f"{did_you_mean(self.nearest)} ({there_are})" if self.nearest else there_are
         super().__init__("version", f"{framework} has no version {version!r}{where}", hint, known)
 
 

@@ -56,7 +56,9 @@ def of_actions(actions: Iterable[Action], execution: Execution, deployed: Stack 
         if failed and not why:
             why = cause or action.message
     ended_badly = word(execution.status) in ENDED_BADLY
-    if ended_badly and not why:
+    if word(execution.status) == "Stopped":  # its actions were aborted, which is not why
+        why = execution.summary or why
+    elif ended_badly and not why:
         why = execution.summary
     return Outcome(job, Reason(why, ours=False) if ended_badly and why else None)
 

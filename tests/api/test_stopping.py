@@ -27,7 +27,7 @@ def test_the_run_its_state_machine_and_its_job_are_stopped(api: Installed, runni
     assert (answer.body["name"], answer.body["jobs"]) == (running["name"], [job])
     assert len(answer.body["executions"]) == 1
     ended = api.ended(running["name"])
-    assert ended["status"] == "Stopped", ended
+    assert (ended["status"], ended["reason"]) == ("Stopped", "A request to the orchestrator stopped the run."), ended
     assert states(api, ended) == ["ABORTED"]
     for _ in range(50):
         described = api.client("sagemaker").describe_training_job(TrainingJobName=job["name"])

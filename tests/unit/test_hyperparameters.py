@@ -82,7 +82,7 @@ def test_every_wrong_one_and_every_missing_one_is_told_at_once(told: Told) -> No
 def test_a_misspelt_one_that_is_needed_is_told(told: Told) -> None:
     ((path, problem, hint),), _ = told({"num_rounds": 5})
     assert (path, problem) == ("/algo_hyperparameters/num_round", "is missing")
-    assert hint == "xgboost needs a whole number, at least 1; 'num_rounds' is not known: is it meant for this?"
+    assert hint == "xgboost needs a whole number, at least 1; did you mean this by 'num_rounds'?"
 
 
 def test_an_unknown_one_is_taken_with_a_warning(told: Told) -> None:

@@ -56,7 +56,7 @@ def test_training_images(wanted: tuple[str, str, str, str], image: str) -> None:
         (("scikit-learn", "1.2-1", "us-east-1", "ml.m5.large"), UnknownFramework, "framework", "'sklearn'"),
         (("", "1", "us-east-1", "ml.m5.large"), UnknownFramework, "framework", "there are"),
         (("model-monitor", "", "us-east-1", "ml.m5.large"), UnknownFramework, "framework", ""),
-        (("xgboost", "1.7.1", "us-east-1", "ml.m5.large"), UnknownVersion, "version", "'1.7-1'"),
+        (("xgboost", "1.7.1", "us-east-1", "ml.m5.large"), UnknownVersion, "version", "'1.7-1'? (there are 0.90-1, "),
         (("kmeans", "7", "us-east-1", "ml.m5.large"), UnknownVersion, "version", "there are 1"),
         (("xgboost", "1.7-1", "us-east-1", "ml.m6g.large"), UnknownVersion, "version", "1.5-1"),
         (("xgboost", "1.7-1", "mars-north-1", "ml.m5.large"), NotInRegion, "region", "published in"),

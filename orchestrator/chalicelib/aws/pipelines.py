@@ -13,6 +13,7 @@ from chalicelib.aws.calls import Calls, code, translated
 from chalicelib.cloud import Document, PipelineGone, UnknownToken
 from chalicelib.found import Action, Execution
 
+_STOPPED_HERE = "A request to the orchestrator stopped the run."
 _STOPPED_ALREADY = ("DuplicatedStopRequestException", "PipelineExecutionNotStoppableException")
 
 
@@ -64,7 +65,7 @@ class Pipelines(Calls):
         try:
             with _pipeline_gone():
                 self.client("codepipeline").stop_pipeline_execution(
-                    pipelineName=pipeline, pipelineExecutionId=execution_id, abandon=abandon
+                    pipelineName=pipeline, pipelineExecutionId=execution_id, abandon=abandon, reason=_STOPPED_HERE
                 )
         except ClientError as error:
             if code(error) not in _STOPPED_ALREADY:
@@ -102,7 +103,7 @@ def _execution(one: Document) -> Execution:
         revisions[0] if revisions else "",
         one["startTime"].timestamp(),
         one.get("lastUpdateTime", one["startTime"]).timestamp(),
-        one.get("statusSummary", ""),
+        one.get("statusSummary") or one.get("stopTrigger", {}).get("reason", ""),
     )
 
 

@@ -53,7 +53,7 @@ def stopped(connection: Connection, name: str) -> Document:
 
 @click.command(epilog="Example:  mlops delete churn")
 @naming.argument
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--stop", "stopping", is_flag=True, help="Stop the pipeline first if it is running.")
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted, and delete nothing.")
 @click.pass_obj
@@ -109,7 +109,7 @@ def plan_of(connection: Connection, name: str, stop: str) -> Document:
 
 def confirm(connection: Connection, planned: Document) -> None:
     if show.wants_json() or not sys.stdin.isatty():
-        raise Failure(f"{planned['name']} was not deleted: there is no terminal to ask on", "use --yes")
+        raise Failure(f"{planned['name']} was not deleted: confirmation requires a terminal", "use --yes to delete without confirmation")
     show_plan(connection, planned)
     click.confirm(f"Delete {planned['name']}?", abort=True, err=True)
 

@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _not_listening(port: int, error: OSError) -> str:
-    hint = "; --port 0 takes a free one" if error.errno in (errno.EADDRINUSE, errno.EACCES) else ""
+    hint = "; use --port 0 for a free port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else ""
     return f"cannot listen on port {port}: {error.strerror}{hint}"
 
 
