@@ -162,7 +162,7 @@ def test_a_refused_request_is_told_as_validate_tells_it(up: Up) -> None:
     [
         (["status", "nothing"], "no pipeline 'nothing'"),
         (["run", "nothing"], "no pipeline 'nothing'"),
-        (["invoke", "nothing", "--data", "-"], "nothing"),
+        (["invoke", "nothing", "--data", "-"], "Endpoint nothing of account"),
         (["provision", "-", "--stack-name", "other"], "No stack other in Region us-east-1"),
     ],
 )
@@ -222,6 +222,8 @@ def test_an_endpoint_is_asked(up: Up, trained: dict[str, Any], tmp_path: Path) -
     done = up.mlops("invoke", "breast-cancer", "--data", str(rows))
     assert done.returncode == 0
     assert len(story.numbers(done.stdout)) == 3
+    by_pipeline = up.mlops("invoke", "breast-cancer-byom", "--data", str(rows))
+    assert by_pipeline.stdout == done.stdout, by_pipeline.stderr
     logged = up.mlops("logs", "breast-cancer-byom")
     assert logged.returncode == 0, logged.stderr
     assert "/invocations" in logged.stdout

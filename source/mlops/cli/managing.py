@@ -109,7 +109,7 @@ def plan_of(connection: Connection, name: str, stop: str) -> Document:
 
 def confirm(connection: Connection, planned: Document) -> None:
     if show.wants_json() or not sys.stdin.isatty():
-        raise Failure(f"{planned['name']} was not deleted: confirmation requires a terminal", "use --yes to delete without confirmation")
+        raise Failure(f"{planned['name']} was not deleted: confirmation requires a terminal", "use --yes to skip it")
     show_plan(connection, planned)
     click.confirm(f"Delete {planned['name']}?", abort=True, err=True)
 
