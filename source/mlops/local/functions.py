@@ -22,6 +22,7 @@ def install(directory: Path) -> None:
     """Start every Python function in an isolated virtual environment made in `directory`, and not too many at once."""
     bridge.isolate_functions(str(isolated.make(directory)), _environment)
     bridge_functions.bound(gate.size(gate.cores(), gate.memory()))
+    bridge_functions.refuse_glue_jobs()
 
 
 def _environment(made: Mapping[str, str]) -> dict[str, str]:
