@@ -52,6 +52,7 @@ def check(properties: dict[str, Any], patience: Patience) -> Iterator[str]:
         yield f"{region} is not supported: it lacks a service or a resource type. Supported are {', '.join(supported)}."
         return
     yield from check_stack_name(properties["StackName"])
+    yield from check_distribution(properties)
     buckets = Buckets(region, properties["Account"], patience)
     key = properties.get("AssetsBucketKmsKeyArn", "")
     if name := properties.get("ExistingS3Bucket"):
@@ -76,6 +77,18 @@ def check_stack_name(name: str) -> Iterator[str]:
             f"Stack names that start with {DEPLOYED_STACKS} belong to pipelines, which may change and delete them. "
             "Install under another name, for example mlops-orchestrator."
         )
+
+
+def check_distribution(properties: dict[str, Any]) -> Iterator[str]:
+    """The roles made here are denied what is installed from, so it cannot hold their data."""
+    given = {"ExistingS3Bucket": [properties.get("ExistingS3Bucket")], "DataBuckets": properties.get("DataBuckets", [])}
+    for parameter, names in given.items():
+        for name in names:
+            if name and name in properties.get("DistributionBuckets", []):
+                yield (
+                    f"{parameter}: {name} holds the code that is installed, which the roles made here cannot reach. "
+                    "Name another bucket."
+                )
 
 
 class Buckets:

@@ -165,6 +165,16 @@ def test_waiting_for_iam_ends_in_time_to_answer(monkeypatch: pytest.MonkeyPatch)
     assert time.monotonic() - began < 15
 
 
+@pytest.mark.parametrize("parameter", ["ExistingS3Bucket", "DataBuckets"])
+def test_the_distribution_bucket_is_no_bucket_for_data(parameter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The boundary denies it to every role: nothing in it could be read."""
+    changed = {"ExistingS3Bucket": "", parameter: "theirs" if parameter == "ExistingS3Bucket" else ["theirs"]}
+    answer = asked(S3(), monkeypatch, DistributionBuckets=["dist", "theirs"], **changed)
+    assert answer["Status"] == "FAILED"
+    assert f"{parameter}: theirs holds the code that is installed" in answer["Reason"]
+    assert asked(S3(), monkeypatch, DistributionBuckets=["dist", "dist-us-east-1"], **changed)["Status"] == "SUCCESS"
+
+
 def test_a_bucket_in_another_region_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = asked(S3(region="eu-west-1"), monkeypatch)
     assert "the bucket theirs is in eu-west-1, this stack is in us-east-1" in answer["Reason"]

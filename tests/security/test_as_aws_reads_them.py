@@ -97,3 +97,13 @@ def test_the_logs_key_gives_every_kind_of_data_key(templates: Templates) -> None
     key = templates["main"]["Resources"]["Key"]["Properties"]["KeyPolicy"]
     (logs,) = [one for one in key["Statement"] if one["Sid"] == "LogsAreEncrypted"]
     assert {"kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"} <= set(logs["Action"])
+
+
+def test_a_bucket_that_roles_are_denied_is_refused_when_it_is_given_for_data(templates: Templates) -> None:
+    main = templates["main"]
+    bucket = {"Fn::FindInMap": ["Distribution", "Source", "Bucket"]}
+    regional = {"Fn::Sub": ["${Bucket}-${AWS::Region}", {"Bucket": bucket}]}
+    assert main["Resources"]["InstallCheck"]["Properties"]["DistributionBuckets"] == [bucket, regional]
+    (denied,) = [one for one in statements(main, "PermissionsBoundary") if one["Effect"] == "Deny"]
+    for name in ("${Bucket}", "${Bucket}-${AWS::Region}"):
+        assert {"Fn::Sub": [f"arn:${{AWS::Partition}}:s3:::{name}/*", {"Bucket": bucket}]} in denied["Resource"]
