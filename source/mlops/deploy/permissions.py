@@ -100,7 +100,8 @@ def _scoped(service: str, actions: set[str], entries: list[Template]) -> Iterabl
     """A service's statements of the boundary."""
     special = {action for entry in entries for action in entry.get("Only", [])}
     for number, entry in enumerate(entries):
-        admitted = sorted(actions & set(entry["Only"]) if "Only" in entry else actions - special)
+        others = actions - special | actions & set(entry.get("Also", []))
+        admitted = sorted(actions & set(entry["Only"]) if "Only" in entry else others)
         if admitted:
             statement = {"Sid": f"{service.capitalize()}{number or ''}", "Effect": "Allow", "Action": admitted}
             yield statement | {key: entry[key] for key in ("Resource", "Condition") if key in entry}
