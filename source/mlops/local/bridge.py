@@ -633,7 +633,7 @@ def state(but: Set[str]) -> Iterator[tuple[tuple[Any, ...], Any]]:
             _copies.looking.now = False
         for name, store in (stores or {}).items():
             kind = next((kind for kind, scoped in _STORES.items() if type(store) is scoped), None)
-            for key, record in list(store._data.items()) if kind else [((), store)]:
+            for key, record in store._data.copy().items() if kind else [((), store)]:
                 yield (service, name, kind or "whole", key), record
 
 

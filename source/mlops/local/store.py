@@ -91,7 +91,8 @@ class Store:
         """Every record of every account and region, under a key of its own."""
         for name, table in list(self._tables.items()):
             for scope, records in list(table._scopes.items()):
-                for key, record in list(records.items()):
+                # a copy is of one moment; a list of the items is not, since it allocates them one by one
+                for key, record in records.copy().items():
                     yield (_OURS, self.service, name, *scope, key), record
 
     def _put(self, name: str, scope: Scope, key: str, record: Record) -> None:
