@@ -68,7 +68,7 @@ def _value(
     if "setting" in source:
         return str(getattr(settings, source["setting"]))
     if "lookup" in source:
-        identity = str(body[blueprint.identity.removeprefix("/")])
+        identity = str(body.get(blueprint.identity.removeprefix("/"), ""))  # empty only where it is wrong
         template = blueprint.template
         asked = Asked(body, source, settings.partition, settings.aws_region, identity, digest, template, warnings)
         return LOOKUPS[source["lookup"]].find(asked)

@@ -62,7 +62,7 @@ def test_the_document_is_the_last_answer(api: Api) -> None:
 def test_a_dry_run_only_shows(api: Api) -> None:
     done = mlops(api, "delete", NAME, "--dry-run")
     assert done.returncode == 0
-    assert f"Deleted:\n  stack {NAME}\n" in done.stderr
+    assert f"Will be deleted:\n  stack {NAME}\n" in done.stderr
     assert "endpoint live" in done.stderr
     assert [route for route, _ in api.bodies] == [f"{NAME}?dry_run=true", "pipelinestatus"]
 

@@ -159,3 +159,10 @@ def test_an_output_of_the_stack_is_filled_in_and_nothing_else() -> None:
     assert sent == text.replace(b"${AssetsBucketName}", b"the-bucket")
     plain = b'{"a": "$x"}'
     assert filled(plain, lambda: pytest.fail("asked for nothing")) == plain
+
+
+def test_types_of_one_blueprint_are_told_apart() -> None:
+    found = json.loads(mlops("types", "--json").stdout)
+    types = found if isinstance(found, list) else found["pipeline_types"]
+    summaries = [one["summary"] for one in types]
+    assert len(set(summaries)) == len(summaries)

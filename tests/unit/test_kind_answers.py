@@ -77,3 +77,12 @@ def test_what_can_be_meant_is_taken(
     change: dict[str, Any], catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]
 ) -> None:
     assert door.check(json.dumps({**example(TRAINING), **change}).encode(), catalog, settings).parameters
+
+
+def test_a_wrong_name_does_not_hide_a_wrong_version(
+    catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]
+) -> None:
+    body = {**example(TRAINING), "model_name": "-", "model_framework_version": "1.9-1"}
+    with pytest.raises(BadRequest) as refused:
+        door.check(json.dumps(body).encode(), catalog, settings)
+    assert {problem.path for problem in refused.value.problems} == {"/model_name", "/model_framework_version"}

@@ -136,7 +136,7 @@ def _type(name: str, blueprint: Blueprint, blueprints: Path) -> PipelineType:
     return PipelineType(
         name,
         blueprint.name,
-        blueprint.summary,
+        blueprint.pipeline_types[name]["summary"],
         blueprint.delivery,
         tuple(_fields(name, blueprint)),
         folder / "README.md",

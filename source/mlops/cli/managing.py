@@ -117,8 +117,8 @@ def confirm(connection: Connection, planned: Document) -> None:
 def show_plan(connection: Connection, planned: Document) -> None:
     endpoint = endpoint_of(connection, planned["name"]) if planned["deletes"] else ""
     live = [f"endpoint {endpoint}, which serves until then"] if endpoint else []
-    show_list("Deleted:", [*(f"stack {name}" for name in planned["deletes"]), *live, "template bundle"])
-    show_list("Not deleted:", planned["stays"])
+    show_list("Will be deleted:", [*(f"stack {name}" for name in planned["deletes"]), *live, "template bundle"])
+    show_list("Will stay:", planned["stays"])
 
 
 def endpoint_of(connection: Connection, name: str) -> str:

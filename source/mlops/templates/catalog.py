@@ -81,7 +81,8 @@ def _blueprint(folder: Folder, parts: Parts) -> tuple[dict[str, Any], dict[str, 
     validators: dict[str, str] = {}
     for type_name, one in declared["pipeline_types"].items():
         variants = schema.variants(folder, type_name, parts)
-        types[type_name] = {"stack_suffix": one["stack_suffix"], "schemas": variants}
+        summary = one.get("summary", declared["summary"])
+        types[type_name] = {"summary": summary, "stack_suffix": one["stack_suffix"], "schemas": variants}
         for variant, document in variants.items():
             try:
                 jsonschema.Draft202012Validator.check_schema(document)
