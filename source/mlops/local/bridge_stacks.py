@@ -2,9 +2,9 @@
 """What a stack records while it works, so that after a kill nothing it made is forgotten.
 
 A resource of our own types is recorded before it is made, as soon as its physical id is known. One of ministack's types
-is made and recorded in one go: no state of the account is taken in between (`bridge.stacks_at_rest`). An update records
-what the stack was before. In: ministack's stack operations. Out: stacks that `settle` brings into a state from which
-DeleteStack or ContinueUpdateRollback goes on.
+is made and recorded, or deleted and forgotten, in one go: no state of the account is taken in between
+(`bridge.stacks_at_rest`). An update records what the stack was before. In: ministack's stack operations. Out: stacks
+that `settle` brings into a state from which DeleteStack or ContinueUpdateRollback goes on.
 """
 
 from __future__ import annotations
@@ -77,7 +77,14 @@ def _record_resources() -> None:
         stack = bridge.stack(stack_name or "") or {}
         if stack.get("StackStatus") == "UPDATE_IN_PROGRESS" and _OPERATION in stack:
             stack[_OPERATION]["cleaning"] = True  # what it replaced goes: from here on it can only be completed
-        delete(type_name, physical_id, properties, stack_name, logical_id)
+        if _stacks._runs_on_worker_thread(type_name):
+            delete(type_name, physical_id, properties, stack_name, logical_id)
+            return
+        with bridge.stacks_at_rest():
+            delete(type_name, physical_id, properties, stack_name, logical_id)
+            held = stack.get("_resources", {})
+            if held.get(logical_id, {}).get("PhysicalResourceId") == physical_id:
+                del held[logical_id]  # as ministack does next: what is gone is not deleted again after a kill
 
     _stacks._provision_resource, _stacks._update_resource = recorded_provision, recorded_update
     _stacks._delete_resource = recorded_delete
