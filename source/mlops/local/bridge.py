@@ -374,7 +374,10 @@ def after_changes(type_name: str, finish: Callable[[str, dict[str, Any]], None])
     handlers["create"], handlers["update"] = finishing_create, finishing_update
 
 
-def rest_api_tags(api_id: str) -> dict[str, str]:
+def rest_api_tags(api_id: str) -> dict[str, str] | None:
+    """The tags of a REST API; None where there is no such API."""
+    if api_id not in _apigateway._rest_apis:
+        return None
     return dict(_apigateway._v1_tags.get(_apigateway._rest_api_arn(api_id)) or {})
 
 

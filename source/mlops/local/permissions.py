@@ -163,12 +163,14 @@ def _rest_api(change: bridge.Change, caller: Caller) -> Iterator[Call]:
             yield Call("apigateway:PUT", f"arn:aws:apigateway:{caller.region}::/tags/arn%3Aaws%3Aapigateway", tags)
         return
     action = "apigateway:DELETE" if change.operation == "delete" else "apigateway:PATCH"
-    yield Call(action, f"{apis}/{change.physical_id}", _inherited(str(change.physical_id)))
+    yield from _of_api(action, f"{apis}/{change.physical_id}", str(change.physical_id))
 
 
-def _inherited(api_id: str) -> dict[str, Any]:
-    """What policies see of an API's tags, for the API and for all its parts."""
-    return {f"aws:ResourceTag/{key}": value for key, value in bridge.rest_api_tags(api_id).items()}
+def _of_api(action: str, arn: str, api_id: str) -> Iterator[Call]:
+    """A call about an API or a part of it: policies see the API's tags. What is gone is not found, whoever asks."""
+    tags = bridge.rest_api_tags(api_id)
+    if tags is not None:
+        yield Call(action, arn, {f"aws:ResourceTag/{key}": value for key, value in tags.items()})
 
 
 def _rest_api_part(path: str, verb: str = "POST") -> Calls:
@@ -179,8 +181,7 @@ def _rest_api_part(path: str, verb: str = "POST") -> Calls:
         action = {"create": verb, "update": "PATCH", "delete": "DELETE"}[change.operation]
         if change.operation != "create" and verb == "POST":
             where = f"{where}/{change.physical_id}"
-        arn = f"arn:aws:apigateway:{caller.region}::{where}"
-        yield Call(f"apigateway:{action}", arn, _inherited(given["RestApiId"]))
+        yield from _of_api(f"apigateway:{action}", f"arn:aws:apigateway:{caller.region}::{where}", given["RestApiId"])
 
     return calls
 
