@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import base64
 import heapq
 import json
 from collections.abc import Iterable, Iterator
@@ -15,7 +14,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from mlops.local import bridge, bridge_cloudwatch, shapes
+from mlops.local import bridge, bridge_cloudwatch, paging, shapes
 from mlops.local.cloudwatch import patterns
 from mlops.local.errors import ApiError
 
@@ -80,9 +79,9 @@ def filter_log_events(request: dict[str, Any]) -> dict[str, Any]:
         *(_events(name, events) for name, events in streams.items()), key=lambda one: one[:3])
     found = ({"logStreamName": name, **event} for moment, name, _, event in merged
              if moment >= start and (end is None or moment <= end) and matches(event["message"]))
-    skipped, limit = _read_token(request.get("nextToken")), request.get("limit", _PAGE)
+    skipped, limit = _position(request.get("nextToken")), request.get("limit", _PAGE)
     page = [event for _, event in zip(range(skipped + limit + 1), found, strict=False)][skipped:]
-    more = {"nextToken": _token(skipped + limit)} if len(page) > limit else {}
+    more = {"nextToken": paging.token(skipped + limit)} if len(page) > limit else {}
     return {"events": page[:limit], "searchedLogStreams": [], **more}
 
 
@@ -108,17 +107,8 @@ def _events(name: str, events: list[dict[str, Any]]) -> Iterator[tuple[int, str,
         yield int(event["timestamp"]), name, number, event
 
 
-def _token(position: int) -> str:
-    return base64.urlsafe_b64encode(f"from:{position}".encode()).decode()
-
-
-def _read_token(token: str | None) -> int:
-    if token is None:
-        return 0
+def _position(token: str | None) -> int:
     try:
-        prefix, _, position = base64.urlsafe_b64decode(token).decode().partition(":")
-        if prefix != "from":
-            raise ValueError(prefix)
-        return int(position)
+        return paging.position(token)
     except ValueError as error:
         raise _invalid("The specified nextToken is invalid.") from error

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mlops.local import paging
 from mlops.local.sagemaker.service import invalid
 from mlops.local.store import Record
 
@@ -25,11 +25,11 @@ def page(records: Iterable[Record], request: Mapping[str, Any], members: Iterabl
     key = {"Name": name, "Status": status}.get(sort, sort)
     found.sort(key=lambda record: (key in record, record.get(key, ""), record[name]),
                reverse=request.get("SortOrder", default_order) == "Descending")
-    start = _read_token(request.get("NextToken"))
+    start = _position(request.get("NextToken"))
     end = start + request.get("MaxResults", _DEFAULT_PAGE)
     summaries = [{member: record[member] for member in members if record.get(member) is not None}
                  for record in found[start:end]]
-    return {answer: summaries, **({"NextToken": _token(end)} if end < len(found) else {})}
+    return {answer: summaries, **({"NextToken": paging.token(end)} if end < len(found) else {})}
 
 
 def _matches(record: Record, request: Mapping[str, Any], name: str, status: str) -> bool:
@@ -45,17 +45,8 @@ def _matches(record: Record, request: Mapping[str, Any], name: str, status: str)
     return True
 
 
-def _token(position: int) -> str:
-    return base64.urlsafe_b64encode(f"from:{position}".encode()).decode()
-
-
-def _read_token(token: str | None) -> int:
-    if token is None:
-        return 0
+def _position(token: str | None) -> int:
     try:
-        prefix, _, position = base64.urlsafe_b64decode(token).decode().partition(":")
-        if prefix != "from":
-            raise ValueError(prefix)
-        return int(position)
-    except ValueError as error:  # binascii's and the decoder's errors are ValueErrors too
+        return paging.position(token)
+    except ValueError as error:
         raise invalid("Invalid pagination token.") from error
