@@ -23,6 +23,7 @@ test-deep: setup ## Run the long tests: every pair of faults, long fuzzing
 	$(BIN)/python -m pytest -m slow
 
 lint: setup $(CHECKOV)/.ready ## Check style and types, and lint everything that is built
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m mlops.deploy.build --out dist/checked lint-bucket mlops-orchestrator v0 > dist/checked.txt

@@ -85,9 +85,7 @@ def versions_of(part: Json) -> Iterator[tuple[str, Json]]:
     yield from images.items()
 
 
-def tag_for(
-    framework: str, scope: str, version: str, image: Json, python: str | None, kind: str | None
-) -> str:
+def tag_for(framework: str, scope: str, version: str, image: Json, python: str | None, kind: str | None) -> str:
     repository = image["repository"]
     suffix = image["container_version"][kind] if image.get("container_version") else None
     if repository in SDK_IN_TAG:
@@ -134,9 +132,7 @@ class Table:
         return self.registries.index(accounts)
 
     def row(self, framework: str, scope: str, version: str, part: Json, image: Json) -> list[Any] | Json:
-        if (
-            "repository" not in image
-        ):  # a library on top of another framework, as huggingface: more must be named
+        if "repository" not in image:  # a library on top of another framework, as huggingface: more must be named
             return {"choose": sorted(key for key in image if key != "version_aliases")}
         pythons = image.get("py_versions") or [None]
         if len(pythons) > 1:
@@ -149,8 +145,7 @@ class Table:
         for scope, part in scopes_of(config):
             if scope in wanted:
                 rows = {
-                    version: self.row(framework, scope, version, part, image)
-                    for version, image in versions_of(part)
+                    version: self.row(framework, scope, version, part, image) for version, image in versions_of(part)
                 }
                 self.frameworks.setdefault(framework, {})[wanted[scope]] = rows
 
@@ -209,9 +204,7 @@ def written(table: Json) -> str:
     frameworks = []
     for framework, scopes in table["frameworks"].items():
         parts = [
-            f"{line(scope)}:{{\n"
-            + ",\n".join(f"{line(version)}:{line(row)}" for version, row in rows.items())
-            + "}"
+            f"{line(scope)}:{{\n" + ",\n".join(f"{line(version)}:{line(row)}" for version, row in rows.items()) + "}"
             for scope, rows in scopes.items()
         ]
         frameworks.append(f"{line(framework)}:{{" + ",\n".join(parts) + "}")

@@ -68,20 +68,28 @@ class Laboratory:
         name = "before" if changed else "new"
         if kind == "training":
             hyperparameters = {"objective": "binary:logistic", "num_round": 30 if changed else 20}
-            return training(f"{name}-training", training_data="data/train.csv", validation_data="",
-                            algo_hyperparameters=hyperparameters)
+            return training(
+                f"{name}-training",
+                training_data="data/train.csv",
+                validation_data="",
+                algo_hyperparameters=hyperparameters,
+            )
         changes = {"inference_instance": "ml.m5.2xlarge"} if changed else {}
-        return realtime(self.api, self.artifact, model_name=f"{name}-serving", endpoint_name=f"{name}-endpoint",
-                        **changes)
+        return realtime(
+            self.api, self.artifact, model_name=f"{name}-serving", endpoint_name=f"{name}-endpoint", **changes
+        )
 
 
 def owned(api: Installed) -> set[str]:
     """The physical ids of what stacks hold."""
     cloudformation = api.client("cloudformation")
     stacks = [stack for page in cloudformation.get_paginator("describe_stacks").paginate() for stack in page["Stacks"]]
-    return {one["PhysicalResourceId"] for stack in stacks
-            for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackId"])
-            for one in page["StackResourceSummaries"]}
+    return {
+        one["PhysicalResourceId"]
+        for stack in stacks
+        for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack["StackId"])
+        for one in page["StackResourceSummaries"]
+    }
 
 
 def existing(api: Installed) -> set[str]:
@@ -93,10 +101,16 @@ def existing(api: Installed) -> set[str]:
         *(one["EndpointConfigArn"] for one in sagemaker.list_endpoint_configs(MaxResults=100)["EndpointConfigs"]),
         *(one["ModelArn"] for one in sagemaker.list_models(MaxResults=100)["Models"]),
         *(one["name"] for one in api.client("codepipeline").list_pipelines()["pipelines"]),
-        *(one["RoleName"] for page in api.client("iam").get_paginator("list_roles").paginate()
-          for one in page["Roles"]),
-        *(one["FunctionName"] for page in api.client("lambda").get_paginator("list_functions").paginate()
-          for one in page["Functions"]),
+        *(
+            one["RoleName"]
+            for page in api.client("iam").get_paginator("list_roles").paginate()
+            for one in page["Roles"]
+        ),
+        *(
+            one["FunctionName"]
+            for page in api.client("lambda").get_paginator("list_functions").paginate()
+            for one in page["Functions"]
+        ),
         *(one["stateMachineArn"] for one in api.client("stepfunctions").list_state_machines()["stateMachines"]),
     ]
     return set(found)
@@ -143,7 +157,8 @@ def start(tmp_path: Path, laboratory: Laboratory) -> Iterator[Callable[[], tuple
         endpoint = running[-1].endpoint
         path = laboratory.api.api_url.removeprefix(laboratory.api.endpoint)
         return running[-1], replace(
-            laboratory.api, endpoint=endpoint, api_url=endpoint + path, session=running[-1].session)
+            laboratory.api, endpoint=endpoint, api_url=endpoint + path, session=running[-1].session
+        )
 
     yield start_one
     for one in running:
@@ -172,7 +187,8 @@ def check(laboratory: Laboratory, start: Callable[[], tuple[Account, Installed]]
     if moment.kind == "realtime":
         name = body["endpoint_name"]
         answer = api.client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=name, ContentType="text/csv", Body=csv(UNSEEN[:3]))
+            EndpointName=name, ContentType="text/csv", Body=csv(UNSEEN[:3])
+        )
         assert len(answer["Body"].read().decode().split(",")) == 3
     assert pipeline["stack"]["status"].endswith("_COMPLETE")
     assert existing(api) - owned(api) <= laboratory.unowned

@@ -139,7 +139,7 @@ def test_a_look_up_that_needs_what_a_request_may_leave_out_is_told(made: Made) -
 
 
 def test_a_resource_type_of_its_own_needs_its_permissions(made: Made) -> None:
-    table = '  Log:\n    Type: AWS::SSM::Parameter\n    Properties: {Type: String, Value: !Ref Text}\n'
+    table = "  Log:\n    Type: AWS::SSM::Parameter\n    Properties: {Type: String, Value: !Ref Text}\n"
     start, end = TEMPLATE.index("  Log:"), TEMPLATE.index("Outputs:")
     permissions = "AWS::SSM::Parameter: {Statement: [{Effect: Allow, Action: ssm:PutParameter, Resource: '*'}]}"
     template = TEMPLATE[:start] + table + TEMPLATE[end:]

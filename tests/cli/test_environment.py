@@ -154,7 +154,7 @@ def test_some_start_at_once_from_one_checkout_and_write_nothing_into_it(
         ({"https_proxy": NOBODY, "NO_PROXY": "corp.example, localhost"}, "corp.example,localhost,127.0.0.1,::1"),
         ({"ALL_PROXY": NOBODY, "no_proxy": "a", "NO_PROXY": "b"}, "a,127.0.0.1,localhost,::1"),
         ({"HTTP_PROXY": NOBODY, "no_proxy": "::1,localhost,127.0.0.1"}, "::1,localhost,127.0.0.1"),
-    ({"HTTP_PROXY": NOBODY, "no_proxy": "*"}, None),
+        ({"HTTP_PROXY": NOBODY, "no_proxy": "*"}, None),
     ],
 )
 def test_this_machine_needs_no_proxy(environment: dict[str, str], expected: str | None) -> None:

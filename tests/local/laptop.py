@@ -26,13 +26,18 @@ class Account:
     def assume(self, role_arn: str) -> boto3.Session:
         """A session with what a role of this account may do."""
         answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
-        return boto3.Session(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"],
-                             region_name="us-east-1")
+        return boto3.Session(
+            answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"], region_name="us-east-1"
+        )
 
 
 def start_account(*arguments: str) -> Account:
-    process = subprocess.Popen([sys.executable, "-m", "mlops.local", "--port", "0", *arguments],
-                               stdout=subprocess.PIPE, text=True, env=_clean_environment())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlops.local", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=_clean_environment(),
+    )
     assert process.stdout is not None
     ready = json.loads(process.stdout.readline())
     session = boto3.Session(ready["access_key_id"], ready["secret_access_key"], region_name=ready["region"])

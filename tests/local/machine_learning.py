@@ -33,11 +33,16 @@ class Lab:
 
     def make_role(self, statements: list[dict[str, Any]], service: str = "sagemaker.amazonaws.com") -> str:
         iam, name = self.account.client("iam"), unique("role")
-        trust = {"Version": "2012-10-17", "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
+        }
         role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
-        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps(
-            {"Version": "2012-10-17", "Statement": statements}))
+        iam.put_role_policy(
+            RoleName=name,
+            PolicyName="all",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
+        )
         return str(role["Arn"])
 
     def put(self, key: str, body: str | bytes) -> str:
@@ -48,12 +53,14 @@ class Lab:
         """A CreateTrainingJob request for binary classification on CSV."""
         channels = [("train", train), *([("validation", validation)] if validation else [])]
         request: dict[str, Any] = {
-            "TrainingJobName": unique("job"), "RoleArn": self.role,
+            "TrainingJobName": unique("job"),
+            "RoleArn": self.role,
             "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
             "HyperParameters": {"objective": "binary:logistic", "num_round": "10", "eval_metric": "auc"},
             "InputDataConfig": [channel(name, uri) for name, uri in channels],
             "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/output"},
-            "ResourceConfig": INSTANCE, "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+            "ResourceConfig": INSTANCE,
+            "StoppingCondition": {"MaxRuntimeInSeconds": 600},
         }
         return {**request, **changes}
 
@@ -81,20 +88,33 @@ class Lab:
 
     def model(self, artifact: str, image: str = IMAGE, **changes: Any) -> str:
         name = unique("model")
-        self.sagemaker.create_model(**{
-            "ModelName": name, "ExecutionRoleArn": self.role,
-            "PrimaryContainer": {"Image": image, "ModelDataUrl": artifact}, **changes})
+        self.sagemaker.create_model(
+            **{
+                "ModelName": name,
+                "ExecutionRoleArn": self.role,
+                "PrimaryContainer": {"Image": image, "ModelDataUrl": artifact},
+                **changes,
+            }
+        )
         return name
 
     def config(self, *models: str, **changes: Any) -> str:
         name = unique("config")
-        self.sagemaker.create_endpoint_config(**{
-            "EndpointConfigName": name,
-            "ProductionVariants": [
-                {"VariantName": f"Variant{number}" if len(models) > 1 else "AllTraffic", "ModelName": model,
-                 "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-                for number, model in enumerate(models, 1)],
-            **changes})
+        self.sagemaker.create_endpoint_config(
+            **{
+                "EndpointConfigName": name,
+                "ProductionVariants": [
+                    {
+                        "VariantName": f"Variant{number}" if len(models) > 1 else "AllTraffic",
+                        "ModelName": model,
+                        "InstanceType": "ml.m5.large",
+                        "InitialInstanceCount": 1,
+                    }
+                    for number, model in enumerate(models, 1)
+                ],
+                **changes,
+            }
+        )
         return name
 
     def endpoint(self, config: str) -> str:
@@ -121,8 +141,12 @@ def unique(prefix: str) -> str:
 
 
 def channel(name: str, uri: str, content_type: str = "text/csv", **more: Any) -> dict[str, Any]:
-    return {"ChannelName": name, "ContentType": content_type, **more,
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}}
+    return {
+        "ChannelName": name,
+        "ContentType": content_type,
+        **more,
+        "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}},
+    }
 
 
 def rows(count: int = 200, width: int = 6, seed: int = 7) -> Any:
@@ -135,8 +159,11 @@ def labels(features: Any) -> Any:
 
 
 def csv(features: Any, label: Any = None) -> str:
-    columns = features.tolist() if label is None else [[given, *row] for given, row in
-                                                       zip(label.tolist(), features.tolist(), strict=True)]
+    columns = (
+        features.tolist()
+        if label is None
+        else [[given, *row] for given, row in zip(label.tolist(), features.tolist(), strict=True)]
+    )
     return "".join(",".join(map(repr, row)) + "\n" for row in columns)
 
 

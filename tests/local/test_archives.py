@@ -46,14 +46,17 @@ def _zeros(megabytes: int) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize(("member", "words"), [
-    (_member("a", tarfile.SYMTYPE, "/etc/passwd"), "'a', which is a symbolic link"),
-    (_member("a", tarfile.LNKTYPE, "b"), "'a', which is a hard link"),
-    (_member("a", tarfile.FIFOTYPE), "'a', which is a named pipe"),
-    (_member("a", tarfile.CHRTYPE), "'a', which is a device"),
-    (_member("a", tarfile.BLKTYPE), "'a', which is a device"),
-    (_member("../a"), "'../a' would be extracted to"),
-])
+@pytest.mark.parametrize(
+    ("member", "words"),
+    [
+        (_member("a", tarfile.SYMTYPE, "/etc/passwd"), "'a', which is a symbolic link"),
+        (_member("a", tarfile.LNKTYPE, "b"), "'a', which is a hard link"),
+        (_member("a", tarfile.FIFOTYPE), "'a', which is a named pipe"),
+        (_member("a", tarfile.CHRTYPE), "'a', which is a device"),
+        (_member("a", tarfile.BLKTYPE), "'a', which is a device"),
+        (_member("../a"), "'../a' would be extracted to"),
+    ],
+)
 def test_what_does_not_leave_an_archive(tmp_path: Path, member: tarfile.TarInfo, words: str) -> None:
     with pytest.raises(archives.Unusable) as caught:
         archives.unpack(_archive(_member("b"), member), tmp_path / "model")
@@ -61,14 +64,17 @@ def test_what_does_not_leave_an_archive(tmp_path: Path, member: tarfile.TarInfo,
     assert not (tmp_path / "a").exists()
 
 
-@pytest.mark.parametrize(("archive", "words"), [
-    (lambda: _archive(_member("a"), content=b"\0" * 50_000), "unpacks to more than 10 times its size"),
-    (lambda: _archive(*(_member(str(number)) for number in range(6))), "holds more than 5 files"),
-    (lambda: _archive(_member("a"), content=bytes(range(256)) * 500), "unpacks to more than"),
-    (lambda: b"not gzip", "is not a .tar.gz archive"),
-    (lambda: gzip.compress(b"not tar" * 100), "is not a .tar.gz archive, or is damaged"),
-    (lambda: _archive(_member("a"), content=b"12345" * 100)[:-20], "damaged"),
-])
+@pytest.mark.parametrize(
+    ("archive", "words"),
+    [
+        (lambda: _archive(_member("a"), content=b"\0" * 50_000), "unpacks to more than 10 times its size"),
+        (lambda: _archive(*(_member(str(number)) for number in range(6))), "holds more than 5 files"),
+        (lambda: _archive(_member("a"), content=bytes(range(256)) * 500), "unpacks to more than"),
+        (lambda: b"not gzip", "is not a .tar.gz archive"),
+        (lambda: gzip.compress(b"not tar" * 100), "is not a .tar.gz archive, or is damaged"),
+        (lambda: _archive(_member("a"), content=b"12345" * 100)[:-20], "damaged"),
+    ],
+)
 def test_archives_that_are_not_unpacked(tmp_path: Path, archive: Callable[[], bytes], words: str) -> None:
     with pytest.raises(archives.Unusable, match=words):
         archives.unpack(archive(), tmp_path, SMALL)

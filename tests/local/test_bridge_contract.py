@@ -101,7 +101,7 @@ PARAMETERS = {
     "_stacks._create_stack_task_in_region": "coro stack stack_id",
     "_stacks._delete_stack_async": "stack_name stack_id",
     "_stacks._deploy_stack_async": "stack_name stack_id template param_values disable_rollback tags is_update "
-                                   "previous_stack",
+    "previous_stack",
     "_stack_operations._deploy_stack_async": "stack_name stack_id template param_values",
     "_changesets._deploy_stack_async": "stack_name stack_id template param_values",
     "_stacks._resolve_stack_outputs": "outputs_defs conditions resources param_values mappings stack_name stack_id",
@@ -201,7 +201,7 @@ def test_every_name_exists(name: str) -> None:
 def test_functions_take_what_we_give(name: str) -> None:
     given = [str(one).split(":")[0].split("=")[0] for one in inspect.signature(_find(name)).parameters.values()]
     wanted = PARAMETERS[name].split()
-    assert given[:len(wanted)] == wanted
+    assert given[: len(wanted)] == wanted
 
 
 def test_every_function_is_held_to_its_parameters() -> None:
@@ -245,6 +245,9 @@ def test_the_state_of_a_large_service_is_copies_of_scoped_stores(service: str) -
 
 
 def test_only_the_bridge_imports_ministack() -> None:
-    others = [str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py") if file not in SOURCES
-              and ("import ministack" in file.read_text() or "from ministack" in file.read_text())]
+    others = [
+        str(file.relative_to(PACKAGE))
+        for file in PACKAGE.rglob("*.py")
+        if file not in SOURCES and ("import ministack" in file.read_text() or "from ministack" in file.read_text())
+    ]
     assert others == []

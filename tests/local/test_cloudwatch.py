@@ -27,9 +27,14 @@ def group(account: Account) -> str:
     logs.create_log_group(logGroupName=name)
     for start, stream in enumerate(("alpha/algo-1", "alpha/algo-2", "beta/algo-1")):
         logs.create_log_stream(logGroupName=name, logStreamName=stream)
-        logs.put_log_events(logGroupName=name, logStreamName=stream, logEvents=[
-            {"timestamp": NOW + number * 10 + start, "message": f"line {number} {'ok' if number % 10 else 'ERROR'}"}
-            for number in range(30)])
+        logs.put_log_events(
+            logGroupName=name,
+            logStreamName=stream,
+            logEvents=[
+                {"timestamp": NOW + number * 10 + start, "message": f"line {number} {'ok' if number % 10 else 'ERROR'}"}
+                for number in range(30)
+            ],
+        )
     return name
 
 
@@ -46,7 +51,8 @@ def test_events_are_filtered_by_streams_times_and_pattern_and_come_in_order(acco
     alpha = _filtered(account, group, logStreamNamePrefix="alpha/")
     assert {event["logStreamName"] for event in alpha} == {"alpha/algo-1", "alpha/algo-2"}
     assert {event["logStreamName"] for event in _filtered(account, group, logStreamNames=["beta/algo-1"])} == {
-        "beta/algo-1"}
+        "beta/algo-1"
+    }
     errors = _filtered(account, group, filterPattern="ERROR", logStreamNamePrefix="alpha/algo-1")
     assert [event["message"] for event in errors] == ["line 0 ERROR", "line 10 ERROR", "line 20 ERROR"]
     assert not _filtered(account, group, filterPattern="error")
@@ -64,13 +70,17 @@ def test_events_come_in_pages(account: Account, group: str) -> None:
     assert first["events"] + rest["events"] == _filtered(account, group)
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    ({"logStreamNames": ["a"], "logStreamNamePrefix": "a"}, "cannot be specified together"),
-    ({"logStreamNames": ["nowhere"]}, "log stream does not exist"),
-    ({"logGroupName": "/nowhere"}, "log group does not exist"),
-    ({"filterPattern": "[a, b]"}, "space-delimited"), ({"filterPattern": "{ $.a = }"}, "too early"),
-    ({"limit": 10001}, "validation error"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"logStreamNames": ["a"], "logStreamNamePrefix": "a"}, "cannot be specified together"),
+        ({"logStreamNames": ["nowhere"]}, "log stream does not exist"),
+        ({"logGroupName": "/nowhere"}, "log group does not exist"),
+        ({"filterPattern": "[a, b]"}, "space-delimited"),
+        ({"filterPattern": "{ $.a = }"}, "too early"),
+        ({"limit": 10001}, "validation error"),
+    ],
+)
 def test_what_is_refused(account: Account, group: str, arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ClientError, match=words):
         account.client("logs").filter_log_events(**{"logGroupName": group, **arguments})
@@ -95,8 +105,9 @@ def test_a_log_can_be_followed(account: Account, group: str) -> None:
     last = _filtered(account, group, logStreamNamePrefix="alpha/", interleaved=True)[-1]
     seen = {event["eventId"] for event in _filtered(account, group, startTime=last["timestamp"])}
     assert last["eventId"] in seen
-    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[
-        {"timestamp": last["timestamp"], "message": "line 30 ok"}])
+    logs.put_log_events(
+        logGroupName=group, logStreamName=stream, logEvents=[{"timestamp": last["timestamp"], "message": "line 30 ok"}]
+    )
     new = [event for event in _filtered(account, group, startTime=last["timestamp"]) if event["eventId"] not in seen]
     assert [(event["logStreamName"], event["message"]) for event in new] == [(stream, "line 30 ok")]
 
@@ -105,27 +116,48 @@ LINE = "[x] ERROR: 404 in two words"
 DOCUMENT = json.dumps({"status": 404, "path": "/a/b", "who": None, "ok": False, "in": [{"n": 1.5}]})
 
 
-@pytest.mark.parametrize(("pattern", "message", "matches"), [
-    ("", LINE, True), ("ERROR", LINE, True), ("error", LINE, False), ("ERROR words", LINE, True),
-    ('"two words"', LINE, True), ('"words two"', LINE, False), ("ERROR -words", LINE, False), ("-WARN", LINE, True),
-    ("?WARN ?ERROR", LINE, True), ("?WARN ?INFO", LINE, False), ("ERROR ?WARN", LINE, True), (r"%\d{3}%", LINE, True),
-    ("{ $.status = 404 }", DOCUMENT, True), ("{ $.status = 4* }", DOCUMENT, True),
-    ("{ $.status != 404 }", DOCUMENT, False),
-    ("{ $.status > 400 && $.status < 500 }", DOCUMENT, True), ('{ $.path = "/a/*" }', DOCUMENT, True),
-    ("{ $.path = /a/b }", DOCUMENT, True), ("{ $.who IS NULL }", DOCUMENT, True), ("{ $.ok IS FALSE }", DOCUMENT, True),
-    ("{ $.nothing NOT EXISTS }", DOCUMENT, True), ("{ $.in[0].n >= 1.5 }", DOCUMENT, True),
-    ("{ ($.a = 1 || $.status = 404) && $.ok IS TRUE }", DOCUMENT, False), ("{ $.path = %^/a% }", DOCUMENT, True),
-    ("{ $.status = 404 }", LINE, False), ("{ $.nothing != 1 }", DOCUMENT, False),
-])
+@pytest.mark.parametrize(
+    ("pattern", "message", "matches"),
+    [
+        ("", LINE, True),
+        ("ERROR", LINE, True),
+        ("error", LINE, False),
+        ("ERROR words", LINE, True),
+        ('"two words"', LINE, True),
+        ('"words two"', LINE, False),
+        ("ERROR -words", LINE, False),
+        ("-WARN", LINE, True),
+        ("?WARN ?ERROR", LINE, True),
+        ("?WARN ?INFO", LINE, False),
+        ("ERROR ?WARN", LINE, True),
+        (r"%\d{3}%", LINE, True),
+        ("{ $.status = 404 }", DOCUMENT, True),
+        ("{ $.status = 4* }", DOCUMENT, True),
+        ("{ $.status != 404 }", DOCUMENT, False),
+        ("{ $.status > 400 && $.status < 500 }", DOCUMENT, True),
+        ('{ $.path = "/a/*" }', DOCUMENT, True),
+        ("{ $.path = /a/b }", DOCUMENT, True),
+        ("{ $.who IS NULL }", DOCUMENT, True),
+        ("{ $.ok IS FALSE }", DOCUMENT, True),
+        ("{ $.nothing NOT EXISTS }", DOCUMENT, True),
+        ("{ $.in[0].n >= 1.5 }", DOCUMENT, True),
+        ("{ ($.a = 1 || $.status = 404) && $.ok IS TRUE }", DOCUMENT, False),
+        ("{ $.path = %^/a% }", DOCUMENT, True),
+        ("{ $.status = 404 }", LINE, False),
+        ("{ $.nothing != 1 }", DOCUMENT, False),
+    ],
+)
 def test_filter_patterns(pattern: str, message: str, matches: bool) -> None:
     assert patterns.compiled(pattern)(message) is matches
 
 
 # --- access logs -------------------------------------------------------------------------------------------
 
-FORMAT = ('{"id":"$context.requestId","caller":"$context.identity.userArn","method":"$context.httpMethod",'
-          '"path":"$context.path","status":"$context.status","latency":"$context.responseLatency",'
-          '"error":"$context.error.message","waf":"$context.wafStatus"}')
+FORMAT = (
+    '{"id":"$context.requestId","caller":"$context.identity.userArn","method":"$context.httpMethod",'
+    '"path":"$context.path","status":"$context.status","latency":"$context.responseLatency",'
+    '"error":"$context.error.message","waf":"$context.wafStatus"}'
+)
 
 
 @pytest.fixture(scope="module")
@@ -135,19 +167,39 @@ def api(account: Account) -> Iterator[tuple[str, str]]:
     resources = {
         "Logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": f"/aws/test/{name}"}},
         "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": name}},
-        "Get": {"Type": "AWS::ApiGateway::Method", "Properties": {
-            "RestApiId": {"Ref": "Api"}, "ResourceId": {"Fn::GetAtt": ["Api", "RootResourceId"]}, "HttpMethod": "GET",
-            "AuthorizationType": "AWS_IAM", "MethodResponses": [{"StatusCode": "200"}],
-            "Integration": {"Type": "MOCK", "RequestTemplates": {"application/json": '{"statusCode": 200}'},
-                            "IntegrationResponses": [{"StatusCode": "200"}]}}},
-        "Deployment": {"Type": "AWS::ApiGateway::Deployment", "DependsOn": "Get",
-                       "Properties": {"RestApiId": {"Ref": "Api"}}},
-        "Stage": {"Type": "AWS::ApiGateway::Stage", "Properties": {
-            "RestApiId": {"Ref": "Api"}, "DeploymentId": {"Ref": "Deployment"}, "StageName": "prod",
-            "AccessLogSetting": {"DestinationArn": {"Fn::GetAtt": ["Logs", "Arn"]}, "Format": FORMAT}}},
+        "Get": {
+            "Type": "AWS::ApiGateway::Method",
+            "Properties": {
+                "RestApiId": {"Ref": "Api"},
+                "ResourceId": {"Fn::GetAtt": ["Api", "RootResourceId"]},
+                "HttpMethod": "GET",
+                "AuthorizationType": "AWS_IAM",
+                "MethodResponses": [{"StatusCode": "200"}],
+                "Integration": {
+                    "Type": "MOCK",
+                    "RequestTemplates": {"application/json": '{"statusCode": 200}'},
+                    "IntegrationResponses": [{"StatusCode": "200"}],
+                },
+            },
+        },
+        "Deployment": {
+            "Type": "AWS::ApiGateway::Deployment",
+            "DependsOn": "Get",
+            "Properties": {"RestApiId": {"Ref": "Api"}},
+        },
+        "Stage": {
+            "Type": "AWS::ApiGateway::Stage",
+            "Properties": {
+                "RestApiId": {"Ref": "Api"},
+                "DeploymentId": {"Ref": "Deployment"},
+                "StageName": "prod",
+                "AccessLogSetting": {"DestinationArn": {"Fn::GetAtt": ["Logs", "Arn"]}, "Format": FORMAT},
+            },
+        },
     }
-    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(
-        {"Resources": resources, "Outputs": {"Id": {"Value": {"Ref": "Api"}}}}))
+    cloudformation.create_stack(
+        StackName=name, TemplateBody=json.dumps({"Resources": resources, "Outputs": {"Id": {"Value": {"Ref": "Api"}}}})
+    )
 
     def outputs() -> Any:
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
@@ -177,8 +229,15 @@ def test_a_stage_writes_its_access_log(account: Account, api: tuple[str, str]) -
     assert (status, refused) == (200, 403)
     lines = {line["id"]: line for line in (json.loads(event["message"]) for event in _filtered(account, group))}
     assert lines[request_id] | {"latency": ""} == {
-        "id": request_id, "caller": "arn:aws:iam::123456789012:root", "method": "GET", "path": "/prod/",
-        "status": "200", "latency": "", "error": "-", "waf": "-"}
+        "id": request_id,
+        "caller": "arn:aws:iam::123456789012:root",
+        "method": "GET",
+        "path": "/prod/",
+        "status": "200",
+        "latency": "",
+        "error": "-",
+        "waf": "-",
+    }
     assert lines[request_id]["latency"].isdigit()
     assert (lines[refused_id]["status"], lines[refused_id]["caller"]) == ("403", "-")
     assert "Missing Authentication Token" in lines[refused_id]["error"]

@@ -43,13 +43,13 @@ class World:
 
     def create(self, *stages: dict[str, Any], **more: Any) -> str:
         name = unique("pipeline")
-        self.codepipeline.create_pipeline(
-            pipeline=declaration(name, self.pipeline_role, self.bucket, *stages, **more))
+        self.codepipeline.create_pipeline(pipeline=declaration(name, self.pipeline_role, self.bucket, *stages, **more))
         return name
 
     def executions(self, name: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.codepipeline.list_pipeline_executions(
-            pipelineName=name)["pipelineExecutionSummaries"]
+        found: list[dict[str, Any]] = self.codepipeline.list_pipeline_executions(pipelineName=name)[
+            "pipelineExecutionSummaries"
+        ]
         return found
 
     def ended(self, name: str, execution_id: str | None = None) -> dict[str, Any]:
@@ -58,7 +58,8 @@ class World:
 
         def ended() -> dict[str, Any] | None:
             execution: dict[str, Any] = self.codepipeline.get_pipeline_execution(
-                pipelineName=name, pipelineExecutionId=execution_id)["pipelineExecution"]
+                pipelineName=name, pipelineExecutionId=execution_id
+            )["pipelineExecution"]
             return execution if execution["status"] in ENDED else None
 
         answer: dict[str, Any] = wait_for(ended)
@@ -79,29 +80,42 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(account: Account) -> World:
-    return World(account, versioned_bucket(account), trusted_role(account, "codepipeline.amazonaws.com"),
-                 trusted_role(account, "cloudformation.amazonaws.com"))
+    return World(
+        account,
+        versioned_bucket(account),
+        trusted_role(account, "codepipeline.amazonaws.com"),
+        trusted_role(account, "cloudformation.amazonaws.com"),
+    )
 
 
 @pytest.fixture
 def machine(account: Account) -> str:
     """A state machine that fails when its input says so."""
-    states = {"Choose": {"Type": "Choice", "Choices": [{"Variable": "$.fail", "BooleanEquals": True, "Next": "Fail"}],
-                         "Default": "Done"},
-              "Fail": {"Type": "Fail", "Error": "NoData", "Cause": "there are no rows"},
-              "Done": {"Type": "Succeed"}}
+    states = {
+        "Choose": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.fail", "BooleanEquals": True, "Next": "Fail"}],
+            "Default": "Done",
+        },
+        "Fail": {"Type": "Fail", "Error": "NoData", "Cause": "there are no rows"},
+        "Done": {"Type": "Succeed"},
+    }
     arn: str = account.client("stepfunctions").create_state_machine(
-        name=unique("machine"), roleArn=trusted_role(account, "states.amazonaws.com"),
-        definition=json.dumps({"StartAt": "Choose", "States": states}))["stateMachineArn"]
+        name=unique("machine"),
+        roleArn=trusted_role(account, "states.amazonaws.com"),
+        definition=json.dumps({"StartAt": "Choose", "States": states}),
+    )["stateMachineArn"]
     return arn
 
 
 def test_a_zip_becomes_a_stack_and_its_outputs_reach_the_next_action(world: World, machine: str) -> None:
     version = world.upload(Parameters={"Colour": "blue"}, Tags={"team": "a"})
     stack = unique("stack")
-    name = world.create(source(world.bucket),
-                        deploy(stack, world.stack_role, TemplateConfiguration="Bundle::settings.json"),
-                        invoke(machine, Input='{"fail": false, "colour": "#{DeployVariables.Colour}"}'))
+    name = world.create(
+        source(world.bucket),
+        deploy(stack, world.stack_role, TemplateConfiguration="Bundle::settings.json"),
+        invoke(machine, Input='{"fail": false, "colour": "#{DeployVariables.Colour}"}'),
+    )
     execution = world.ended(name)
     assert execution["status"] == "Succeeded"
     assert execution["trigger"]["triggerType"] == "CreatePipeline"
@@ -140,8 +154,12 @@ def test_a_failed_state_machine_gives_its_error_and_cause_and_a_retry_runs_it_ag
     execution = world.ended(name)
     assert execution["status"] == "Failed"
     assert "NoData: there are no rows" in world.error(name, "Jobs")
-    world.codepipeline.retry_stage_execution(pipelineName=name, stageName="Run", retryMode="FAILED_ACTIONS",
-                                             pipelineExecutionId=execution["pipelineExecutionId"])
+    world.codepipeline.retry_stage_execution(
+        pipelineName=name,
+        stageName="Run",
+        retryMode="FAILED_ACTIONS",
+        pipelineExecutionId=execution["pipelineExecutionId"],
+    )
     world.ended(name)
     details = world.codepipeline.list_action_executions(pipelineName=name)["actionExecutionDetails"]
     assert [one["actionName"] for one in details] == ["Jobs", "Jobs", "Read"]
@@ -162,8 +180,11 @@ def test_a_state_machine_that_was_deleted_is_named(world: World, machine: str) -
 def test_a_start_names_the_version_it_wants_and_its_token_makes_it_once(world: World) -> None:
     first, _ = world.upload(), world.upload()
     name = world.create(source(world.bucket), approval())
-    wanted = {"name": name, "clientRequestToken": "abc-1", "sourceRevisions": [
-        {"actionName": "Read", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": first}]}
+    wanted = {
+        "name": name,
+        "clientRequestToken": "abc-1",
+        "sourceRevisions": [{"actionName": "Read", "revisionType": "S3_OBJECT_VERSION_ID", "revisionValue": first}],
+    }
     ids = {world.codepipeline.start_pipeline_execution(**wanted)["pipelineExecutionId"] for _ in range(3)}
     assert len(ids) == 1
     assert len(world.executions(name)) == 2
@@ -174,10 +195,12 @@ def test_a_start_names_the_version_it_wants_and_its_token_makes_it_once(world: W
 def test_variables_are_declared_resolved_and_shown(world: World, machine: str) -> None:
     world.upload()
     variables = [{"name": "who", "defaultValue": "nobody"}]
-    name = world.create(source(world.bucket), invoke(machine, Input='{"fail": false, "who": "#{variables.who}"}'),
-                        variables=variables)
-    execution_id = world.codepipeline.start_pipeline_execution(
-        name=name, variables=[{"name": "who", "value": "me"}])["pipelineExecutionId"]
+    name = world.create(
+        source(world.bucket), invoke(machine, Input='{"fail": false, "who": "#{variables.who}"}'), variables=variables
+    )
+    execution_id = world.codepipeline.start_pipeline_execution(name=name, variables=[{"name": "who", "value": "me"}])[
+        "pipelineExecutionId"
+    ]
     assert world.ended(name, execution_id)["variables"] == [{"name": "who", "resolvedValue": "me"}]
     with pytest.raises(ClientError, match="does not declare"):
         world.codepipeline.start_pipeline_execution(name=name, variables=[{"name": "what", "value": "me"}])
@@ -187,8 +210,12 @@ def test_an_approval_waits_for_its_answer(world: World) -> None:
     world.upload()
     name = world.create(source(world.bucket), approval(CustomData="look"))
     token = wait_for(lambda: world.actions(name)["Ask"].get("latestExecution", {}).get("token"))
-    answer = {"pipelineName": name, "stageName": "Approve", "actionName": "Ask",
-              "result": {"summary": "fine", "status": "Approved"}}
+    answer = {
+        "pipelineName": name,
+        "stageName": "Approve",
+        "actionName": "Ask",
+        "result": {"summary": "fine", "status": "Approved"},
+    }
     with pytest.raises(ClientError, match="InvalidApprovalToken"):
         world.codepipeline.put_approval_result(**answer, token="0" * 8 + "-0000-0000-0000-" + "0" * 12)
     assert world.codepipeline.put_approval_result(**answer, token=token)["approvedAt"]
@@ -202,8 +229,13 @@ def test_a_rejection_fails_the_pipeline(world: World) -> None:
     world.upload()
     name = world.create(source(world.bucket), approval())
     token = wait_for(lambda: world.actions(name)["Ask"].get("latestExecution", {}).get("token"))
-    world.codepipeline.put_approval_result(pipelineName=name, stageName="Approve", actionName="Ask", token=token,
-                                           result={"summary": "no", "status": "Rejected"})
+    world.codepipeline.put_approval_result(
+        pipelineName=name,
+        stageName="Approve",
+        actionName="Ask",
+        token=token,
+        result={"summary": "no", "status": "Rejected"},
+    )
     assert world.ended(name)["status"] == "Failed"
     assert "no" in world.error(name, "Ask")
 
@@ -246,11 +278,11 @@ def test_an_unversioned_bucket_is_no_source(world: World) -> None:
 
 def test_actions_may_do_what_the_pipelines_role_may(world: World) -> None:
     world.upload()
-    role = trusted_role(world.account, "codepipeline.amazonaws.com",
-                        {"Action": "s3:*", "Resource": "*"})
+    role = trusted_role(world.account, "codepipeline.amazonaws.com", {"Action": "s3:*", "Resource": "*"})
     name = unique("pipeline")
-    world.codepipeline.create_pipeline(pipeline=declaration(
-        name, role, world.bucket, source(world.bucket), deploy(unique("stack"), world.stack_role)))
+    world.codepipeline.create_pipeline(
+        pipeline=declaration(name, role, world.bucket, source(world.bucket), deploy(unique("stack"), world.stack_role))
+    )
     assert world.ended(name)["status"] == "Failed"
     failed = world.actions(name)["Stack"]["latestExecution"]["errorDetails"]
     assert failed["code"] == "PermissionError"
@@ -259,8 +291,9 @@ def test_actions_may_do_what_the_pipelines_role_may(world: World) -> None:
 
 def test_a_missing_template_is_named(world: World) -> None:
     world.upload()
-    name = world.create(source(world.bucket),
-                        deploy(unique("stack"), world.stack_role, TemplatePath="Bundle::other.json"))
+    name = world.create(
+        source(world.bucket), deploy(unique("stack"), world.stack_role, TemplatePath="Bundle::other.json")
+    )
     assert world.ended(name)["status"] == "Failed"
     assert "File [other.json] does not exist in artifact [Bundle]" in world.error(name, "Stack")
 
@@ -271,15 +304,34 @@ def test_state_changes_reach_eventbridge(world: World) -> None:
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     world.upload()
     name = unique("pipeline")
-    rule = events.put_rule(Name=name, EventPattern=json.dumps(
-        {"source": ["aws.codepipeline"], "detail": {"pipeline": [name]}}))["RuleArn"]
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps({
-        "Version": "2012-10-17", "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
-             "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": rule}}}]})})
+    rule = events.put_rule(
+        Name=name, EventPattern=json.dumps({"source": ["aws.codepipeline"], "detail": {"pipeline": [name]}})
+    )["RuleArn"]
+    sqs.set_queue_attributes(
+        QueueUrl=queue,
+        Attributes={
+            "Policy": json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "events.amazonaws.com"},
+                            "Action": "sqs:SendMessage",
+                            "Resource": arn,
+                            "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+                        }
+                    ],
+                }
+            )
+        },
+    )
     events.put_targets(Rule=name, Targets=[{"Id": "q", "Arn": arn}])
-    world.codepipeline.create_pipeline(pipeline=declaration(
-        name, world.pipeline_role, world.bucket, source(world.bucket), deploy(unique("stack"), world.stack_role)))
+    world.codepipeline.create_pipeline(
+        pipeline=declaration(
+            name, world.pipeline_role, world.bucket, source(world.bucket), deploy(unique("stack"), world.stack_role)
+        )
+    )
     seen: list[tuple[str, str]] = []
 
     def finished() -> bool:
@@ -299,15 +351,29 @@ def test_declarations_that_make_no_sense_are_refused(world: World) -> None:
     wrong = {
         "minimum of 2 stages": [source(bucket)],
         "unknown key 'Nonsense'": [source(bucket, Nonsense="1"), good],
-        "missing key 'StateMachineArn'": [source(bucket), {**invoke("x"), "actions": [
-            {**invoke("x")["actions"][0], "configuration": {"Input": "{}"}}]}],
-        "not declared as Output Artifact": [source(bucket), {**good, "actions": [
-            {**good["actions"][0], "inputArtifacts": [{"name": "Other"}]}]}],
+        "missing key 'StateMachineArn'": [
+            source(bucket),
+            {**invoke("x"), "actions": [{**invoke("x")["actions"][0], "configuration": {"Input": "{}"}}]},
+        ],
+        "not declared as Output Artifact": [
+            source(bucket),
+            {**good, "actions": [{**good["actions"][0], "inputArtifacts": [{"name": "Other"}]}]},
+        ],
         "must be unique": [source(bucket), good, good],
         "is not the namespace of an earlier action": [source(bucket), invoke("#{Nowhere.Arn}")],
         "only contains source": [good, source(bucket)],
-        "is not available": [source(bucket), {"name": "X", "actions": [{"name": "Y", "actionTypeId": {
-            "category": "Build", "owner": "AWS", "provider": "Jenkins", "version": "1"}}]}],
+        "is not available": [
+            source(bucket),
+            {
+                "name": "X",
+                "actions": [
+                    {
+                        "name": "Y",
+                        "actionTypeId": {"category": "Build", "owner": "AWS", "provider": "Jenkins", "version": "1"},
+                    }
+                ],
+            },
+        ],
         "length less than or equal to 1000": [source(bucket), invoke("m", Input='"' + "x" * 1000 + '"')],
     }
     for words, stages in wrong.items():
@@ -320,26 +386,72 @@ def test_declarations_that_make_no_sense_are_refused(world: World) -> None:
 def test_a_pipeline_is_a_resource_of_a_stack(world: World) -> None:
     world.upload()
     cloudformation, stack = world.account.client("cloudformation"), unique("delivery")
-    template: dict[str, Any] = {"Resources": {"Pipe": {"Type": "AWS::CodePipeline::Pipeline", "Properties": {
-        "PipelineType": "V2", "RoleArn": world.pipeline_role, "RestartExecutionOnUpdate": "true",
-        "ArtifactStore": {"Type": "S3", "Location": world.bucket},
-        "Stages": [
-            {"Name": "Source", "Actions": [{
-                "Name": "Read", "RunOrder": "1", "OutputArtifacts": [{"Name": "Bundle"}],
-                "ActionTypeId": {"Category": "Source", "Owner": "AWS", "Provider": "S3", "Version": 1},
-                "Configuration": {"S3Bucket": world.bucket, "S3ObjectKey": "template.zip",
-                                  "PollForSourceChanges": False}}]},
-            {"Name": "Approve", "Actions": [{"Name": "Ask", "ActionTypeId": {
-                "Category": "Approval", "Owner": "AWS", "Provider": "Manual", "Version": "1"}}]},
-        ]}}}, "Outputs": {"Name": {"Value": {"Ref": "Pipe"}},
-                          "Version": {"Value": {"Fn::GetAtt": ["Pipe", "Version"]}}}}
+    template: dict[str, Any] = {
+        "Resources": {
+            "Pipe": {
+                "Type": "AWS::CodePipeline::Pipeline",
+                "Properties": {
+                    "PipelineType": "V2",
+                    "RoleArn": world.pipeline_role,
+                    "RestartExecutionOnUpdate": "true",
+                    "ArtifactStore": {"Type": "S3", "Location": world.bucket},
+                    "Stages": [
+                        {
+                            "Name": "Source",
+                            "Actions": [
+                                {
+                                    "Name": "Read",
+                                    "RunOrder": "1",
+                                    "OutputArtifacts": [{"Name": "Bundle"}],
+                                    "ActionTypeId": {
+                                        "Category": "Source",
+                                        "Owner": "AWS",
+                                        "Provider": "S3",
+                                        "Version": 1,
+                                    },
+                                    "Configuration": {
+                                        "S3Bucket": world.bucket,
+                                        "S3ObjectKey": "template.zip",
+                                        "PollForSourceChanges": False,
+                                    },
+                                }
+                            ],
+                        },
+                        {
+                            "Name": "Approve",
+                            "Actions": [
+                                {
+                                    "Name": "Ask",
+                                    "ActionTypeId": {
+                                        "Category": "Approval",
+                                        "Owner": "AWS",
+                                        "Provider": "Manual",
+                                        "Version": "1",
+                                    },
+                                }
+                            ],
+                        },
+                    ],
+                },
+            }
+        },
+        "Outputs": {"Name": {"Value": {"Ref": "Pipe"}}, "Version": {"Value": {"Fn::GetAtt": ["Pipe", "Version"]}}},
+    }
 
     def settled() -> dict[str, str]:
-        described: dict[str, Any] = wait_for(lambda: next(
-            (one for one in cloudformation.describe_stacks(StackName=stack)["Stacks"]
-             if not one["StackStatus"].endswith("IN_PROGRESS")), None))
+        described: dict[str, Any] = wait_for(
+            lambda: next(
+                (
+                    one
+                    for one in cloudformation.describe_stacks(StackName=stack)["Stacks"]
+                    if not one["StackStatus"].endswith("IN_PROGRESS")
+                ),
+                None,
+            )
+        )
         assert described["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), cloudformation.describe_stack_events(
-            StackName=stack)
+            StackName=stack
+        )
         return {one["OutputKey"]: one["OutputValue"] for one in described["Outputs"]}
 
     cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(template), Tags=[{"Key": "k", "Value": "v"}])

@@ -26,8 +26,12 @@ BROKEN = {"Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {"Nonsens
 
 @pytest.fixture(scope="module")
 def world(account: Account) -> World:
-    return World(account, versioned_bucket(account), trusted_role(account, "codepipeline.amazonaws.com"),
-                 trusted_role(account, "cloudformation.amazonaws.com"))
+    return World(
+        account,
+        versioned_bucket(account),
+        trusted_role(account, "codepipeline.amazonaws.com"),
+        trusted_role(account, "cloudformation.amazonaws.com"),
+    )
 
 
 def stack_status(world: World, name: str) -> str:
@@ -54,8 +58,13 @@ def test_queued_executions_wait_in_line(world: World) -> None:
         world.codepipeline.start_pipeline_execution(name=name)
     for position in (2, 1, 0):
         token = wait_for(lambda: _new_token(world, name))
-        world.codepipeline.put_approval_result(pipelineName=name, stageName="Approve", actionName="Ask", token=token,
-                                               result={"summary": "", "status": "Approved"})
+        world.codepipeline.put_approval_result(
+            pipelineName=name,
+            stageName="Approve",
+            actionName="Ask",
+            token=token,
+            result={"summary": "", "status": "Approved"},
+        )
         waiting = world.executions(name)[position]["pipelineExecutionId"]
         assert world.ended(name, waiting)["status"] == "Succeeded"
 
@@ -93,12 +102,21 @@ def test_a_stack_is_deleted(world: World) -> None:
 
 def test_parameter_overrides_win_and_may_look_into_artifacts(world: World) -> None:
     stack = unique("stack")
-    world.upload({**MODEL_OF_NOTHING, "Parameters": {"Colour": {"Type": "String"}, "Where": {"Type": "String"}}},
-                 Parameters={"Colour": "blue", "Where": "x"}, Tags={"shape": "round"})
+    world.upload(
+        {**MODEL_OF_NOTHING, "Parameters": {"Colour": {"Type": "String"}, "Where": {"Type": "String"}}},
+        Parameters={"Colour": "blue", "Where": "x"},
+        Tags={"shape": "round"},
+    )
     overrides = {"Colour": "green", "Where": {"Fn::GetArtifactAtt": ["Bundle", "BucketName"]}}
-    name = world.create(source(world.bucket), deploy(
-        stack, world.stack_role, TemplateConfiguration="Bundle::settings.json",
-        ParameterOverrides=json.dumps(overrides)))
+    name = world.create(
+        source(world.bucket),
+        deploy(
+            stack,
+            world.stack_role,
+            TemplateConfiguration="Bundle::settings.json",
+            ParameterOverrides=json.dumps(overrides),
+        ),
+    )
     assert world.ended(name)["status"] == "Succeeded"
     described = world.account.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     given = {one["ParameterKey"]: one["ParameterValue"] for one in described["Parameters"]}
@@ -107,14 +125,20 @@ def test_parameter_overrides_win_and_may_look_into_artifacts(world: World) -> No
 
 def test_actions_of_one_run_order_run_side_by_side(world: World) -> None:
     world.upload()
-    asks = [{**approval()["actions"][0], "name": name, "runOrder": order}
-            for name, order in (("A", 1), ("B", 1), ("C", 2))]
+    asks = [
+        {**approval()["actions"][0], "name": name, "runOrder": order} for name, order in (("A", 1), ("B", 1), ("C", 2))
+    ]
     name = world.create(source(world.bucket), {"name": "Approve", "actions": asks})
 
     def answer(action: str) -> None:
         token = wait_for(lambda: world.actions(name)[action].get("latestExecution", {}).get("token"))
-        world.codepipeline.put_approval_result(pipelineName=name, stageName="Approve", actionName=action, token=token,
-                                               result={"summary": "", "status": "Approved"})
+        world.codepipeline.put_approval_result(
+            pipelineName=name,
+            stageName="Approve",
+            actionName=action,
+            token=token,
+            result={"summary": "", "status": "Approved"},
+        )
 
     wait_for(lambda: "latestExecution" in world.actions(name)["B"])
     answer("A")
@@ -125,11 +149,21 @@ def test_actions_of_one_run_order_run_side_by_side(world: World) -> None:
 
 
 def test_an_action_may_have_a_role_of_its_own(world: World) -> None:
-    iam, role = world.account.client("iam"), trusted_role(
-        world.account, "codepipeline.amazonaws.com", {"Action": "s3:*", "Resource": "*"})
-    iam.update_assume_role_policy(RoleName=role.rsplit("/", 1)[1], PolicyDocument=json.dumps({
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": world.pipeline_role}}]}))
+    iam, role = (
+        world.account.client("iam"),
+        trusted_role(world.account, "codepipeline.amazonaws.com", {"Action": "s3:*", "Resource": "*"}),
+    )
+    iam.update_assume_role_policy(
+        RoleName=role.rsplit("/", 1)[1],
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": world.pipeline_role}}
+                ],
+            }
+        ),
+    )
     world.upload()
     stage = deploy(unique("stack"), world.stack_role)
     stage["actions"][0]["roleArn"] = role
@@ -142,11 +176,17 @@ def test_a_disabled_transition_holds_an_execution(world: World) -> None:
     world.upload()
     nowhere = "arn:aws:states:us-east-1:123456789012:stateMachine:nowhere"
     name = world.create(source(world.bucket), approval(), invoke(nowhere))
-    world.codepipeline.disable_stage_transition(pipelineName=name, stageName="Run", transitionType="Inbound",
-                                                reason="not today")
+    world.codepipeline.disable_stage_transition(
+        pipelineName=name, stageName="Run", transitionType="Inbound", reason="not today"
+    )
     token = wait_for(lambda: _new_token(world, name))
-    world.codepipeline.put_approval_result(pipelineName=name, stageName="Approve", actionName="Ask", token=token,
-                                           result={"summary": "", "status": "Approved"})
+    world.codepipeline.put_approval_result(
+        pipelineName=name,
+        stageName="Approve",
+        actionName="Ask",
+        token=token,
+        result={"summary": "", "status": "Approved"},
+    )
     held = wait_for(lambda: world.codepipeline.get_pipeline_state(name=name)["stageStates"][2].get("inboundExecution"))
     assert held["status"] == "InProgress"
     world.codepipeline.enable_stage_transition(pipelineName=name, stageName="Run", transitionType="Inbound")
@@ -165,8 +205,9 @@ def test_pipelines_are_listed_described_tagged_and_deleted(world: World) -> None
     with pytest.raises(ClientError, match="PipelineVersionNotFound"):
         codepipeline.get_pipeline(name=name, version=9)
     with pytest.raises(ClientError, match="PipelineNameInUse"):
-        codepipeline.create_pipeline(pipeline=declaration(name, world.pipeline_role, world.bucket,
-                                                          source(world.bucket), approval()))
+        codepipeline.create_pipeline(
+            pipeline=declaration(name, world.pipeline_role, world.bucket, source(world.bucket), approval())
+        )
     codepipeline.tag_resource(resourceArn=arn, tags=[{"key": "a", "value": "1"}, {"key": "b", "value": "2"}])
     codepipeline.untag_resource(resourceArn=arn, tagKeys=["a"])
     assert codepipeline.list_tags_for_resource(resourceArn=arn)["tags"] == [{"key": "b", "value": "2"}]
@@ -185,7 +226,12 @@ def test_a_source_that_polls_sees_a_new_version(world: World) -> None:
     name = world.create(polled, approval())
     wait_for(lambda: "latestExecution" in world.actions(name)["Ask"])
     version = world.upload(key="polled.zip")
-    newer = wait_for(lambda: len(world.executions(name)) == 2 and world.executions(name)[0]["sourceRevisions"]
-                     and world.executions(name)[0])
+    newer = wait_for(
+        lambda: (
+            len(world.executions(name)) == 2
+            and world.executions(name)[0]["sourceRevisions"]
+            and world.executions(name)[0]
+        )
+    )
     assert newer["trigger"]["triggerType"] == "PollForSourceChanges"
     assert newer["sourceRevisions"][0]["revisionId"] == version

@@ -28,8 +28,9 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def refused(*arguments: str) -> str:
     """The one line of an account that does not start."""
-    done = subprocess.run([sys.executable, "-m", "mlops.local", "--port", "0", *arguments],
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "mlops.local", "--port", "0", *arguments], capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
     return line

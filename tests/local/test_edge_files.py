@@ -29,11 +29,17 @@ def files(account: Account) -> int:
 
 def serve(lab: Lab, model_data: str) -> str:
     """An endpoint with a role of its own, that has captured a request."""
-    name = lab.endpoint(lab.config(
-        lab.model(model_data, ExecutionRoleArn=lab.make_role(ALLOW_S3_AND_LOGS)),
-        DataCaptureConfig={"EnableCapture": True, "InitialSamplingPercentage": 100,
-                           "DestinationS3Uri": f"s3://{lab.bucket}/captured",
-                           "CaptureOptions": [{"CaptureMode": "Input"}]}))
+    name = lab.endpoint(
+        lab.config(
+            lab.model(model_data, ExecutionRoleArn=lab.make_role(ALLOW_S3_AND_LOGS)),
+            DataCaptureConfig={
+                "EnableCapture": True,
+                "InitialSamplingPercentage": 100,
+                "DestinationS3Uri": f"s3://{lab.bucket}/captured",
+                "CaptureOptions": [{"CaptureMode": "Input"}],
+            },
+        )
+    )
     assert lab.settled(name)["EndpointStatus"] == "InService"
     lab.invoke(name, csv(rows(2)))
     wait_for(lambda: lab.s3.list_objects_v2(Bucket=lab.bucket, Prefix=f"captured/{name}/").get("Contents"))
@@ -43,9 +49,15 @@ def serve(lab: Lab, model_data: str) -> str:
 def run(account: Account, bucket: str) -> str:
     """A pipeline with roles of its own, that has deployed its stack."""
     name = unique("pipeline")
-    account.client("codepipeline").create_pipeline(pipeline=declaration(
-        name, trusted_role(account, "codepipeline.amazonaws.com"), bucket, source(bucket),
-        deploy(name, trusted_role(account, "cloudformation.amazonaws.com"))))
+    account.client("codepipeline").create_pipeline(
+        pipeline=declaration(
+            name,
+            trusted_role(account, "codepipeline.amazonaws.com"),
+            bucket,
+            source(bucket),
+            deploy(name, trusted_role(account, "cloudformation.amazonaws.com")),
+        )
+    )
 
     def deployed() -> bool:
         found = account.client("cloudformation").describe_stacks()["Stacks"]

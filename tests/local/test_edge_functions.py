@@ -16,7 +16,7 @@ from tests.local.laptop import Account, start_account, stop_account, wait_for
 from tests.local.pipelines import trusted_role, unique, zipped
 
 SIZE = gate.size(gate.cores(), gate.memory())
-CODE = '''
+CODE = """
 import json, time, urllib.request
 import boto3
 from botocore.config import Config
@@ -44,7 +44,7 @@ def resource(event, context):
               **{name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")}}
     request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), method="PUT")
     urllib.request.urlopen(request)
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +62,13 @@ def functions(own: Account) -> dict[str, str]:
     client, made = own.client("lambda"), {}
     for handler in ("work", "nested", "for_stack", "resource"):
         made[handler] = client.create_function(
-            FunctionName=unique(handler.replace("_", "-")), Runtime="python3.13", Handler=f"code.{handler}", Role=role,
-            Timeout=60, Code={"ZipFile": zipped(code__py=CODE)})["FunctionName"]
+            FunctionName=unique(handler.replace("_", "-")),
+            Runtime="python3.13",
+            Handler=f"code.{handler}",
+            Role=role,
+            Timeout=60,
+            Code={"ZipFile": zipped(code__py=CODE)},
+        )["FunctionName"]
     for name in made.values():
         wait_for(lambda name=name: client.get_function(FunctionName=name)["Configuration"]["State"] == "Active")
     return made
@@ -77,16 +82,22 @@ def invoked(account: Account, name: str, event: dict[str, Any]) -> Any:
     return json.loads(answer["Payload"].read())
 
 
-@pytest.mark.parametrize(("runtime", "words"), [
-    ("provided.al2023", b"open to all users of this machine"),
-    ("java21", b"in Python and Node.js only"),
-    ("ruby3.3", b"in Python and Node.js only"),
-])
+@pytest.mark.parametrize(
+    ("runtime", "words"),
+    [
+        ("provided.al2023", b"open to all users of this machine"),
+        ("java21", b"in Python and Node.js only"),
+        ("ruby3.3", b"in Python and Node.js only"),
+    ],
+)
 def test_a_runtime_that_cannot_run_here_is_an_error(own: Account, runtime: str, words: bytes) -> None:
     client = own.client("lambda")
     name = client.create_function(
-        FunctionName=unique("elsewhere"), Runtime=runtime, Handler="bootstrap",
-        Role=trusted_role(own, "lambda.amazonaws.com"), Code={"ZipFile": zipped(bootstrap="#!/bin/sh\nsleep 60\n")},
+        FunctionName=unique("elsewhere"),
+        Runtime=runtime,
+        Handler="bootstrap",
+        Role=trusted_role(own, "lambda.amazonaws.com"),
+        Code={"ZipFile": zipped(bootstrap="#!/bin/sh\nsleep 60\n")},
     )["FunctionName"]
     wait_for(lambda: client.get_function(FunctionName=name)["Configuration"]["State"] == "Active")
     answer = client.invoke(FunctionName=name, Payload=b"{}")
@@ -158,6 +169,10 @@ def test_functions_that_wait_for_a_stacks_custom_resource_are_answered(own: Acco
     token = f"arn:aws:lambda:us-east-1:123456789012:function:{functions['resource']}"
     with ThreadPoolExecutor(SIZE.limit + 1) as pool:
         waiting = [pool.submit(invoked, own, functions["for_stack"], {"stack": stack}) for _ in range(SIZE.limit + 1)]
-        own.client("cloudformation").create_stack(StackName=stack, TemplateBody=json.dumps({"Resources": {
-            "R": {"Type": "Custom::Thing", "Properties": {"ServiceToken": token}}}}))
+        own.client("cloudformation").create_stack(
+            StackName=stack,
+            TemplateBody=json.dumps(
+                {"Resources": {"R": {"Type": "Custom::Thing", "Properties": {"ServiceToken": token}}}}
+            ),
+        )
         assert [one.result()["stack"] for one in waiting] == [stack] * (SIZE.limit + 1)

@@ -22,8 +22,14 @@ from tests.local.laptop import Account, wait_for
 from tests.local.pipelines import trusted_role, unique, versioned_bucket, zipped
 
 FORM = "application/x-www-form-urlencoded"
-CREATE_STACK = urllib.parse.urlencode({"Action": "CreateStack", "Version": "2010-05-15", "StackName": "evil",
-                                       "TemplateBody": '{"Resources":{"T":{"Type":"AWS::SNS::Topic"}}}'})
+CREATE_STACK = urllib.parse.urlencode(
+    {
+        "Action": "CreateStack",
+        "Version": "2010-05-15",
+        "StackName": "evil",
+        "TemplateBody": '{"Resources":{"T":{"Type":"AWS::SNS::Topic"}}}',
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,14 @@ def port_of(account: Account) -> int:
     return int(account.endpoint.rsplit(":", 1)[1])
 
 
-def send(account: Account, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"",
-         host: str | None = None) -> Answered:
+def send(
+    account: Account,
+    method: str,
+    path: str,
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+    host: str | None = None,
+) -> Answered:
     """A request exactly as it is written here; boto3 would add to it."""
     port = port_of(account)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -58,8 +70,17 @@ def send(account: Account, method: str, path: str, headers: dict[str, str] | Non
         connection.close()
 
 
-def signed(account: Account, method: str, path: str, service: str, headers: dict[str, str] | None = None,
-           body: bytes = b"", region: str = "us-east-1", secret: str | None = None, query: bool = False) -> AWSRequest:
+def signed(
+    account: Account,
+    method: str,
+    path: str,
+    service: str,
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+    region: str = "us-east-1",
+    secret: str | None = None,
+    query: bool = False,
+) -> AWSRequest:
     keys = account.session.get_credentials()
     request = AWSRequest(method, account.endpoint + path, data=body, headers=headers or {})
     credentials = Credentials(keys.access_key, keys.secret_key if secret is None else secret)
@@ -117,19 +138,34 @@ def test_who_has_the_key_may_sign_a_query(account: Account) -> None:
     account.client("cloudformation").delete_stack(StackName="fine")
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "localhost",
-                                  "127.0.0.1.evil.example:{port}", "localhost.evil.example:{port}",
-                                  "evillocalhost:{port}", "s3.us-east-1.amazonaws.com",
-                                  "x.execute-api.evil.example:{port}",
-                                  "0.0.0.0:{port}", "127.0.0.1:{port}@evil.example", "", "x y.localhost:{port}"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:{port}",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "localhost",
+        "127.0.0.1.evil.example:{port}",
+        "localhost.evil.example:{port}",
+        "evillocalhost:{port}",
+        "s3.us-east-1.amazonaws.com",
+        "x.execute-api.evil.example:{port}",
+        "0.0.0.0:{port}",
+        "127.0.0.1:{port}@evil.example",
+        "",
+        "x y.localhost:{port}",
+    ],
+)
 def test_a_name_that_was_rebound_to_this_machine_is_refused(account: Account, host: str) -> None:
     answered = send(account, "GET", "/", {"Accept": "text/html"}, host=host.format(port=port_of(account)) or " ")
     assert answered.status in (400, 403)
     assert b"on this laptop" not in answered.body
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "LOCALHOST:{port}", "[::1]:{port}",
-                                  "s3.localhost:{port}"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:{port}", "localhost:{port}", "LOCALHOST:{port}", "[::1]:{port}", "s3.localhost:{port}"]
+)
 def test_its_own_names_are_served(account: Account, host: str) -> None:
     answered = send(account, "GET", "/", {"Accept": "text/html"}, host=host.format(port=port_of(account)))
     assert answered.status == 200
@@ -137,8 +173,10 @@ def test_its_own_names_are_served(account: Account, host: str) -> None:
 
 def test_a_second_host_is_refused(account: Account) -> None:
     with socket.create_connection(("127.0.0.1", port_of(account))) as connection:
-        connection.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port_of(account)}\r\nHost: evil.example\r\n"
-                           "Accept: text/html\r\nConnection: close\r\n\r\n".encode())
+        connection.sendall(
+            f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port_of(account)}\r\nHost: evil.example\r\n"
+            "Accept: text/html\r\nConnection: close\r\n\r\n".encode()
+        )
         assert connection.recv(4096).split()[1] in (b"400", b"403")
 
 
@@ -146,12 +184,24 @@ def test_no_preflight_is_granted(account: Account) -> None:
     bucket = unique("cors")
     s3 = account.client("s3")
     s3.create_bucket(Bucket=bucket)
-    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [
-        {"AllowedMethods": ["GET", "PUT"], "AllowedOrigins": ["*"], "AllowedHeaders": ["*"]}]})
+    s3.put_bucket_cors(
+        Bucket=bucket,
+        CORSConfiguration={
+            "CORSRules": [{"AllowedMethods": ["GET", "PUT"], "AllowedOrigins": ["*"], "AllowedHeaders": ["*"]}]
+        },
+    )
     for path in ("/", f"/{bucket}/key", "/_aws/execute-api/abc/prod/x", "/2015-03-31/functions", "/x", "/endpoints/e"):
         for origin in ("https://evil.example", account.endpoint):
-            answered = send(account, "OPTIONS", path, {"Origin": origin, "Access-Control-Request-Method": "POST",
-                                                       "Access-Control-Request-Headers": "authorization,x-amz-target"})
+            answered = send(
+                account,
+                "OPTIONS",
+                path,
+                {
+                    "Origin": origin,
+                    "Access-Control-Request-Method": "POST",
+                    "Access-Control-Request-Headers": "authorization,x-amz-target",
+                },
+            )
             assert (answered.status, answered.grants) == (403, []), path
 
 
@@ -161,15 +211,27 @@ def test_no_answer_lets_a_page_read_it(account: Account) -> None:
     s3 = account.client("s3")
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
-    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [
-        {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "ExposeHeaders": ["ETag"]}]})
-    asked = [signed(account, "GET", f"/{bucket}/k", "s3", {"Origin": account.endpoint}),
-             signed(account, "GET", "/2015-03-31/functions", "lambda"),
-             signed(account, "POST", "/", "sagemaker", {"X-Amz-Target": "SageMaker.ListModels",
-                                                        "Content-Type": "application/x-amz-json-1.1"}, b"{}"),
-             signed(account, "POST", "/", "iam", {"Content-Type": FORM}, b"Action=ListRoles&Version=2010-05-08"),
-             signed(account, "GET", "/restapis", "apigateway"),
-             signed(account, "GET", "/nobody/x", "s3")]
+    s3.put_bucket_cors(
+        Bucket=bucket,
+        CORSConfiguration={
+            "CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "ExposeHeaders": ["ETag"]}]
+        },
+    )
+    asked = [
+        signed(account, "GET", f"/{bucket}/k", "s3", {"Origin": account.endpoint}),
+        signed(account, "GET", "/2015-03-31/functions", "lambda"),
+        signed(
+            account,
+            "POST",
+            "/",
+            "sagemaker",
+            {"X-Amz-Target": "SageMaker.ListModels", "Content-Type": "application/x-amz-json-1.1"},
+            b"{}",
+        ),
+        signed(account, "POST", "/", "iam", {"Content-Type": FORM}, b"Action=ListRoles&Version=2010-05-08"),
+        signed(account, "GET", "/restapis", "apigateway"),
+        signed(account, "GET", "/nobody/x", "s3"),
+    ]
     for request in asked:
         answered = sent(account, request)
         assert answered.status in (200, 404), answered
@@ -177,9 +239,17 @@ def test_no_answer_lets_a_page_read_it(account: Account) -> None:
 
 
 def test_a_web_socket_is_refused(account: Account) -> None:
-    answered = send(account, "GET", "/_aws/execute-api/abc/prod", {
-        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+    answered = send(
+        account,
+        "GET",
+        "/_aws/execute-api/abc/prod",
+        {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        },
+    )
     assert answered.status == 403
 
 
@@ -212,20 +282,42 @@ UNSIGNED: list[tuple[str, str, dict[str, str], bytes]] = [
     ("POST", "/", {"Content-Type": FORM}, CREATE_STACK.encode()),
     ("POST", "/", {"Content-Type": FORM}, form(Action="CreateQueue", QueueName="q", Version="2012-11-05")),
     ("POST", "/", {"Content-Type": FORM}, form(Action="CreateTopic", Name="t", Version="2010-03-31")),
-    ("POST", "/", {"Content-Type": FORM}, form(Action="Publish", TopicArn="arn:aws:sns:us-east-1:123456789012:t",
-                                               Message="m")),
+    (
+        "POST",
+        "/",
+        {"Content-Type": FORM},
+        form(Action="Publish", TopicArn="arn:aws:sns:us-east-1:123456789012:t", Message="m"),
+    ),
     ("GET", "/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:us-east-1:123456789012:t&Token=x", {}, b""),
     ("GET", "/?Action=Unsubscribe&SubscriptionArn=arn:aws:sns:us-east-1:123456789012:t:x", {}, b""),
     ("GET", "/123456789012/q?Action=SendMessage&MessageBody=x", {}, b""),
     ("POST", "/123456789012/q", {"Content-Type": FORM}, form(Action="SendMessage", MessageBody="x")),
     ("POST", "/", {"Content-Type": FORM}, form(Action="CreateUser", UserName="u", Version="2010-05-08")),
     ("POST", "/", {"Content-Type": FORM}, form(Action="GetCallerIdentity", Version="2011-06-15")),
-    ("POST", "/", {"Content-Type": FORM}, form(
-        Action="AssumeRoleWithWebIdentity", RoleArn="arn:aws:iam::123456789012:role/r", RoleSessionName="s",
-        WebIdentityToken="x.y.z", Version="2011-06-15")),
-    ("POST", "/", {"Content-Type": FORM}, form(
-        Action="AssumeRoleWithSAML", RoleArn="arn:aws:iam::123456789012:role/r", PrincipalArn="p", SAMLAssertion="x",
-        Version="2011-06-15")),
+    (
+        "POST",
+        "/",
+        {"Content-Type": FORM},
+        form(
+            Action="AssumeRoleWithWebIdentity",
+            RoleArn="arn:aws:iam::123456789012:role/r",
+            RoleSessionName="s",
+            WebIdentityToken="x.y.z",
+            Version="2011-06-15",
+        ),
+    ),
+    (
+        "POST",
+        "/",
+        {"Content-Type": FORM},
+        form(
+            Action="AssumeRoleWithSAML",
+            RoleArn="arn:aws:iam::123456789012:role/r",
+            PrincipalArn="p",
+            SAMLAssertion="x",
+            Version="2011-06-15",
+        ),
+    ),
     ("POST", "/", {"Content-Type": FORM}, form(Action="RunInstances", Version="2016-11-15")),
     ("POST", "/", {"Content-Type": FORM}, form(Action="DescribeClusters", Version="2012-12-01")),
     ("POST", "/", target("AmazonSQS.CreateQueue", "1.0"), b'{"QueueName":"q"}'),
@@ -240,8 +332,12 @@ UNSIGNED: list[tuple[str, str, dict[str, str], bytes]] = [
     ("POST", "/", target("AWSCognitoIdentityService.GetId"), b"{}"),
     ("POST", "/", target("AWSCognitoIdentityProviderService.SignUp"), b"{}"),
     ("POST", "/", target("AWSEvents.PutEvents"), b'{"Entries":[]}'),
-    ("POST", "/service/GraniteServiceVersion20100801/operation/ListMetrics",
-     {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}, b"\xa0"),
+    (
+        "POST",
+        "/service/GraniteServiceVersion20100801/operation/ListMetrics",
+        {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"},
+        b"\xa0",
+    ),
     ("GET", "/2015-03-31/functions", {}, b""),
     ("POST", "/2015-03-31/functions/f/invocations", {}, b"{}"),
     ("POST", "/2021-11-15/functions/f/response-streaming-invocations", {}, b"{}"),
@@ -299,15 +395,39 @@ UNSIGNED: list[tuple[str, str, dict[str, str], bytes]] = [
     ("GET", "/unknown/path/of/nobody", {}, b""),
 ]
 CONTROLS = [
-    *(f"/_ministack/{name}" for name in (
-        "health", "ready", "reset", "config", "sqs/messages", "sns/sms-messages", "ses/messages", "transfer/sftp-ports",
-        "iot/ca.pem", "rds/ca.pem", "rds/iam-auth", "elasticache/ca.pem", "eks-auth/c", "lambda-code/f",
-        "lambda-layers/l/1/content", "cfn-response/x", "cfn-signal/x")),
-    "/_ministack", "/_localstack/health", "/_localstack/init", "/health",
+    *(
+        f"/_ministack/{name}"
+        for name in (
+            "health",
+            "ready",
+            "reset",
+            "config",
+            "sqs/messages",
+            "sns/sms-messages",
+            "ses/messages",
+            "transfer/sftp-ports",
+            "iot/ca.pem",
+            "rds/ca.pem",
+            "rds/iam-auth",
+            "elasticache/ca.pem",
+            "eks-auth/c",
+            "lambda-code/f",
+            "lambda-layers/l/1/content",
+            "cfn-response/x",
+            "cfn-signal/x",
+        )
+    ),
+    "/_ministack",
+    "/_localstack/health",
+    "/_localstack/init",
+    "/health",
 ]
 NOT_A_KEYS: Iterable[dict[str, str]] = [
-    {"Authorization": "AWS4-HMAC-SHA256 Credential=123456789012/20260101/us-east-1/{scope}/aws4_request, "
-                      "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64, "X-Amz-Date": "20260101T000000Z"},
+    {
+        "Authorization": "AWS4-HMAC-SHA256 Credential=123456789012/20260101/us-east-1/{scope}/aws4_request, "
+        "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64,
+        "X-Amz-Date": "20260101T000000Z",
+    },
     {"Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{scope}/aws4_request"},
     {"Authorization": "AWS test:AAAA"},
     {"Authorization": "Bearer 123456789012"},
@@ -332,11 +452,14 @@ def test_what_nobody_signed_is_refused(account: Account, request_: tuple[str, st
             answered = send(account, method, path, {**headers, **wrong}, body)
             assert answered.status in (400, 401, 403), (wrong, answered)
     joined = f"{path}{'&' if '?' in path else '?'}"
-    for query in ("AWSAccessKeyId=test&Signature=x&Expires=9999999999",
-                  "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=123456789012/20260101/us-east-1/s3/aws4_request"
-                  "&X-Amz-Date=20260101T000000Z&X-Amz-Expires=600&X-Amz-SignedHeaders=host&X-Amz-Signature=0",
-                  "X-Amz-Credential=123456789012/20260101/us-east-1/sqs/aws4_request",
-                  "X-Amz-Signature=0", "Signature=0"):
+    for query in (
+        "AWSAccessKeyId=test&Signature=x&Expires=9999999999",
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=123456789012/20260101/us-east-1/s3/aws4_request"
+        "&X-Amz-Date=20260101T000000Z&X-Amz-Expires=600&X-Amz-SignedHeaders=host&X-Amz-Signature=0",
+        "X-Amz-Credential=123456789012/20260101/us-east-1/sqs/aws4_request",
+        "X-Amz-Signature=0",
+        "Signature=0",
+    ):
         answered = send(account, method, joined + query, headers, body)
         assert answered.status in (400, 401, 403), (query, answered)
 
@@ -367,20 +490,31 @@ def test_a_presigned_url_is_a_signature(account: Account) -> None:
 
 @pytest.mark.parametrize("service", ["s3", "iam", "sagemaker", "cloudformation", "lambda", "sqs"])
 def test_a_signature_for_another_region_is_refused(account: Account, service: str) -> None:
-    call = {"s3": "list_buckets", "iam": "list_roles", "sagemaker": "list_models", "cloudformation": "list_stacks",
-            "lambda": "list_functions", "sqs": "list_queues"}[service]
+    call = {
+        "s3": "list_buckets",
+        "iam": "list_roles",
+        "sagemaker": "list_models",
+        "cloudformation": "list_stacks",
+        "lambda": "list_functions",
+        "sqs": "list_queues",
+    }[service]
     keys = account.session.get_credentials()
     elsewhere = boto3.Session(keys.access_key, keys.secret_key, region_name="eu-west-1")
     client = elsewhere.client(service, endpoint_url=account.endpoint, config=Config(retries={"max_attempts": 0}))
     if service == "iam":
-        client.meta.events.register("choose-signer.iam", lambda context, **_: context.__setitem__(
-            "signing", {"region": "eu-west-1", "signing_name": "iam"}))
+        client.meta.events.register(
+            "choose-signer.iam",
+            lambda context, **_: context.__setitem__("signing", {"region": "eu-west-1", "signing_name": "iam"}),
+        )
     with pytest.raises(ClientError) as refused:
         getattr(client, call)()
     assert "eu-west-1" in str(refused.value)
     assert "us-east-1" in str(refused.value)
     assert refused.value.response["Error"]["Code"] in {
-        "AuthorizationHeaderMalformed", "SignatureDoesNotMatch", "InvalidSignatureException"}
+        "AuthorizationHeaderMalformed",
+        "SignatureDoesNotMatch",
+        "InvalidSignatureException",
+    }
 
 
 def test_a_signature_for_another_service_is_refused(account: Account) -> None:
@@ -408,8 +542,9 @@ def api(account: Account) -> str:
         gateway.put_method(**at, authorizationType=authorization)
         gateway.put_method_response(**at, statusCode="200")
         gateway.put_integration(**at, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
-        gateway.put_integration_response(**at, statusCode="200", responseTemplates={"application/json": "{}"},
-                                         responseParameters={})
+        gateway.put_integration_response(
+            **at, statusCode="200", responseTemplates={"application/json": "{}"}, responseParameters={}
+        )
     gateway.create_deployment(restApiId=made, stageName="prod")
     return f"/_aws/execute-api/{made}/prod"
 
@@ -440,22 +575,35 @@ def test_a_functions_credentials_cannot_be_worked_out(account: Account) -> None:
     role = trusted_role(account, "lambda.amazonaws.com", {"Action": "s3:ListAllMyBuckets", "Resource": "*"})
     name = unique("guessed")
     account.client("lambda").create_function(
-        FunctionName=name, Runtime="python3.13", Handler="code.handler", Role=role,
-        Code={"ZipFile": zipped(code__py="import boto3\ndef handler(event, context):\n"
-                                         "    return boto3.client('sts').get_caller_identity()['Arn']\n")})
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="code.handler",
+        Role=role,
+        Code={
+            "ZipFile": zipped(
+                code__py="import boto3\ndef handler(event, context):\n"
+                "    return boto3.client('sts').get_caller_identity()['Arn']\n"
+            )
+        },
+    )
     wait_for(lambda: account.client("lambda").get_function(FunctionName=name)["Configuration"]["State"] == "Active")
     answer = account.client("lambda").invoke(FunctionName=name, Payload=b"{}")
     assert role.rsplit("/", 1)[1] in json.loads(answer["Payload"].read())
     arn = f"arn:aws:lambda:us-east-1:123456789012:function:{name}"
     digest = hashlib.sha256(f"{arn}:{role}".encode()).hexdigest()
-    guessed = boto3.Session(f"ASIA{digest[:16].upper()}", hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
-                            hashlib.sha256(f"token:{digest}".encode()).hexdigest(), region_name="us-east-1")
+    guessed = boto3.Session(
+        f"ASIA{digest[:16].upper()}",
+        hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
+        hashlib.sha256(f"token:{digest}".encode()).hexdigest(),
+        region_name="us-east-1",
+    )
     with pytest.raises(ClientError, match=r"InvalidAccessKeyId|InvalidClientTokenId|UnrecognizedClient"):
         account.client("s3", guessed).list_buckets()
 
 
 def test_a_custom_resources_answer_is_believed_only_where_it_was_asked_for(account: Account) -> None:
     for path in ("cfn-response", "cfn-signal"):
-        answered = send(account, "PUT", f"/_ministack/{path}/00000000-0000-0000-0000-000000000000", {},
-                        b'{"Status": "SUCCESS"}')
+        answered = send(
+            account, "PUT", f"/_ministack/{path}/00000000-0000-0000-0000-000000000000", {}, b'{"Status": "SUCCESS"}'
+        )
         assert answered.status == 404

@@ -33,8 +33,9 @@ def make_pipeline(account: Account) -> str:
     bucket = versioned_bucket(account)
     account.client("s3").put_object(Bucket=bucket, Key="template.zip", Body=zipped(template__json=MODEL_OF_NOTHING))
     stages = source(bucket), deploy("deployed", trusted_role(account, "cloudformation.amazonaws.com")), approval()
-    account.client("codepipeline").create_pipeline(pipeline=declaration(
-        "pipeline", trusted_role(account, "codepipeline.amazonaws.com"), bucket, *stages))
+    account.client("codepipeline").create_pipeline(
+        pipeline=declaration("pipeline", trusted_role(account, "codepipeline.amazonaws.com"), bucket, *stages)
+    )
     wait_for(lambda: states(account)[2]["actionStates"][0].get("latestExecution"))
     return bucket
 
@@ -58,16 +59,20 @@ def test_a_killed_account_comes_back_and_says_what_was_cut_off(tmp_path: Path, s
     versions = account.client("s3").list_object_versions(Bucket=bucket, Prefix="template.zip")["Versions"]
     assert len(versions) == 2
     assert account.client("s3").get_object(Bucket=bucket, Key="template.zip")["Body"].read() == b"second"
-    execution = account.client("codepipeline").list_pipeline_executions(
-        pipelineName="pipeline")["pipelineExecutionSummaries"][0]
+    execution = account.client("codepipeline").list_pipeline_executions(pipelineName="pipeline")[
+        "pipelineExecutionSummaries"
+    ][0]
     assert execution["status"] == "Failed"
     assert "was stopped" in execution["statusSummary"]
     waiting = states(account)[2]
     assert waiting["latestExecution"]["status"] == "Failed"
     assert "was stopped" in waiting["actionStates"][0]["latestExecution"]["errorDetails"]["message"]
     account.client("codepipeline").retry_stage_execution(
-        pipelineName="pipeline", stageName="Approve", retryMode="FAILED_ACTIONS",
-        pipelineExecutionId=execution["pipelineExecutionId"])
+        pipelineName="pipeline",
+        stageName="Approve",
+        retryMode="FAILED_ACTIONS",
+        pipelineExecutionId=execution["pipelineExecutionId"],
+    )
     wait_for(lambda: states(account)[2]["latestExecution"]["status"] == "InProgress")
 
 
@@ -104,8 +109,13 @@ def test_what_a_killed_account_left_goes_at_the_next_start(tmp_path: Path, monke
 
 def refused(directory: Path) -> str:
     """What is said where the account cannot use a directory."""
-    done = subprocess.run([sys.executable, "-m", "mlops.local", "--port", "0", "--data", str(directory)], text=True,
-                          capture_output=True, check=False, timeout=20)
+    done = subprocess.run(
+        [sys.executable, "-m", "mlops.local", "--port", "0", "--data", str(directory)],
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=20,
+    )
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert str(directory) in done.stderr
@@ -130,8 +140,13 @@ def test_a_directory_that_cannot_be_used_is_said_plainly(tmp_path: Path) -> None
 
 def test_a_taken_port_is_said_plainly(account: Account) -> None:
     port = account.endpoint.rsplit(":", 1)[1]
-    done = subprocess.run([sys.executable, "-m", "mlops.local", "--port", port], capture_output=True, text=True,
-                          check=False, cwd=tempfile.gettempdir())
+    done = subprocess.run(
+        [sys.executable, "-m", "mlops.local", "--port", port],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tempfile.gettempdir(),
+    )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert port in done.stderr

@@ -10,23 +10,26 @@ from botocore.exceptions import ClientError
 from tests.local.laptop import Account, wait_for
 from tests.local.pipelines import approval, declaration, source, trusted_role, unique, versioned_bucket, zipped
 
-HANDLER = "import os, sys\n" \
-          "def handler(event, context):\n" \
-          "    found = []\n" \
-          "    for name in event['modules']:\n" \
-          "        try:\n" \
-          "            __import__(name)\n" \
-          "            found.append(name)\n" \
-          "        except ImportError:\n" \
-          "            pass\n" \
-          "    return {'found': found, 'environment': dict(os.environ)}\n"
+HANDLER = (
+    "import os, sys\n"
+    "def handler(event, context):\n"
+    "    found = []\n"
+    "    for name in event['modules']:\n"
+    "        try:\n"
+    "            __import__(name)\n"
+    "            found.append(name)\n"
+    "        except ImportError:\n"
+    "            pass\n"
+    "    return {'found': found, 'environment': dict(os.environ)}\n"
+)
 
 
 def deployed(account: Account, template: dict[str, Any], **more: Any) -> tuple[str, str, str]:
     """(stack name, status, reasons of what failed) once it is settled."""
     name = unique("stack")
     account.client("cloudformation").create_stack(
-        StackName=name, TemplateBody=json.dumps(template), **{"Capabilities": ["CAPABILITY_IAM"], **more})
+        StackName=name, TemplateBody=json.dumps(template), **{"Capabilities": ["CAPABILITY_IAM"], **more}
+    )
     return name, *settled(account, name)
 
 
@@ -39,8 +42,9 @@ def settled(account: Account, name: str) -> tuple[str, str]:
 
     ended = wait_for(status)
     events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-    return ended, "\n".join(event.get("ResourceStatusReason", "") for event in events
-                            if event["ResourceStatus"].endswith("FAILED"))
+    return ended, "\n".join(
+        event.get("ResourceStatusReason", "") for event in events if event["ResourceStatus"].endswith("FAILED")
+    )
 
 
 def outputs(account: Account, name: str) -> dict[str, str]:
@@ -49,9 +53,22 @@ def outputs(account: Account, name: str) -> dict[str, str]:
 
 
 def a_function(role: str, bucket: str, key: str, **properties: Any) -> dict[str, Any]:
-    return {"Resources": {"F": {"Type": "AWS::Lambda::Function", "Properties": {
-        "Runtime": "python3.13", "Handler": "code.handler", "Role": role, "Timeout": "20",
-        "Code": {"S3Bucket": bucket, "S3Key": key}, **properties}}}, "Outputs": {"F": {"Value": {"Ref": "F"}}}}
+    return {
+        "Resources": {
+            "F": {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {
+                    "Runtime": "python3.13",
+                    "Handler": "code.handler",
+                    "Role": role,
+                    "Timeout": "20",
+                    "Code": {"S3Bucket": bucket, "S3Key": key},
+                    **properties,
+                },
+            }
+        },
+        "Outputs": {"F": {"Value": {"Ref": "F"}}},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +84,23 @@ def lambda_role(account: Account) -> str:
 
 
 def test_a_property_nobody_knows_fails_its_resource(account: Account) -> None:
-    _, status, reasons = deployed(account, {"Resources": {"T": {
-        "Type": "AWS::SNS::Topic", "Properties": {"Nonsense": 1}}}})
+    _, status, reasons = deployed(
+        account, {"Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {"Nonsense": 1}}}}
+    )
     assert status == "ROLLBACK_COMPLETE"
     assert "extraneous key [Nonsense] is not permitted" in reasons
 
 
 def test_a_reference_to_nothing_is_refused_before_anything_is_made(account: Account) -> None:
     with pytest.raises(ClientError, match=r"Unresolved resource dependencies \[Nobody\]"):
-        deployed(account, {"Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {
-            "DisplayName": {"Fn::Sub": "${Nobody}-x"}}}}})
+        deployed(
+            account,
+            {
+                "Resources": {
+                    "T": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Fn::Sub": "${Nobody}-x"}}}
+                }
+            },
+        )
 
 
 def test_a_parameter_the_template_lacks_is_refused(account: Account) -> None:
@@ -96,10 +120,13 @@ def test_iam_resources_need_their_capability(account: Account) -> None:
         deployed(account, {"Resources": {"R": role}}, Capabilities=[])
 
 
-@pytest.mark.parametrize(("resource", "words"), [
-    ({"DependsOn": "Nobody"}, r"Unresolved resource dependencies \[Nobody\]"),
-    ({"Condition": "Never"}, "Unresolved condition dependency Never"),
-])
+@pytest.mark.parametrize(
+    ("resource", "words"),
+    [
+        ({"DependsOn": "Nobody"}, r"Unresolved resource dependencies \[Nobody\]"),
+        ({"Condition": "Never"}, "Unresolved condition dependency Never"),
+    ],
+)
 def test_what_a_resource_names_must_exist(account: Account, resource: dict[str, Any], words: str) -> None:
     with pytest.raises(ClientError, match=words):
         deployed(account, {"Resources": {"T": {"Type": "AWS::SNS::Topic", **resource}}})
@@ -118,13 +145,19 @@ def test_a_functions_code_must_exist(account: Account, bucket: str, lambda_role:
     assert "The specified key does not exist" in reasons
 
 
-def test_a_function_sees_boto3_and_its_own_environment_and_no_more(account: Account, bucket: str,
-                                                                   lambda_role: str) -> None:
-    name, status, reasons = deployed(account, a_function(
-        lambda_role, bucket, "code.zip", Environment={"Variables": {"COLOUR": "blue"}}))
+def test_a_function_sees_boto3_and_its_own_environment_and_no_more(
+    account: Account, bucket: str, lambda_role: str
+) -> None:
+    name, status, reasons = deployed(
+        account, a_function(lambda_role, bucket, "code.zip", Environment={"Variables": {"COLOUR": "blue"}})
+    )
     assert status == "CREATE_COMPLETE", reasons
-    answer = account.client("lambda").invoke(FunctionName=outputs(account, name)["F"], Payload=json.dumps(
-        {"modules": ["boto3", "six", "numpy", "jsonschema", "chalice", "mlops", "ministack", "requests", "yaml"]}))
+    answer = account.client("lambda").invoke(
+        FunctionName=outputs(account, name)["F"],
+        Payload=json.dumps(
+            {"modules": ["boto3", "six", "numpy", "jsonschema", "chalice", "mlops", "ministack", "requests", "yaml"]}
+        ),
+    )
     seen = json.loads(answer["Payload"].read())
     assert seen["found"] == ["boto3", "six"]
     environment = seen["environment"]
@@ -134,8 +167,9 @@ def test_a_function_sees_boto3_and_its_own_environment_and_no_more(account: Acco
 
 
 def test_a_full_bucket_stays_when_its_stack_is_deleted(account: Account) -> None:
-    name, *_ = deployed(account, {"Resources": {"B": {"Type": "AWS::S3::Bucket"}}, "Outputs": {"B": {"Value": {
-        "Ref": "B"}}}})
+    name, *_ = deployed(
+        account, {"Resources": {"B": {"Type": "AWS::S3::Bucket"}}, "Outputs": {"B": {"Value": {"Ref": "B"}}}}
+    )
     account.client("s3").put_object(Bucket=outputs(account, name)["B"], Key="k", Body=b"x")
     account.client("cloudformation").delete_stack(StackName=name)
     status, reasons = settled(account, name)
@@ -155,10 +189,18 @@ def test_a_stack_policy_protects_a_resource(account: Account) -> None:
     def template(text: str) -> str:
         return json.dumps({"Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": text}}}})
 
-    policy = {"Statement": [
-        {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"},
-        {"Effect": "Deny", "Action": "Update:*", "Principal": "*", "Resource": "*",
-         "Condition": {"StringEquals": {"ResourceType": ["AWS::SNS::Topic"]}}}]}
+    policy = {
+        "Statement": [
+            {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"},
+            {
+                "Effect": "Deny",
+                "Action": "Update:*",
+                "Principal": "*",
+                "Resource": "*",
+                "Condition": {"StringEquals": {"ResourceType": ["AWS::SNS::Topic"]}},
+            },
+        ]
+    }
     cloudformation, name = account.client("cloudformation"), unique("stack")
     cloudformation.create_stack(StackName=name, TemplateBody=template("one"), StackPolicyBody=json.dumps(policy))
     settled(account, name)
@@ -167,8 +209,9 @@ def test_a_stack_policy_protects_a_resource(account: Account) -> None:
     assert status == "UPDATE_ROLLBACK_COMPLETE"
     assert "Action denied by stack policy" in reasons
     topics = {one["TopicArn"] for one in account.client("sns").list_topics()["Topics"]}
-    cloudformation.update_stack(StackName=name, TemplateBody=json.dumps(
-        {"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}))
+    cloudformation.update_stack(
+        StackName=name, TemplateBody=json.dumps({"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}})
+    )
     assert "[Update:Delete]" in settled(account, name)[1]
     assert {one["TopicArn"] for one in account.client("sns").list_topics()["Topics"]} >= topics
 
@@ -177,9 +220,19 @@ def test_a_stack_works_as_its_role(account: Account, bucket: str) -> None:
     """Our own types are authorized against the stack's role, and its caller must be allowed to pass it."""
     pipeline_role = trusted_role(account, "codepipeline.amazonaws.com")
     body = declaration("x", pipeline_role, bucket, source(bucket), approval())
-    template = {"Resources": {"P": {"Type": "AWS::CodePipeline::Pipeline", "Properties": {
-        "RoleArn": pipeline_role, "PipelineType": "V2", "ArtifactStore": {"Type": "S3", "Location": bucket},
-        "Stages": _pascal(body["stages"])}}}}
+    template = {
+        "Resources": {
+            "P": {
+                "Type": "AWS::CodePipeline::Pipeline",
+                "Properties": {
+                    "RoleArn": pipeline_role,
+                    "PipelineType": "V2",
+                    "ArtifactStore": {"Type": "S3", "Location": bucket},
+                    "Stages": _pascal(body["stages"]),
+                },
+            }
+        }
+    }
     may_nothing = trusted_role(account, "cloudformation.amazonaws.com", {"Action": "s3:GetObject", "Resource": "*"})
     _, status, reasons = deployed(account, template, RoleARN=may_nothing)
     assert status == "ROLLBACK_COMPLETE"
@@ -187,9 +240,16 @@ def test_a_stack_works_as_its_role(account: Account, bucket: str) -> None:
     no_pass = trusted_role(account, "cloudformation.amazonaws.com", {"Action": "codepipeline:*", "Resource": "*"})
     _, status, reasons = deployed(account, template, RoleARN=no_pass)
     assert "is not authorized to perform: iam:PassRole" in reasons
-    enough = trusted_role(account, "cloudformation.amazonaws.com", {"Action": "codepipeline:*", "Resource": "*"}, {
-        "Action": "iam:PassRole", "Resource": pipeline_role,
-        "Condition": {"StringEquals": {"iam:PassedToService": "codepipeline.amazonaws.com"}}})
+    enough = trusted_role(
+        account,
+        "cloudformation.amazonaws.com",
+        {"Action": "codepipeline:*", "Resource": "*"},
+        {
+            "Action": "iam:PassRole",
+            "Resource": pipeline_role,
+            "Condition": {"StringEquals": {"iam:PassedToService": "codepipeline.amazonaws.com"}},
+        },
+    )
     _, status, reasons = deployed(account, template, RoleARN=enough)
     assert status == "CREATE_COMPLETE", reasons
 
@@ -199,11 +259,17 @@ def test_a_role_for_names_of_one_kind_makes_and_deletes_those_only(account: Acco
     """Creating is authorized for the name that the resource gets, as deleting is."""
     stack = unique("stack")
     group = f"{stack if own else 'other'}-*"
-    maker = trusted_role(account, "cloudformation.amazonaws.com", {
-        "Action": "logs:*", "Resource": f"arn:aws:logs:us-east-1:123456789012:log-group:{group}"})
+    maker = trusted_role(
+        account,
+        "cloudformation.amazonaws.com",
+        {"Action": "logs:*", "Resource": f"arn:aws:logs:us-east-1:123456789012:log-group:{group}"},
+    )
     cloudformation = account.client("cloudformation")
-    cloudformation.create_stack(StackName=stack, RoleARN=maker, TemplateBody=json.dumps(
-        {"Resources": {"Group": {"Type": "AWS::Logs::LogGroup"}}}))
+    cloudformation.create_stack(
+        StackName=stack,
+        RoleARN=maker,
+        TemplateBody=json.dumps({"Resources": {"Group": {"Type": "AWS::Logs::LogGroup"}}}),
+    )
     ended, reasons = settled(account, stack)
     assert ended == ("CREATE_COMPLETE" if own else "ROLLBACK_COMPLETE"), reasons
     assert ("not authorized to perform: logs:CreateLogGroup" in reasons) != own
@@ -224,13 +290,28 @@ def test_a_stack_role_must_trust_cloudformation(account: Account, lambda_role: s
 
 def test_a_published_version_is_a_resource(account: Account) -> None:
     role = trusted_role(account, "states.amazonaws.com")
-    name, status, reasons = deployed(account, {"Resources": {
-        "M": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {
-            "RoleArn": role, "Definition": {"StartAt": "D", "States": {"D": {"Type": "Succeed"}}}}},
-        "V": {"Type": "AWS::StepFunctions::StateMachineVersion", "Properties": {
-            "StateMachineArn": {"Ref": "M"},
-            "StateMachineRevisionId": {"Fn::GetAtt": ["M", "StateMachineRevisionId"]}}},
-    }, "Outputs": {"V": {"Value": {"Ref": "V"}}}})
+    name, status, reasons = deployed(
+        account,
+        {
+            "Resources": {
+                "M": {
+                    "Type": "AWS::StepFunctions::StateMachine",
+                    "Properties": {
+                        "RoleArn": role,
+                        "Definition": {"StartAt": "D", "States": {"D": {"Type": "Succeed"}}},
+                    },
+                },
+                "V": {
+                    "Type": "AWS::StepFunctions::StateMachineVersion",
+                    "Properties": {
+                        "StateMachineArn": {"Ref": "M"},
+                        "StateMachineRevisionId": {"Fn::GetAtt": ["M", "StateMachineRevisionId"]},
+                    },
+                },
+            },
+            "Outputs": {"V": {"Value": {"Ref": "V"}}},
+        },
+    )
     assert status == "CREATE_COMPLETE", reasons
     arn = outputs(account, name)["V"]
     assert arn.endswith(":1")
@@ -241,8 +322,9 @@ def _pascal(value: Any) -> Any:
     if isinstance(value, list):
         return [_pascal(item) for item in value]
     if isinstance(value, dict):
-        return {key[0].upper() + key[1:]: item if key == "configuration" else _pascal(item)
-                for key, item in value.items()}
+        return {
+            key[0].upper() + key[1:]: item if key == "configuration" else _pascal(item) for key, item in value.items()
+        }
     return value
 
 
@@ -250,22 +332,41 @@ def test_a_stacks_role_may_only_make_bounded_roles(account: Account) -> None:
     """The condition that keeps a CloudFormation role from making an administrator counts."""
     iam = account.client("iam")
     limits = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
-    boundary = iam.create_policy(
-        PolicyName=unique("boundary"), PolicyDocument=json.dumps(limits))["Policy"]["Arn"]
-    maker = trusted_role(account, "cloudformation.amazonaws.com", {
-        "Action": ["iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy"],
-        "Resource": "arn:aws:iam::123456789012:role/stack-*",
-        "Condition": {"StringEquals": {"iam:PermissionsBoundary": boundary}},
-    }, {"Action": "iam:DeleteRole", "Resource": "*"})
-    trust = {"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
-    allowed = {"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}}
+    boundary = iam.create_policy(PolicyName=unique("boundary"), PolicyDocument=json.dumps(limits))["Policy"]["Arn"]
+    maker = trusted_role(
+        account,
+        "cloudformation.amazonaws.com",
+        {
+            "Action": ["iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy"],
+            "Resource": "arn:aws:iam::123456789012:role/stack-*",
+            "Condition": {"StringEquals": {"iam:PermissionsBoundary": boundary}},
+        },
+        {"Action": "iam:DeleteRole", "Resource": "*"},
+    )
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+    allowed = {
+        "PolicyName": "p",
+        "PolicyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+        },
+    }
 
     def template(**more: Any) -> dict[str, Any]:
-        return {"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {
-            "AssumeRolePolicyDocument": trust, "Policies": [allowed], **more}}},
-            "Outputs": {"R": {"Value": {"Ref": "R"}}}}
+        return {
+            "Resources": {
+                "R": {
+                    "Type": "AWS::IAM::Role",
+                    "Properties": {"AssumeRolePolicyDocument": trust, "Policies": [allowed], **more},
+                }
+            },
+            "Outputs": {"R": {"Value": {"Ref": "R"}}},
+        }
 
     _, status, reasons = deployed(account, template(), RoleARN=maker)
     assert status == "ROLLBACK_COMPLETE"
@@ -279,15 +380,26 @@ def test_a_stacks_role_may_only_make_bounded_roles(account: Account) -> None:
 def test_a_state_machine_that_waits_for_jobs_needs_its_rule(account: Account) -> None:
     def template(role: str) -> dict[str, Any]:
         job = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync", "End": True}
-        return {"Resources": {"M": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {
-            "RoleArn": role, "Definition": {"StartAt": "T", "States": {"T": job}}}}}}
+        return {
+            "Resources": {
+                "M": {
+                    "Type": "AWS::StepFunctions::StateMachine",
+                    "Properties": {"RoleArn": role, "Definition": {"StartAt": "T", "States": {"T": job}}},
+                }
+            }
+        }
 
     without = trusted_role(account, "states.amazonaws.com", {"Action": "sagemaker:*", "Resource": "*"})
     _, status, reasons = deployed(account, template(without))
     assert status == "ROLLBACK_COMPLETE"
     assert "is not authorized to create managed-rule" in reasons
-    enough = trusted_role(account, "states.amazonaws.com", {
-        "Action": ["events:PutRule", "events:PutTargets", "events:DescribeRule"],
-        "Resource": "arn:aws:events:us-east-1:123456789012:rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule"})
+    enough = trusted_role(
+        account,
+        "states.amazonaws.com",
+        {
+            "Action": ["events:PutRule", "events:PutTargets", "events:DescribeRule"],
+            "Resource": "arn:aws:events:us-east-1:123456789012:rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule",
+        },
+    )
     _, status, reasons = deployed(account, template(enough))
     assert status == "CREATE_COMPLETE", reasons

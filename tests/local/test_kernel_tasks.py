@@ -16,8 +16,11 @@ def run(account: Account, resource: str, arguments: dict[str, Any], role: str) -
     """One Task state's execution, once it has ended."""
     states = account.client("stepfunctions")
     task = {"Type": "Task", "Resource": resource, "Arguments": arguments, "End": True}
-    machine = states.create_state_machine(name=unique("machine"), roleArn=role, definition=json.dumps(
-        {"QueryLanguage": "JSONata", "StartAt": "T", "States": {"T": task}}))
+    machine = states.create_state_machine(
+        name=unique("machine"),
+        roleArn=role,
+        definition=json.dumps({"QueryLanguage": "JSONata", "StartAt": "T", "States": {"T": task}}),
+    )
     arn = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
 
     def ended() -> dict[str, Any] | None:
@@ -36,8 +39,11 @@ def role(account: Account) -> str:
 @pytest.fixture(scope="module")
 def pipeline(account: Account) -> str:
     bucket, name = versioned_bucket(account), unique("pipeline")
-    account.client("codepipeline").create_pipeline(pipeline=declaration(
-        name, trusted_role(account, "codepipeline.amazonaws.com"), bucket, source(bucket), approval()))
+    account.client("codepipeline").create_pipeline(
+        pipeline=declaration(
+            name, trusted_role(account, "codepipeline.amazonaws.com"), bucket, source(bucket), approval()
+        )
+    )
     return name
 
 
@@ -50,14 +56,18 @@ def test_members_are_in_pascal_case_and_dates_are_text(account: Account, role: s
     assert output["Metadata"]["Created"].endswith("Z")
 
 
-@pytest.mark.parametrize(("arguments", "error", "words"), [
-    ({"Name": "nobody"}, "CodePipeline.PipelineNotFoundException", "does not have a pipeline"),
-    ({"Name": "a b"}, "CodePipeline.ValidationException", "regular expression pattern"),
-    ({"name": "x"}, "States.Runtime", "'name' is not supported"),
-    ({"Name": 3}, "States.Runtime", "can not be converted"),
-])
-def test_errors_have_the_names_aws_gives_them(account: Account, role: str, arguments: dict[str, Any], error: str,
-                                              words: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"Name": "nobody"}, "CodePipeline.PipelineNotFoundException", "does not have a pipeline"),
+        ({"Name": "a b"}, "CodePipeline.ValidationException", "regular expression pattern"),
+        ({"name": "x"}, "States.Runtime", "'name' is not supported"),
+        ({"Name": 3}, "States.Runtime", "can not be converted"),
+    ],
+)
+def test_errors_have_the_names_aws_gives_them(
+    account: Account, role: str, arguments: dict[str, Any], error: str, words: str
+) -> None:
     execution = run(account, GET, arguments, role)
     assert execution["status"] == "FAILED"
     assert execution["error"] == error

@@ -17,24 +17,47 @@ MISSING = [
     ("rekognition", "list_collections", {}, "rekognition ListCollections"),
     ("polly", "describe_voices", {}, "polly GET /v1/voices"),
     ("elasticbeanstalk", "describe_applications", {}, "elasticbeanstalk DescribeApplications"),
-    ("application-autoscaling", "describe_scalable_targets", {"ServiceNamespace": "sagemaker"},
-     "application-autoscaling DescribeScalableTargets"),
+    (
+        "application-autoscaling",
+        "describe_scalable_targets",
+        {"ServiceNamespace": "sagemaker"},
+        "application-autoscaling DescribeScalableTargets",
+    ),
     ("sagemaker", "list_clusters", {}, "sagemaker ListClusters"),
-    ("sagemaker-metrics", "batch_get_metrics", {"MetricQueries": [
-        {"MetricName": "a", "ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/x",
-         "MetricStat": "Avg", "Period": "OneMinute", "XAxisType": "Timestamp"}]}, "sagemaker POST /BatchGetMetrics"),
+    (
+        "sagemaker-metrics",
+        "batch_get_metrics",
+        {
+            "MetricQueries": [
+                {
+                    "MetricName": "a",
+                    "ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/x",
+                    "MetricStat": "Avg",
+                    "Period": "OneMinute",
+                    "XAxisType": "Timestamp",
+                }
+            ]
+        },
+        "sagemaker POST /BatchGetMetrics",
+    ),
     ("cloudformation", "list_stack_sets", {}, "cloudformation ListStackSets"),
     ("logs", "list_anomalies", {}, "logs ListAnomalies"),
-    ("sqs", "list_message_move_tasks", {"SourceArn": "arn:aws:sqs:us-east-1:123456789012:x"},
-     "sqs ListMessageMoveTasks"),
+    (
+        "sqs",
+        "list_message_move_tasks",
+        {"SourceArn": "arn:aws:sqs:us-east-1:123456789012:x"},
+        "sqs ListMessageMoveTasks",
+    ),
     ("apigateway", "get_sdk_types", {}, "apigateway GET /sdktypes"),
 ]
 
 
-@pytest.mark.parametrize(("service", "operation", "arguments", "named"),
-                         MISSING, ids=lambda one: one if isinstance(one, str) else "")
-def test_what_is_not_there_says_so(account: Account, service: str, operation: str, arguments: dict[str, Any],
-                                   named: str) -> None:
+@pytest.mark.parametrize(
+    ("service", "operation", "arguments", "named"), MISSING, ids=lambda one: one if isinstance(one, str) else ""
+)
+def test_what_is_not_there_says_so(
+    account: Account, service: str, operation: str, arguments: dict[str, Any], named: str
+) -> None:
     client = account.session.client(service, endpoint_url=account.endpoint, config=Config(retries={"max_attempts": 0}))
     start = time.monotonic()
     with pytest.raises(ClientError) as caught:

@@ -24,8 +24,7 @@ UNSEEN = rows(count=4, seed=9)
 
 def _booster(rounds: int = 5, **parameters: Any) -> xgboost.Booster:
     label = parameters.pop("label", labels(FEATURES))
-    return xgboost.train({"objective": "binary:logistic", **parameters},
-                         xgboost.DMatrix(FEATURES, label=label), rounds)
+    return xgboost.train({"objective": "binary:logistic", **parameters}, xgboost.DMatrix(FEATURES, label=label), rounds)
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +82,16 @@ def test_empty_cells_are_missing_values(lab: Lab, endpoint: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*deprecated binary model format")
-@pytest.mark.parametrize(("kind", "parameters"), [
-    ("deprecated", {}), ("json", {}),
-    ("ubj", {"objective": "reg:squarederror", "label": FEATURES[:, 3]}),
-    ("ubj", {"booster": "dart", "rate_drop": 0.5, "seed": 3}), ("ubj", {"booster": "gblinear"}),
-])
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("deprecated", {}),
+        ("json", {}),
+        ("ubj", {"objective": "reg:squarederror", "label": FEATURES[:, 3]}),
+        ("ubj", {"booster": "dart", "rate_drop": 0.5, "seed": 3}),
+        ("ubj", {"booster": "gblinear"}),
+    ],
+)
 def test_every_format_and_booster_serves(lab: Lab, folder: Path, kind: str, parameters: dict[str, Any]) -> None:
     booster = _booster(**parameters)
     name = lab.endpoint(lab.config(lab.model(_upload(lab, folder, booster, kind))))
@@ -105,18 +109,21 @@ def test_multiclass_answers_a_list_for_each_row(lab: Lab, folder: Path) -> None:
     assert [prediction["score"] for prediction in answer["predictions"]] == expected
 
 
-@pytest.mark.parametrize(("body", "content_type", "status", "words"), [
-    ("1,2,3", "text/csv", 400, "data 3 is not consistent with feature size of trained model 6"),
-    ("1,2,3,4,5,6,7", "text/csv", 400, "data 7 is not consistent"),
-    ("1,2,3,4,5,6\n1,2", "text/csv", 400, "line 2 has 2 columns"),
-    ("1,2,3,4,5,x", "text/csv", 400, "'x' is not a number"),
-    ("6:1", "text/libsvm", 400, "data 7 is not consistent"),
-    ("0:1 nonsense", "text/libsvm", 400, "nonsense"),
-    ('{"rows": []}', "application/json", 400, "instances"),
-    ("[[1, 2], [1]]", "application/json", 400, "row 2 has 1 values"),
-    ("{", "application/json", 400, "not JSON"),
-    ("...", "image/png", 415, "image/png"),
-])
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "words"),
+    [
+        ("1,2,3", "text/csv", 400, "data 3 is not consistent with feature size of trained model 6"),
+        ("1,2,3,4,5,6,7", "text/csv", 400, "data 7 is not consistent"),
+        ("1,2,3,4,5,6\n1,2", "text/csv", 400, "line 2 has 2 columns"),
+        ("1,2,3,4,5,x", "text/csv", 400, "'x' is not a number"),
+        ("6:1", "text/libsvm", 400, "data 7 is not consistent"),
+        ("0:1 nonsense", "text/libsvm", 400, "nonsense"),
+        ('{"rows": []}', "application/json", 400, "instances"),
+        ("[[1, 2], [1]]", "application/json", 400, "row 2 has 1 values"),
+        ("{", "application/json", 400, "not JSON"),
+        ("...", "image/png", 415, "image/png"),
+    ],
+)
 def test_what_the_model_refuses(lab: Lab, endpoint: str, body: str, content_type: str, status: int, words: str) -> None:
     with pytest.raises(ClientError) as caught:
         lab.invoke(endpoint, body, content_type)
@@ -205,13 +212,17 @@ def test_an_endpoint_shows_creating_and_deleting(lab: Lab, uploaded: str) -> Non
         lab.sagemaker.describe_endpoint(EndpointName=name)
 
 
-@pytest.mark.parametrize(("files", "words"), [
-    ({"readme.txt": b"no model"}, "not a model that xgboost"),
-    ({"a.txt": b"1", "b.txt": b"2"}, "no file 'xgboost-model'"),
-    ({"xgboost-model": b"\x80\x04\x95."}, "pickle"),
-])
-def test_a_model_that_cannot_be_loaded_fails_the_endpoint(lab: Lab, folder: Path, files: dict[str, bytes],
-                                                          words: str) -> None:
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"readme.txt": b"no model"}, "not a model that xgboost"),
+        ({"a.txt": b"1", "b.txt": b"2"}, "no file 'xgboost-model'"),
+        ({"xgboost-model": b"\x80\x04\x95."}, "pickle"),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_fails_the_endpoint(
+    lab: Lab, folder: Path, files: dict[str, bytes], words: str
+) -> None:
     name = unique("model")
     uri = lab.put(f"{name}/model.tar.gz", artifact(folder / name, files))
     failed = lab.settled(lab.endpoint(lab.config(lab.model(uri))))
@@ -268,8 +279,16 @@ def test_a_failed_update_is_rolled_back(lab: Lab, uploaded: str, folder: Path) -
 
 def test_variants_share_the_traffic_by_weight(lab: Lab, uploaded: str) -> None:
     model = lab.model(uploaded)
-    variants = [{"VariantName": variant, "ModelName": model, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1,
-                 "InitialVariantWeight": weight} for variant, weight in (("A", 1.0), ("B", 0.0))]
+    variants = [
+        {
+            "VariantName": variant,
+            "ModelName": model,
+            "InstanceType": "ml.m5.large",
+            "InitialInstanceCount": 1,
+            "InitialVariantWeight": weight,
+        }
+        for variant, weight in (("A", 1.0), ("B", 0.0))
+    ]
     name = lab.endpoint(lab.config(ProductionVariants=variants))
     lab.settled(name)
     ask = {"EndpointName": name, "Body": csv(UNSEEN), "ContentType": "text/csv"}
@@ -277,12 +296,21 @@ def test_variants_share_the_traffic_by_weight(lab: Lab, uploaded: str) -> None:
     assert lab.runtime.invoke_endpoint(**ask, TargetVariant="B")["InvokedProductionVariant"] == "B"
     with pytest.raises(ClientError, match="Variant C"):
         lab.runtime.invoke_endpoint(**ask, TargetVariant="C")
-    lab.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=[
-        {"VariantName": "A", "DesiredWeight": 0}, {"VariantName": "B", "DesiredWeight": 2, "DesiredInstanceCount": 3}])
+    lab.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name,
+        DesiredWeightsAndCapacities=[
+            {"VariantName": "A", "DesiredWeight": 0},
+            {"VariantName": "B", "DesiredWeight": 2, "DesiredInstanceCount": 3},
+        ],
+    )
     assert {lab.runtime.invoke_endpoint(**ask)["InvokedProductionVariant"] for _ in range(5)} == {"B"}
     reset = lab.config(ProductionVariants=variants)
-    lab.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=reset, RetainAllVariantProperties=True,
-                                  ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredInstanceCount"}])
+    lab.sagemaker.update_endpoint(
+        EndpointName=name,
+        EndpointConfigName=reset,
+        RetainAllVariantProperties=True,
+        ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredInstanceCount"}],
+    )
     kept = {variant["VariantName"]: variant for variant in lab.settled(name)["ProductionVariants"]}
     assert (kept["B"]["CurrentWeight"], kept["B"]["CurrentInstanceCount"]) == (2, 1)
 
@@ -293,8 +321,10 @@ def test_variants_share_the_traffic_by_weight(lab: Lab, uploaded: str) -> None:
 def test_a_model_needs_its_artifact_and_a_role_that_reads_it(lab: Lab, uploaded: str) -> None:
     nobody = lab.make_role([{"Effect": "Allow", "Action": "logs:*", "Resource": "*"}])
     for changes, message in (
-        ({"PrimaryContainer": {"Image": UNKNOWN_IMAGE, "ModelDataUrl": f"s3://{lab.bucket}/no/model.tar.gz"}},
-         "Could not find model data at"),
+        (
+            {"PrimaryContainer": {"Image": UNKNOWN_IMAGE, "ModelDataUrl": f"s3://{lab.bucket}/no/model.tar.gz"}},
+            "Could not find model data at",
+        ),
         ({"ExecutionRoleArn": nobody}, "Could not access model data at"),
         ({"ExecutionRoleArn": "arn:aws:iam::123456789012:role/nobody"}, "Could not assume role"),
         ({"PrimaryContainer": {"ModelDataUrl": uploaded}}, "needs either an Image or a ModelPackageName"),
@@ -309,8 +339,7 @@ def test_names_that_are_taken_or_unknown(lab: Lab, uploaded: str) -> None:
     for message, call in (
         ("Cannot create already existing model", lambda: lab.model(uploaded, ModelName=model)),
         ("Could not find model", lambda: lab.config("no-such-model")),
-        ("Cannot create already existing endpoint configuration",
-         lambda: lab.config(model, EndpointConfigName=config)),
+        ("Cannot create already existing endpoint configuration", lambda: lab.config(model, EndpointConfigName=config)),
         ("Could not find endpoint configuration", lambda: lab.endpoint("no-such-config")),
         ("Could not find endpoint", lambda: lab.sagemaker.delete_endpoint(EndpointName="no-such-endpoint")),
         ("Endpoint no-such-endpoint of account 123456789012 not found", lambda: lab.invoke("no-such-endpoint", "1")),
@@ -339,9 +368,12 @@ def _captured(lab: Lab, prefix: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _capturing(lab: Lab, uploaded: str, prefix: str, **changes: Any) -> str:
-    capture = {"InitialSamplingPercentage": 100, "DestinationS3Uri": f"s3://{lab.bucket}/{prefix}",
-               "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-               "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]}}
+    capture = {
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": f"s3://{lab.bucket}/{prefix}",
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
+    }
     name = lab.endpoint(lab.config(lab.model(uploaded), DataCaptureConfig={**capture, **changes}))
     assert lab.settled(name)["EndpointStatus"] == "InService"
     return name
@@ -363,13 +395,25 @@ def test_captured_data_have_sagemakers_form_and_place(lab: Lab, uploaded: str) -
     assert key.startswith(f"captured/{name}/AllTraffic/{when}/")
     assert record == {
         "captureData": {
-            "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": csv(UNSEEN),
-                              "encoding": "CSV"},
-            "endpointOutput": {"observedContentType": "text/csv; charset=utf-8", "mode": "OUTPUT", "data": answer,
-                               "encoding": "CSV"},
+            "endpointInput": {
+                "observedContentType": "text/csv",
+                "mode": "INPUT",
+                "data": csv(UNSEEN),
+                "encoding": "CSV",
+            },
+            "endpointOutput": {
+                "observedContentType": "text/csv; charset=utf-8",
+                "mode": "OUTPUT",
+                "data": answer,
+                "encoding": "CSV",
+            },
         },
-        "eventMetadata": {"eventId": record["eventMetadata"]["eventId"], "customAttributes": ["trace=1"],
-                          "inferenceId": "row-1", "inferenceTime": record["eventMetadata"]["inferenceTime"]},
+        "eventMetadata": {
+            "eventId": record["eventMetadata"]["eventId"],
+            "customAttributes": ["trace=1"],
+            "inferenceId": "row-1",
+            "inferenceTime": record["eventMetadata"]["inferenceTime"],
+        },
         "eventVersion": "0",
     }
     other = next(record for _, record in records if "inferenceId" not in record["eventMetadata"])["captureData"]
@@ -409,8 +453,9 @@ def test_an_endpoints_log_is_where_aws_has_it(lab: Lab, uploaded: str, folder: P
     def written() -> list[str]:
         streams = logs.describe_log_streams(logGroupName=f"/aws/sagemaker/Endpoints/{good}")["logStreams"]
         assert [stream["logStreamName"][:13] for stream in streams] == ["AllTraffic/i-"]
-        events = logs.filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{good}",
-                                        logStreamNamePrefix="AllTraffic/")["events"]
+        events = logs.filter_log_events(
+            logGroupName=f"/aws/sagemaker/Endpoints/{good}", logStreamNamePrefix="AllTraffic/"
+        )["events"]
         assert len(events) == 4
         return [event["message"] for event in events]
 
@@ -458,8 +503,12 @@ def test_invocations_are_metrics(lab: Lab, uploaded: str) -> None:
 
     def statistics(metric: str) -> dict[str, Any] | None:
         points = cloudwatch.get_metric_statistics(
-            Namespace="AWS/SageMaker", MetricName=metric, Dimensions=dimensions, **period,
-            Statistics=["Sum", "Average", "Minimum", "Maximum", "SampleCount"])["Datapoints"]
+            Namespace="AWS/SageMaker",
+            MetricName=metric,
+            Dimensions=dimensions,
+            **period,
+            Statistics=["Sum", "Average", "Minimum", "Maximum", "SampleCount"],
+        )["Datapoints"]
         return {member: sum(point[member] for point in points) for member in ("Sum", "SampleCount")} if points else None
 
     wait_for(lambda: (statistics("Invocations") or {}).get("Sum") == 4)
@@ -470,10 +519,19 @@ def test_invocations_are_metrics(lab: Lab, uploaded: str) -> None:
     assert 10 < latency["Sum"] < 60e6  # microseconds
     listed = cloudwatch.list_metrics(Namespace="AWS/SageMaker", Dimensions=[dimensions[0]])["Metrics"]
     assert {metric["MetricName"] for metric in listed} >= {"Invocations", "ModelLatency", "OverheadLatency"}
-    queries = [{"Id": "m", "MetricStat": {"Stat": "Sum", "Period": 3600, "Metric": {
-        "Namespace": "AWS/SageMaker", "MetricName": "Invocations", "Dimensions": dimensions}}}]
-    data = cloudwatch.get_metric_data(MetricDataQueries=queries, StartTime=period["StartTime"],
-                                      EndTime=period["EndTime"])["MetricDataResults"][0]
+    queries = [
+        {
+            "Id": "m",
+            "MetricStat": {
+                "Stat": "Sum",
+                "Period": 3600,
+                "Metric": {"Namespace": "AWS/SageMaker", "MetricName": "Invocations", "Dimensions": dimensions},
+            },
+        }
+    ]
+    data = cloudwatch.get_metric_data(
+        MetricDataQueries=queries, StartTime=period["StartTime"], EndTime=period["EndTime"]
+    )["MetricDataResults"][0]
     assert sum(data["Values"]) == 4
 
 
@@ -486,8 +544,14 @@ def test_a_busy_endpoints_log_is_cut_and_its_metrics_are_not(lab: Lab, uploaded:
 
     def counted() -> bool:
         points = lab.account.client("cloudwatch").get_metric_statistics(
-            Namespace="AWS/SageMaker", MetricName="Invocations", Dimensions=dimensions, Statistics=["Sum"], Period=60,
-            StartTime=time.time() - 600, EndTime=time.time() + 600)["Datapoints"]
+            Namespace="AWS/SageMaker",
+            MetricName="Invocations",
+            Dimensions=dimensions,
+            Statistics=["Sum"],
+            Period=60,
+            StartTime=time.time() - 600,
+            EndTime=time.time() + 600,
+        )["Datapoints"]
         assert len(points) <= 2 + 600 // 60
         return sum(point["Sum"] for point in points) == 600
 

@@ -50,9 +50,17 @@ def test_captured_data_is_written_before_the_account_ends(
     lab = Lab(start("--data", str(tmp_path)))
     train = lab.put("train.csv", csv(FEATURES, labels(FEATURES)))
     model = lab.model(lab.train(lab.training_request(train))["ModelArtifacts"]["S3ModelArtifacts"])
-    endpoint = lab.endpoint(lab.config(model, DataCaptureConfig={
-        "EnableCapture": True, "InitialSamplingPercentage": 100, "DestinationS3Uri": f"s3://{lab.bucket}/captured",
-        "CaptureOptions": [{"CaptureMode": "Input"}]}))
+    endpoint = lab.endpoint(
+        lab.config(
+            model,
+            DataCaptureConfig={
+                "EnableCapture": True,
+                "InitialSamplingPercentage": 100,
+                "DestinationS3Uri": f"s3://{lab.bucket}/captured",
+                "CaptureOptions": [{"CaptureMode": "Input"}],
+            },
+        )
+    )
     lab.settled(endpoint)
     for _ in range(5):
         lab.invoke(endpoint, csv(FEATURES[:1]))

@@ -27,21 +27,26 @@ def booster() -> xgboost.Booster:
 @pytest.fixture(scope="module")
 def specification(lab: Lab, booster: xgboost.Booster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     packed = artifact(tmp_path_factory.mktemp("model"), {"xgboost-model": bytes(booster.save_raw("ubj"))})
-    return {"Containers": [{"Image": IMAGE, "ModelDataUrl": lab.put("registry/model.tar.gz", packed)}],
-            "SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
+    return {
+        "Containers": [{"Image": IMAGE, "ModelDataUrl": lab.put("registry/model.tar.gz", packed)}],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
 
 
 @pytest.fixture
 def group(lab: Lab) -> str:
     name = unique("Group")
-    lab.sagemaker.create_model_package_group(ModelPackageGroupName=name, ModelPackageGroupDescription="scores",
-                                             Tags=[{"Key": "team", "Value": "risk"}])
+    lab.sagemaker.create_model_package_group(
+        ModelPackageGroupName=name, ModelPackageGroupDescription="scores", Tags=[{"Key": "team", "Value": "risk"}]
+    )
     return name
 
 
 def _version(lab: Lab, group: str, specification: dict[str, Any], **more: Any) -> str:
     arn: str = lab.sagemaker.create_model_package(
-        ModelPackageGroupName=group, InferenceSpecification=specification, **more)["ModelPackageArn"]
+        ModelPackageGroupName=group, InferenceSpecification=specification, **more
+    )["ModelPackageArn"]
     return arn
 
 
@@ -49,7 +54,8 @@ def test_a_group_and_its_versions(lab: Lab, group: str, specification: dict[str,
     described = lab.sagemaker.describe_model_package_group(ModelPackageGroupName=group)
     assert described["ModelPackageGroupStatus"] == "Completed"
     assert lab.sagemaker.list_tags(ResourceArn=described["ModelPackageGroupArn"])["Tags"] == [
-        {"Key": "team", "Value": "risk"}]
+        {"Key": "team", "Value": "risk"}
+    ]
     first = _version(lab, group, specification)
     second = _version(lab, group, specification, ModelApprovalStatus="Approved", ModelPackageDescription="better")
     assert first.endswith(f":model-package/{group}/1")
@@ -69,14 +75,16 @@ def test_a_group_and_its_versions(lab: Lab, group: str, specification: dict[str,
     assert _version(lab, group, specification).endswith("/3")
 
 
-def test_only_an_approved_version_is_served(lab: Lab, group: str, specification: dict[str, Any],
-                                            booster: xgboost.Booster) -> None:
+def test_only_an_approved_version_is_served(
+    lab: Lab, group: str, specification: dict[str, Any], booster: xgboost.Booster
+) -> None:
     arn = _version(lab, group, specification)
     container = {"PrimaryContainer": {"ModelPackageName": arn}}
     with pytest.raises(ClientError, match="PendingManualApproval, and must be Approved"):
         lab.model("", **container)
-    lab.sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved",
-                                       ApprovalDescription="AUC is fine")
+    lab.sagemaker.update_model_package(
+        ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription="AUC is fine"
+    )
     model = lab.model("", **container)
     assert lab.sagemaker.describe_model(ModelName=model)["PrimaryContainer"] == container["PrimaryContainer"]
     name = lab.endpoint(lab.config(model))
@@ -90,8 +98,12 @@ def test_what_the_registry_refuses(lab: Lab, group: str, specification: dict[str
     for message, call in (
         ("already exists", lambda: lab.sagemaker.create_model_package_group(ModelPackageGroupName=group)),
         ("does not exist", lambda: _version(lab, "no-such-group", specification)),
-        ("does not exist", lambda: lab.sagemaker.describe_model_package(
-            ModelPackageName=f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/9")),
+        (
+            "does not exist",
+            lambda: lab.sagemaker.describe_model_package(
+                ModelPackageName=f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/9"
+            ),
+        ),
         ("either ModelPackageGroupName", lambda: _version(lab, group, specification, ModelPackageName="x")),
         ("InferenceSpecification", lambda: lab.sagemaker.create_model_package(ModelPackageGroupName=group)),
     ):
@@ -104,9 +116,15 @@ def test_an_approval_is_an_event(lab: Lab, group: str, specification: dict[str, 
     name = unique("approved")
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    events.put_rule(Name=name, EventPattern=json.dumps({
-        "detail-type": ["SageMaker Model Package State Change"],
-        "detail": {"ModelPackageGroupName": [group], "ModelApprovalStatus": ["Approved"]}}))
+    events.put_rule(
+        Name=name,
+        EventPattern=json.dumps(
+            {
+                "detail-type": ["SageMaker Model Package State Change"],
+                "detail": {"ModelPackageGroupName": [group], "ModelApprovalStatus": ["Approved"]},
+            }
+        ),
+    )
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue_arn}])
     arn = _version(lab, group, specification)
     lab.sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")

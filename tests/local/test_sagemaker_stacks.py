@@ -31,23 +31,43 @@ def _upload(lab: Lab, folder: Path, content: bytes) -> str:
 
 
 def _template(lab: Lab, artifact_uri: str, **config: Any) -> str:
-    return json.dumps({
-        "Resources": {
-            "Model": {"Type": "AWS::SageMaker::Model", "Properties": {
-                "ExecutionRoleArn": lab.role, "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": artifact_uri}}},
-            "Config": {"Type": "AWS::SageMaker::EndpointConfig", "Properties": {
-                "ProductionVariants": [{
-                    "VariantName": "AllTraffic", "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]},
-                    "InstanceType": "ml.m5.large", "InitialInstanceCount": "1", "InitialVariantWeight": 1}], **config}},
-            "Endpoint": {"Type": "AWS::SageMaker::Endpoint", "Properties": {
-                "EndpointConfigName": {"Fn::GetAtt": ["Config", "EndpointConfigName"]}}},
-        },
-        "Outputs": {
-            "Arn": {"Value": {"Ref": "Endpoint"}},
-            "Name": {"Value": {"Fn::GetAtt": ["Endpoint", "EndpointName"]}},
-            "Model": {"Value": {"Fn::GetAtt": ["Model", "ModelName"]}},
-        },
-    })
+    return json.dumps(
+        {
+            "Resources": {
+                "Model": {
+                    "Type": "AWS::SageMaker::Model",
+                    "Properties": {
+                        "ExecutionRoleArn": lab.role,
+                        "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": artifact_uri},
+                    },
+                },
+                "Config": {
+                    "Type": "AWS::SageMaker::EndpointConfig",
+                    "Properties": {
+                        "ProductionVariants": [
+                            {
+                                "VariantName": "AllTraffic",
+                                "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]},
+                                "InstanceType": "ml.m5.large",
+                                "InitialInstanceCount": "1",
+                                "InitialVariantWeight": 1,
+                            }
+                        ],
+                        **config,
+                    },
+                },
+                "Endpoint": {
+                    "Type": "AWS::SageMaker::Endpoint",
+                    "Properties": {"EndpointConfigName": {"Fn::GetAtt": ["Config", "EndpointConfigName"]}},
+                },
+            },
+            "Outputs": {
+                "Arn": {"Value": {"Ref": "Endpoint"}},
+                "Name": {"Value": {"Fn::GetAtt": ["Endpoint", "EndpointName"]}},
+                "Model": {"Value": {"Fn::GetAtt": ["Model", "ModelName"]}},
+            },
+        }
+    )
 
 
 def _stack(lab: Lab, name: str) -> dict[str, Any]:
@@ -104,8 +124,12 @@ def test_a_stack_serves_is_updated_in_place_rolls_back_and_is_deleted(lab: Lab, 
     assert _scores(lab, endpoint) == second.predict(xgboost.DMatrix(UNSEEN)).tolist()
 
     cloudformation.delete_stack(StackName=stack)
-    wait_for(lambda: endpoint not in [found["EndpointName"] for found in
-                                      lab.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]])
+    wait_for(
+        lambda: (
+            endpoint
+            not in [found["EndpointName"] for found in lab.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
+        )
+    )
 
 
 def test_an_endpoint_that_was_deleted_behind_its_stack_is_named(lab: Lab, tmp_path: Path) -> None:
@@ -115,8 +139,12 @@ def test_an_endpoint_that_was_deleted_behind_its_stack_is_named(lab: Lab, tmp_pa
     outputs = _outputs(_stack(lab, stack))
     lab.sagemaker.delete_endpoint(EndpointName=outputs["Name"])
     wait_for(lambda: not lab.sagemaker.list_endpoints(NameContains=stack)["Endpoints"])
-    capture = {"EnableCapture": True, "InitialSamplingPercentage": 100, "DestinationS3Uri": f"s3://{lab.bucket}/c",
-               "CaptureOptions": [{"CaptureMode": "Input"}]}
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": f"s3://{lab.bucket}/c",
+        "CaptureOptions": [{"CaptureMode": "Input"}],
+    }
     changed = _template(lab, model, DataCaptureConfig=capture)
     cloudformation.update_stack(StackName=stack, TemplateBody=changed)
     _stack(lab, stack)
@@ -129,9 +157,11 @@ def test_a_stack_whose_endpoint_fails_says_why_and_leaves_nothing(lab: Lab, tmp_
     lab.account.client("cloudformation").create_stack(StackName=stack, TemplateBody=template)
     assert _stack(lab, stack)["StackStatus"] == "ROLLBACK_COMPLETE"
     assert any("not a model that xgboost" in reason for reason in _reasons(lab, stack))
-    for records, name in ((lab.sagemaker.list_models(NameContains=stack)["Models"], "ModelName"),
-                          (lab.sagemaker.list_endpoint_configs(NameContains=stack)["EndpointConfigs"], "Name"),
-                          (lab.sagemaker.list_endpoints(NameContains=stack)["Endpoints"], "EndpointName")):
+    for records, name in (
+        (lab.sagemaker.list_models(NameContains=stack)["Models"], "ModelName"),
+        (lab.sagemaker.list_endpoint_configs(NameContains=stack)["EndpointConfigs"], "Name"),
+        (lab.sagemaker.list_endpoints(NameContains=stack)["Endpoints"], "EndpointName"),
+    ):
         assert not records, name
 
 
@@ -148,18 +178,30 @@ def test_a_registry_in_a_stack(lab: Lab, tmp_path: Path) -> None:
     uri = _upload(lab, tmp_path, bytes(_booster(2).save_raw("ubj")))
 
     def template(approval: str) -> str:
-        return json.dumps({
-            "Resources": {
-                "Group": {"Type": "AWS::SageMaker::ModelPackageGroup", "Properties": {
-                    "ModelPackageGroupName": group, "Tags": [{"Key": "a", "Value": "b"}]}},
-                "Package": {"Type": "AWS::SageMaker::ModelPackage", "DependsOn": "Group", "Properties": {
-                    "ModelPackageGroupName": group, "ModelApprovalStatus": approval,
-                    "InferenceSpecification": {
-                        "Containers": [{"Image": IMAGE, "ModelDataUrl": uri}],
-                        "SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}}},
-            },
-            "Outputs": {"Group": {"Value": {"Ref": "Group"}}, "Arn": {"Value": {"Ref": "Package"}}},
-        })
+        return json.dumps(
+            {
+                "Resources": {
+                    "Group": {
+                        "Type": "AWS::SageMaker::ModelPackageGroup",
+                        "Properties": {"ModelPackageGroupName": group, "Tags": [{"Key": "a", "Value": "b"}]},
+                    },
+                    "Package": {
+                        "Type": "AWS::SageMaker::ModelPackage",
+                        "DependsOn": "Group",
+                        "Properties": {
+                            "ModelPackageGroupName": group,
+                            "ModelApprovalStatus": approval,
+                            "InferenceSpecification": {
+                                "Containers": [{"Image": IMAGE, "ModelDataUrl": uri}],
+                                "SupportedContentTypes": ["text/csv"],
+                                "SupportedResponseMIMETypes": ["text/csv"],
+                            },
+                        },
+                    },
+                },
+                "Outputs": {"Group": {"Value": {"Ref": "Group"}}, "Arn": {"Value": {"Ref": "Package"}}},
+            }
+        )
 
     cloudformation.create_stack(StackName=stack, TemplateBody=template("PendingManualApproval"))
     created = _stack(lab, stack)
@@ -179,8 +221,10 @@ def test_a_registry_in_a_stack(lab: Lab, tmp_path: Path) -> None:
 
 def _start(lab: Lab, state: dict[str, Any], statements: list[Any] | None = None) -> str:
     states = lab.account.client("stepfunctions")
-    role = lab.make_role(statements or [{"Effect": "Allow", "Action": ["sagemaker:*", "iam:PassRole", "events:*"],
-                                         "Resource": "*"}], "states.amazonaws.com")
+    role = lab.make_role(
+        statements or [{"Effect": "Allow", "Action": ["sagemaker:*", "iam:PassRole", "events:*"], "Resource": "*"}],
+        "states.amazonaws.com",
+    )
     definition = {"StartAt": "Work", "States": {"Work": {"Type": "Task", "End": True, **state}}}
     machine = states.create_state_machine(name=unique("machine"), roleArn=role, definition=json.dumps(definition))
     execution: str = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
@@ -243,14 +287,21 @@ def test_what_sagemaker_refuses_fails_the_state(lab: Lab, train: str) -> None:
     execution = _run(lab, {"Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync", "Parameters": refused})
     assert execution["error"] == "SageMaker.AmazonSageMakerException"
     assert "Could not assume role" in execution["cause"]
-    denied = _run(lab, {"Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync",
-                        "Parameters": lab.training_request(train)},
-                  statements=[{"Effect": "Allow", "Action": "sagemaker:Describe*", "Resource": "*"}])
+    denied = _run(
+        lab,
+        {"Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync", "Parameters": lab.training_request(train)},
+        statements=[{"Effect": "Allow", "Action": "sagemaker:Describe*", "Resource": "*"}],
+    )
     assert "is not authorized to perform: sagemaker:CreateTrainingJob" in denied["cause"]
 
 
 def test_the_sdk_integration_describes(lab: Lab, train: str) -> None:
     job = lab.train(lab.training_request(train))
-    execution = _run(lab, {"Resource": "arn:aws:states:::aws-sdk:sagemaker:describeTrainingJob",
-                           "Parameters": {"TrainingJobName": job["TrainingJobName"]}})
+    execution = _run(
+        lab,
+        {
+            "Resource": "arn:aws:states:::aws-sdk:sagemaker:describeTrainingJob",
+            "Parameters": {"TrainingJobName": job["TrainingJobName"]},
+        },
+    )
     assert json.loads(execution["output"])["SecondaryStatus"] == "Completed"

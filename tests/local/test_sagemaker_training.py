@@ -69,17 +69,25 @@ def test_a_job_completes_with_metrics_times_and_an_artifact(lab: Lab, completed:
 
 def test_the_model_is_the_one_xgboost_trains_on_the_same_rows(lab: Lab, completed: dict[str, Any]) -> None:
     ours = lab.booster(completed["ModelArtifacts"]["S3ModelArtifacts"])
-    theirs = xgboost.train({"objective": "binary:logistic", "base_score": 0.5, "tree_method": "exact"},
-                           xgboost.DMatrix(FEATURES, label=LABELS), 10)
+    theirs = xgboost.train(
+        {"objective": "binary:logistic", "base_score": 0.5, "tree_method": "exact"},
+        xgboost.DMatrix(FEATURES, label=LABELS),
+        10,
+    )
     unseen = xgboost.DMatrix(rows(seed=9))
     assert np.array_equal(ours.predict(unseen), theirs.predict(unseen))
 
 
 def test_describe_returns_every_member_of_the_request(lab: Lab, train: str) -> None:
     request = lab.training_request(
-        train, EnableManagedSpotTraining=True, EnableInterContainerTrafficEncryption=True, EnableNetworkIsolation=True,
+        train,
+        EnableManagedSpotTraining=True,
+        EnableInterContainerTrafficEncryption=True,
+        EnableNetworkIsolation=True,
         StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90},
-        Environment={"A": "b"}, RetryStrategy={"MaximumRetryAttempts": 2})
+        Environment={"A": "b"},
+        RetryStrategy={"MaximumRetryAttempts": 2},
+    )
     job = lab.train(request)
     assert {member: job[member] for member in request} == request
     assert job["TrainingJobStatus"] == "Completed"
@@ -99,10 +107,13 @@ def test_several_files_libsvm_gzip_and_a_folder(lab: Lab) -> None:
     lab.put("parts/_SUCCESS", "")
     lab.put("zipped/train.csv.gz", gzip.compress(csv(FEATURES, LABELS).encode()))
     lab.put("svm/train.libsvm", libsvm(FEATURES, LABELS))
-    inputs = [channel("train", f"s3://{lab.bucket}/parts/"), channel("train", f"s3://{lab.bucket}/parts"),
-              channel("train", f"s3://{lab.bucket}/zipped", CompressionType="Gzip"),
-              channel("train", f"s3://{lab.bucket}/svm/", "text/libsvm"),
-              channel("train", f"s3://{lab.bucket}/svm/train", "libsvm", InputMode="Pipe")]
+    inputs = [
+        channel("train", f"s3://{lab.bucket}/parts/"),
+        channel("train", f"s3://{lab.bucket}/parts"),
+        channel("train", f"s3://{lab.bucket}/zipped", CompressionType="Gzip"),
+        channel("train", f"s3://{lab.bucket}/svm/", "text/libsvm"),
+        channel("train", f"s3://{lab.bucket}/svm/train", "libsvm", InputMode="Pipe"),
+    ]
     predictions = []
     for given in inputs:
         job = lab.train(lab.training_request("", InputDataConfig=[given]))
@@ -112,18 +123,28 @@ def test_several_files_libsvm_gzip_and_a_folder(lab: Lab) -> None:
     assert all(np.array_equal(predictions[0], other) for other in predictions)
 
 
-@pytest.mark.parametrize(("content", "hyperparameters", "reason"), [
-    ("", {}, "ClientError: No data in the train channel"),
-    ("label,x\n1,2\n", {}, "ClientError: Failed to load csv data of channel train: train.csv line 1 column 1: 'label'"),
-    ("1,2\n0,oops\n", {}, "line 2 column 2: 'oops' is not a number"),
-    ("1,2\n0,1,2\n", {}, "train.csv line 2 has 3 columns, and line 1 has 2"),
-    ("1,2\n7,3\n", {}, "ClientError: label must be in [0,1] for logistic regression: row 2 of channel train has the "
-                       "label 7"),
-    ("1,2\n0,3\n", {"num_round": None}, "ClientError: Missing required hyperparameter: num_round"),
-    ("1,2\n0,3\n", {"max_dept": "3"}, "ClientError: Extraneous hyperparameter found: max_dept"),
-    ("1,2\n0,3\n", {"eta": "2"}, "ClientError: Hyperparameter eta: 2 is not in [0, 1]"),
-    ("1,2\n0,3\n", {"objective": "multi:softmax"}, "ClientError: Require input for parameter 'num_class'"),
-])
+@pytest.mark.parametrize(
+    ("content", "hyperparameters", "reason"),
+    [
+        ("", {}, "ClientError: No data in the train channel"),
+        (
+            "label,x\n1,2\n",
+            {},
+            "ClientError: Failed to load csv data of channel train: train.csv line 1 column 1: 'label'",
+        ),
+        ("1,2\n0,oops\n", {}, "line 2 column 2: 'oops' is not a number"),
+        ("1,2\n0,1,2\n", {}, "train.csv line 2 has 3 columns, and line 1 has 2"),
+        (
+            "1,2\n7,3\n",
+            {},
+            "ClientError: label must be in [0,1] for logistic regression: row 2 of channel train has the label 7",
+        ),
+        ("1,2\n0,3\n", {"num_round": None}, "ClientError: Missing required hyperparameter: num_round"),
+        ("1,2\n0,3\n", {"max_dept": "3"}, "ClientError: Extraneous hyperparameter found: max_dept"),
+        ("1,2\n0,3\n", {"eta": "2"}, "ClientError: Hyperparameter eta: 2 is not in [0, 1]"),
+        ("1,2\n0,3\n", {"objective": "multi:softmax"}, "ClientError: Require input for parameter 'num_class'"),
+    ],
+)
 def test_a_job_fails_with_the_reason(lab: Lab, content: str, hyperparameters: dict[str, str], reason: str) -> None:
     uri = lab.put(f"bad/{unique('x')}/train.csv", content)
     request = lab.training_request(uri)
@@ -191,9 +212,16 @@ def test_a_policy_speaks_of_a_key_never_of_its_alias(lab: Lab, train: str) -> No
     on_alias = lab.make_role([*ALLOW_S3_AND_LOGS, {**use, "Resource": alias}])
     denied = lab.train(lab.training_request(train, OutputDataConfig=output, RoleArn=on_alias))
     assert f"kms:GenerateDataKey on resource: {key}" in denied["FailureReason"]
-    on_key = lab.make_role([*ALLOW_S3_AND_LOGS, {
-        **use, "Resource": f"{key.rpartition('/')[0]}/*",
-        "Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}}}])
+    on_key = lab.make_role(
+        [
+            *ALLOW_S3_AND_LOGS,
+            {
+                **use,
+                "Resource": f"{key.rpartition('/')[0]}/*",
+                "Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": name}},
+            },
+        ]
+    )
     job = lab.train(lab.training_request(train, OutputDataConfig=output, RoleArn=on_key))
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     output["KmsKeyId"] += "-not"
@@ -205,17 +233,42 @@ def test_what_aws_refuses_at_once(lab: Lab, train: str, completed: dict[str, Any
     refused: list[tuple[dict[str, Any], str, str]] = [
         ({"TrainingJobName": completed["TrainingJobName"]}, "ResourceInUse", "Training job names must be unique"),
         ({"RoleArn": "arn:aws:iam::123456789012:role/nobody"}, "ValidationException", "Could not assume role"),
-        ({"RoleArn": lab.make_role(ALLOW_S3_AND_LOGS, "lambda.amazonaws.com")}, "ValidationException",
-         "Could not assume role"),
+        (
+            {"RoleArn": lab.make_role(ALLOW_S3_AND_LOGS, "lambda.amazonaws.com")},
+            "ValidationException",
+            "Could not assume role",
+        ),
         ({"EnableManagedSpotTraining": True}, "ValidationException", "Invalid MaxWaitTimeInSeconds"),
-        ({"EnableManagedSpotTraining": True, "StoppingCondition": {
-            "MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 59}}, "ValidationException", "Invalid MaxWaitTime"),
-        ({"StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90}}, "ValidationException",
-         "Invalid MaxWaitTime"),
-        ({"ResourceConfig": {"InstanceType": "ml.m5d.large", "InstanceCount": 1, "VolumeSizeInGB": 1,
-                             "VolumeKmsKeyId": "k"}}, "ValidationException", "ml.m5d.large"),
-        ({"ResourceConfig": {"InstanceType": "m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}},
-         "ValidationException", "enum value set"),
+        (
+            {
+                "EnableManagedSpotTraining": True,
+                "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 59},
+            },
+            "ValidationException",
+            "Invalid MaxWaitTime",
+        ),
+        (
+            {"StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90}},
+            "ValidationException",
+            "Invalid MaxWaitTime",
+        ),
+        (
+            {
+                "ResourceConfig": {
+                    "InstanceType": "ml.m5d.large",
+                    "InstanceCount": 1,
+                    "VolumeSizeInGB": 1,
+                    "VolumeKmsKeyId": "k",
+                }
+            },
+            "ValidationException",
+            "ml.m5d.large",
+        ),
+        (
+            {"ResourceConfig": {"InstanceType": "m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}},
+            "ValidationException",
+            "enum value set",
+        ),
         ({"TrainingJobName": "under_score"}, "ValidationException", "regular expression"),
     ]
     for changes, code, message in refused:
@@ -289,7 +342,9 @@ def test_tags(lab: Lab, completed: dict[str, Any]) -> None:
     arn = completed["TrainingJobArn"]
     lab.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "stage", "Value": "dev"}])
     assert lab.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [
-        {"Key": "team", "Value": "risk"}, {"Key": "stage", "Value": "dev"}]
+        {"Key": "team", "Value": "risk"},
+        {"Key": "stage", "Value": "dev"},
+    ]
     lab.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["stage"])
     assert lab.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "risk"}]
     nobody = arn.rsplit("/", 1)[0] + "/nobody"
@@ -323,9 +378,16 @@ def test_events_tell_a_jobs_states(lab: Lab, train: str) -> None:
     name = unique("told")
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    events.put_rule(Name=name, EventPattern=json.dumps({
-        "source": ["aws.sagemaker"], "detail-type": ["SageMaker Training Job State Change"],
-        "detail": {"TrainingJobName": [name], "TrainingJobStatus": ["Completed", "Failed"]}}))
+    events.put_rule(
+        Name=name,
+        EventPattern=json.dumps(
+            {
+                "source": ["aws.sagemaker"],
+                "detail-type": ["SageMaker Training Job State Change"],
+                "detail": {"TrainingJobName": [name], "TrainingJobStatus": ["Completed", "Failed"]},
+            }
+        ),
+    )
     events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
     lab.train(lab.training_request(train, TrainingJobName=name))
     messages = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=3, MaxNumberOfMessages=10)["Messages"]
@@ -342,8 +404,12 @@ def test_training_metrics_are_in_cloudwatch(lab: Lab, completed: dict[str, Any])
 
     def points(metric: str, name: str, value: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = cloudwatch.get_metric_statistics(
-            Namespace="/aws/sagemaker/TrainingJobs", MetricName=metric, Dimensions=[{"Name": name, "Value": value}],
-            Statistics=["SampleCount", "Maximum"], **period)["Datapoints"]
+            Namespace="/aws/sagemaker/TrainingJobs",
+            MetricName=metric,
+            Dimensions=[{"Name": name, "Value": value}],
+            Statistics=["SampleCount", "Maximum"],
+            **period,
+        )["Datapoints"]
         return found
 
     job = completed["TrainingJobName"]

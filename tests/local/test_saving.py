@@ -22,8 +22,14 @@ from tests.local.pipelines import trusted_role
 
 resource = pytest.importorskip("resource", reason="limits of processes are POSIX's")
 Start = Callable[..., Account]
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": [
-    {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
 TOPIC = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
 
 
@@ -32,22 +38,36 @@ def function(account: Account) -> None:
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("index.py", "def handler(event, context): return 1")
     account.client("lambda").create_function(
-        FunctionName="kept", Runtime="python3.12", Handler="index.handler", Code={"ZipFile": code.getvalue()},
-        Role=trusted_role(account, "lambda.amazonaws.com"))
+        FunctionName="kept",
+        Runtime="python3.12",
+        Handler="index.handler",
+        Code={"ZipFile": code.getvalue()},
+        Role=trusted_role(account, "lambda.amazonaws.com"),
+    )
 
 
 # of each protocol one: what is done, and what only succeeds if it was kept
 KINDS: dict[str, tuple[Callable[[Account], Any], Callable[[Account], Any]]] = {
-    "s3 bucket": (lambda account: account.client("s3").create_bucket(Bucket="kept"),
-                  lambda account: account.client("s3").head_bucket(Bucket="kept")),
-    "query": (lambda account: account.client("iam").create_role(RoleName="kept", AssumeRolePolicyDocument=TRUST),
-              lambda account: account.client("iam").get_role(RoleName="kept")),
-    "stack": (lambda account: account.client("cloudformation").create_stack(StackName="kept", TemplateBody=TOPIC),
-              lambda account: account.client("cloudformation").describe_stacks(StackName="kept")),
-    "json": (lambda account: account.client("logs").create_log_group(logGroupName="kept"),
-             lambda account: account.client("logs").describe_log_groups(logGroupNamePrefix="kept")["logGroups"][0]),
-    "ours": (lambda account: account.client("sagemaker").create_model_package_group(ModelPackageGroupName="kept"),
-             lambda account: account.client("sagemaker").describe_model_package_group(ModelPackageGroupName="kept")),
+    "s3 bucket": (
+        lambda account: account.client("s3").create_bucket(Bucket="kept"),
+        lambda account: account.client("s3").head_bucket(Bucket="kept"),
+    ),
+    "query": (
+        lambda account: account.client("iam").create_role(RoleName="kept", AssumeRolePolicyDocument=TRUST),
+        lambda account: account.client("iam").get_role(RoleName="kept"),
+    ),
+    "stack": (
+        lambda account: account.client("cloudformation").create_stack(StackName="kept", TemplateBody=TOPIC),
+        lambda account: account.client("cloudformation").describe_stacks(StackName="kept"),
+    ),
+    "json": (
+        lambda account: account.client("logs").create_log_group(logGroupName="kept"),
+        lambda account: account.client("logs").describe_log_groups(logGroupNamePrefix="kept")["logGroups"][0],
+    ),
+    "ours": (
+        lambda account: account.client("sagemaker").create_model_package_group(ModelPackageGroupName="kept"),
+        lambda account: account.client("sagemaker").describe_model_package_group(ModelPackageGroupName="kept"),
+    ),
     "rest": (function, lambda account: account.client("lambda").invoke(FunctionName="kept")),
 }
 
@@ -84,7 +104,8 @@ def test_nothing_is_written_while_nothing_happens(tmp_path: Path, start: Start) 
     account = start("--data", str(tmp_path))
     account.client("cloudformation").create_stack(StackName="kept", TemplateBody=TOPIC)
     account.client("cloudformation").get_waiter("stack_create_complete").wait(
-        StackName="kept", WaiterConfig={"Delay": 1})
+        StackName="kept", WaiterConfig={"Delay": 1}
+    )
     time.sleep(1.5)  # what the stack did is written within half a second, and looked at once more
     before = files(tmp_path)
     account.client("cloudformation").describe_stacks()
@@ -136,8 +157,10 @@ def test_what_cannot_be_written_is_refused_and_said_once(
     for number in range(3):
         with pytest.raises(ClientError) as refused:
             s3.put_object(Bucket="kept", Key=f"full-{number}", Body=bytes(1000))
-        assert (refused.value.response["Error"]["Code"],
-                refused.value.response["ResponseMetadata"]["HTTPStatusCode"]) == ("ServiceUnavailable", 503)
+        assert (
+            refused.value.response["Error"]["Code"],
+            refused.value.response["ResponseMetadata"]["HTTPStatusCode"],
+        ) == ("ServiceUnavailable", 503)
     with pytest.raises(ClientError) as refused:
         logs.create_log_group(logGroupName="full")
     assert refused.value.response["Error"]["Code"] == "ServiceUnavailable"

@@ -27,6 +27,7 @@ Train = Callable[..., tuple[Path, str]]
 @pytest.fixture
 def train(tmp_path: Path) -> Train:
     """Run the training program; the tree and its output."""
+
     def run(given: dict[str, str], channels: Channels, image: str = IMAGE) -> tuple[Path, str]:
         for part in ("input/config", "input/data", "model", "output/data"):
             (tmp_path / part).mkdir(parents=True)
@@ -39,8 +40,13 @@ def train(tmp_path: Path) -> Train:
         (tmp_path / "input/config/hyperparameters.json").write_text(json.dumps(given))
         container = containers.find(IMAGE)
         assert container is not None
-        with subprocess.Popen(container.training_command(tmp_path, image), stdin=subprocess.PIPE, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        with subprocess.Popen(
+            container.training_command(tmp_path, image),
+            stdin=subprocess.PIPE,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process:
             assert process.stdout is not None
             output = process.stdout.read()
         return tmp_path, output
@@ -59,22 +65,30 @@ def _model(tree: Path) -> xgboost.Booster:
 # --- images ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("image", [
-    "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
-    "257758044811.dkr.ecr.us-east-2.amazonaws.com/sagemaker-xgboost:0.90-2-cpu-py3",
-    "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost@sha256:0123abcd",
-    "450853457545.dkr.ecr.cn-north-1.amazonaws.com.cn/sagemaker-xgboost:3.0-5",
-    "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:1",
-    "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest",
-])
+@pytest.mark.parametrize(
+    "image",
+    [
+        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+        "257758044811.dkr.ecr.us-east-2.amazonaws.com/sagemaker-xgboost:0.90-2-cpu-py3",
+        "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost@sha256:0123abcd",
+        "450853457545.dkr.ecr.cn-north-1.amazonaws.com.cn/sagemaker-xgboost:3.0-5",
+        "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:1",
+        "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest",
+    ],
+)
 def test_every_xgboost_image_is_known(image: str) -> None:
     assert containers.find(image)
 
 
-@pytest.mark.parametrize("image", [
-    "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3",
-    "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-xgboost:1", "xgboost:1", "docker.io/sagemaker-xgboost:1.7-1",
-])
+@pytest.mark.parametrize(
+    "image",
+    [
+        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3",
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-xgboost:1",
+        "xgboost:1",
+        "docker.io/sagemaker-xgboost:1.7-1",
+    ],
+)
 def test_other_images_are_not(image: str) -> None:
     assert containers.find(image) is None
     assert image in containers.unknown_image(image)
@@ -115,9 +129,7 @@ def test_one_based_libsvm_leaves_column_zero_empty(train: Train) -> None:
 )
 def test_the_base_score_is_the_image_versions(train: Train, version: str, given: dict[str, str], score: float) -> None:
     label = np.array([1] * 60 + [0] * 140)
-    tree, _ = train(
-        BINARY | given, {"train": ("csv", {"a": csv(FEATURES, label)})}, IMAGE.replace("1.7-1", version)
-    )
+    tree, _ = train(BINARY | given, {"train": ("csv", {"a": csv(FEATURES, label)})}, IMAGE.replace("1.7-1", version))
     config = json.loads(_model(tree).save_config())
     found = config["learner"]["learner_model_param"]["base_score"]
     assert float(found.strip("[]")) == pytest.approx(score, abs=1e-4)
@@ -139,29 +151,43 @@ def test_metrics_are_printed_each_round_and_read_from_the_log(train: Train) -> N
     container = containers.find(IMAGE)
     assert container is not None
     reported = container.metrics(output)
-    assert reported.keys() == {f"{part}:{name}" for part in ("train", "validation") for name in
-                               ("auc", "error@0.7", "f1")}
+    assert reported.keys() == {
+        f"{part}:{name}" for part in ("train", "validation") for name in ("auc", "error@0.7", "f1")
+    }
 
 
 def test_weights_come_from_the_second_column_if_asked(train: Train) -> None:
     label, weights = labels(FEATURES), np.linspace(0, 1, len(FEATURES), dtype=np.float32)
     weighted = np.column_stack([weights, FEATURES])
-    tree, _ = train({**BINARY, "csv_weights": "1"}, {
-        "train": ("csv", {"a": csv(weighted, label)}), "validation": ("csv", {"b": csv(FEATURES, label)})})
-    expected = xgboost.train({"objective": "binary:logistic", "base_score": 0.5, "tree_method": "exact"},
-                             xgboost.DMatrix(FEATURES, label=label, weight=weights), 5)
+    tree, _ = train(
+        {**BINARY, "csv_weights": "1"},
+        {"train": ("csv", {"a": csv(weighted, label)}), "validation": ("csv", {"b": csv(FEATURES, label)})},
+    )
+    expected = xgboost.train(
+        {"objective": "binary:logistic", "base_score": 0.5, "tree_method": "exact"},
+        xgboost.DMatrix(FEATURES, label=label, weight=weights),
+        5,
+    )
     unseen = xgboost.DMatrix(rows(seed=4))
     assert np.array_equal(_model(tree).predict(unseen), expected.predict(unseen))
 
 
-@pytest.mark.parametrize("given", [
-    {"objective": "multi:softprob", "num_class": "2", "eval_metric": "mlogloss,accuracy,recall_macro"},
-    {"objective": "reg:squarederror", "eval_metric": "rmse,r2,mse"}, {"objective": "reg:linear"},
-    {"objective": "count:poisson"}, {"objective": "rank:pairwise"}, {"booster": "dart", "rate_drop": "0.1"},
-    {"booster": "gblinear", "updater": "coord_descent"}, {"tree_method": "hist", "grow_policy": "lossguide"},
-    {"monotone_constraints": "(1,0,0,0,0,-1)", "tree_method": "hist"},
-    {"_tuning_objective_metric": "validation:rmse"}, {"silent": "0", "seed": "-5", "base_score": "0.3"},
-])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"objective": "multi:softprob", "num_class": "2", "eval_metric": "mlogloss,accuracy,recall_macro"},
+        {"objective": "reg:squarederror", "eval_metric": "rmse,r2,mse"},
+        {"objective": "reg:linear"},
+        {"objective": "count:poisson"},
+        {"objective": "rank:pairwise"},
+        {"booster": "dart", "rate_drop": "0.1"},
+        {"booster": "gblinear", "updater": "coord_descent"},
+        {"tree_method": "hist", "grow_policy": "lossguide"},
+        {"monotone_constraints": "(1,0,0,0,0,-1)", "tree_method": "hist"},
+        {"_tuning_objective_metric": "validation:rmse"},
+        {"silent": "0", "seed": "-5", "base_score": "0.3"},
+    ],
+)
 def test_what_can_be_trained(train: Train, given: dict[str, str]) -> None:
     data = csv(FEATURES, labels(FEATURES))
     channels = {"train": ("csv", {"a": data}), "validation": ("csv", {"a": data})}
@@ -170,20 +196,25 @@ def test_what_can_be_trained(train: Train, given: dict[str, str]) -> None:
     assert _model(tree).num_features() == FEATURES.shape[1]
 
 
-@pytest.mark.parametrize(("channels", "reason"), [
-    ({"validation": ("csv", {"a": "1,2\n"})}, "Missing required channel: train"),
-    ({"train": ("csv", {"a": "1,2\n"}), "test": ("csv", {"a": "1,2\n"})}, "Extraneous channel found: test"),
-    ({"train": ("csv", {"a": "1,2\n0,1\n"}), "validation": ("csv", {"a": "1,2,3\n"})},
-     "a has 2 features, and the train channel has 1"),
-    ({"train": ("csv", {"a": "1,2\n", "b": "1,2,3\n"})}, "b has 3 columns, and a has 2"),
-    ({"train": ("csv", {"a": "1,2\n,3\n"})}, "row 2 has no label"),
-    ({"train": ("csv", {"a": "1,2\n0,inf\n"})}, "row 2 has an infinite feature"),
-    ({"train": ("csv", {"a": "1\n0\n"})}, "no feature columns"),
-    ({"train": ("libsvm", {"a": "1,2,3\n"})}, "a line 1, label: '1,2,3' is not a number"),
-    ({"train": ("application/x-parquet", {"a": "PAR1"})}, "reads CSV and libsvm, not application/x-parquet"),
-    ({"train": ("text/csv;label_size=2", {"a": "1,2"})}, "label_size must be equal to 1"),
-    ({"train": ("image/png", {"a": "1,2"})}, "image/png is not an accepted ContentType"),
-])
+@pytest.mark.parametrize(
+    ("channels", "reason"),
+    [
+        ({"validation": ("csv", {"a": "1,2\n"})}, "Missing required channel: train"),
+        ({"train": ("csv", {"a": "1,2\n"}), "test": ("csv", {"a": "1,2\n"})}, "Extraneous channel found: test"),
+        (
+            {"train": ("csv", {"a": "1,2\n0,1\n"}), "validation": ("csv", {"a": "1,2,3\n"})},
+            "a has 2 features, and the train channel has 1",
+        ),
+        ({"train": ("csv", {"a": "1,2\n", "b": "1,2,3\n"})}, "b has 3 columns, and a has 2"),
+        ({"train": ("csv", {"a": "1,2\n,3\n"})}, "row 2 has no label"),
+        ({"train": ("csv", {"a": "1,2\n0,inf\n"})}, "row 2 has an infinite feature"),
+        ({"train": ("csv", {"a": "1\n0\n"})}, "no feature columns"),
+        ({"train": ("libsvm", {"a": "1,2,3\n"})}, "a line 1, label: '1,2,3' is not a number"),
+        ({"train": ("application/x-parquet", {"a": "PAR1"})}, "reads CSV and libsvm, not application/x-parquet"),
+        ({"train": ("text/csv;label_size=2", {"a": "1,2"})}, "label_size must be equal to 1"),
+        ({"train": ("image/png", {"a": "1,2"})}, "image/png is not an accepted ContentType"),
+    ],
+)
 def test_channels_that_cannot_be_read(train: Train, channels: Channels, reason: str) -> None:
     tree, _ = train(BINARY, channels)
     assert reason in _failure(tree)
@@ -208,14 +239,23 @@ def test_the_process_ends_when_its_input_does(tmp_path: Path, train: Train) -> N
 # --- hyperparameters and metrics ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("given", "reason"), [
-    ({"subsample": "0"}, "subsample: 0 is not in (0, 1]"), ({"max_depth": "1.5"}, "max_depth: could not parse"),
-    ({"eta": "nan"}, "eta: nan is not in"), ({"booster": "tree"}, "booster: tree is not in ['gbtree'"),
-    ({"num_round": "0"}, "num_round: 0 is not in [1, inf"), ({"eval_metric": "auc,foo"}, "eval_metric"),
-    ({"eval_metric": "rmse@2"}, "no other metric takes a threshold"), ({"num_class": "3"}, "Do not need to setup"),
-    ({"eval_metric": "auc"}, "Metric 'auc' can only be applied"), ({"tree_method": "gpu_hist"}, "GPU"),
-    ({"sagemaker_program": "train.py"}, "Script mode"), ({"monotone_constraints": "up"}, "monotone_constraints"),
-])
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"subsample": "0"}, "subsample: 0 is not in (0, 1]"),
+        ({"max_depth": "1.5"}, "max_depth: could not parse"),
+        ({"eta": "nan"}, "eta: nan is not in"),
+        ({"booster": "tree"}, "booster: tree is not in ['gbtree'"),
+        ({"num_round": "0"}, "num_round: 0 is not in [1, inf"),
+        ({"eval_metric": "auc,foo"}, "eval_metric"),
+        ({"eval_metric": "rmse@2"}, "no other metric takes a threshold"),
+        ({"num_class": "3"}, "Do not need to setup"),
+        ({"eval_metric": "auc"}, "Metric 'auc' can only be applied"),
+        ({"tree_method": "gpu_hist"}, "GPU"),
+        ({"sagemaker_program": "train.py"}, "Script mode"),
+        ({"monotone_constraints": "up"}, "monotone_constraints"),
+    ],
+)
 def test_hyperparameters_that_are_refused(given: dict[str, str], reason: str) -> None:
     with pytest.raises(UserError) as caught:
         hyperparameters.validate({"num_round": "1", **given})
@@ -253,8 +293,9 @@ def test_an_answer_nobody_can_give(predictor: XGBoostPredictor) -> None:
     assert caught.value.status == 406
 
 
-@pytest.mark.parametrize("body", ["[1, 2, 3, 4, 5, null]", "[[1, 2, 3, 4, 5, null]]",
-                                  '{"instances": [[1, 2, 3, 4, 5, null]]}'])
+@pytest.mark.parametrize(
+    "body", ["[1, 2, 3, 4, 5, null]", "[[1, 2, 3, 4, 5, null]]", '{"instances": [[1, 2, 3, 4, 5, null]]}']
+)
 def test_json_rows_may_have_missing_values(predictor: XGBoostPredictor, body: str) -> None:
     csv_answer = predictor.invoke(b"1,2,3,4,5,", "text/csv", "")
     assert predictor.invoke(body.encode(), "application/json", "text/csv") == csv_answer

@@ -104,11 +104,18 @@ def test_every_version_that_sagemaker_ships_is_recorded() -> None:
     assert all(_recorded("binary", image) for image in IMAGES)
 
 
-@pytest.mark.parametrize(("tag", "version"), [
-    ("sagemaker-xgboost:1.7-1", (1, 7)), ("sagemaker-xgboost:0.90-2-cpu-py3", (0, 90)), ("xgboost:1", (0, 72)),
-    ("sagemaker-xgboost:1.3-1-arm64", (1, 3)), ("xgboost:latest", (0, 72)), ("sagemaker-xgboost", (0, 72)),
-    ("sagemaker-xgboost@sha256:0123abcd", versions.INSTALLED),
-])
+@pytest.mark.parametrize(
+    ("tag", "version"),
+    [
+        ("sagemaker-xgboost:1.7-1", (1, 7)),
+        ("sagemaker-xgboost:0.90-2-cpu-py3", (0, 90)),
+        ("xgboost:1", (0, 72)),
+        ("sagemaker-xgboost:1.3-1-arm64", (1, 3)),
+        ("xgboost:latest", (0, 72)),
+        ("sagemaker-xgboost", (0, 72)),
+        ("sagemaker-xgboost@sha256:0123abcd", versions.INSTALLED),
+    ],
+)
 def test_the_version_of_an_image(tag: str, version: versions.Version) -> None:
     assert versions.of_image(f"683313688378.dkr.ecr.us-east-1.amazonaws.com/{tag}") == version
 

@@ -11,10 +11,17 @@ from mlops.local import gate
 GIB = 1 << 30
 
 
-@pytest.mark.parametrize(("cores", "memory", "limit", "most"), [
-    (2, GIB, 4, 8), (2, 24 * GIB, 4, 16), (1, 24 * GIB, 4, 16), (16, 64 * GIB, 32, 128), (16, 2 * GIB, 8, 16),
-    (2, GIB // 4, 2, 4),
-])
+@pytest.mark.parametrize(
+    ("cores", "memory", "limit", "most"),
+    [
+        (2, GIB, 4, 8),
+        (2, 24 * GIB, 4, 16),
+        (1, 24 * GIB, 4, 16),
+        (16, 64 * GIB, 32, 128),
+        (16, 2 * GIB, 8, 16),
+        (2, GIB // 4, 2, 4),
+    ],
+)
 def test_a_machine_runs_what_it_holds(cores: int, memory: int, limit: int, most: int) -> None:
     assert gate.size(cores, memory) == gate.Size(limit, most)
 

@@ -109,8 +109,10 @@ ROWS = (
     Row("the delivery stack is being deleted", lambda at: at.delivery is Phase.DELETING),
     Row(
         "the delivery stack never completed, or its pipeline was deleted, and termination protection keeps the stack",
-        lambda at: bool(at.found.delivery and at.found.delivery.protected)
-        and (at.delivery is Phase.NEVER_COMPLETED or (at.delivery is Phase.READY and at.found.pipeline_gone)),
+        lambda at: (
+            bool(at.found.delivery and at.found.delivery.protected)
+            and (at.delivery is Phase.NEVER_COMPLETED or (at.delivery is Phase.READY and at.found.pipeline_gone))
+        ),
     ),
     Row("the delivery stack never completed", lambda at: at.delivery is Phase.NEVER_COMPLETED),
     Row("the delivery stack is stuck", lambda at: at.delivery is Phase.STUCK),

@@ -47,10 +47,13 @@ def assemble(state: Path) -> None:
 
 # where a stack ends whose operation was cut off; nobody knows how far the last resource had come
 _ENDS = {
-    "CREATE_IN_PROGRESS": "CREATE_FAILED", "ROLLBACK_IN_PROGRESS": "ROLLBACK_FAILED",
-    "UPDATE_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED", "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
+    "CREATE_IN_PROGRESS": "CREATE_FAILED",
+    "ROLLBACK_IN_PROGRESS": "ROLLBACK_FAILED",
+    "UPDATE_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
+    "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
-    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_COMPLETE", "DELETE_IN_PROGRESS": "DELETE_FAILED",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_COMPLETE",
+    "DELETE_IN_PROGRESS": "DELETE_FAILED",
 }
 
 
@@ -77,8 +80,10 @@ def _by_signing_name() -> dict[str, list[Api]]:
 
 def _one_of(apis: list[Api]) -> bridge.Handler:
     """sagemaker and sagemaker-runtime sign alike: the request tells them apart."""
-    async def handle(method: str, path: str, headers: dict[str, str], body: bytes,
-                     query: dict[str, list[str]]) -> bridge.Response:
+
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+    ) -> bridge.Response:
         api = next((api for api in apis if api.recognises(method, path, headers)), apis[0])
         return await api.handle(method, path, headers, body, query)
 

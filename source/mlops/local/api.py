@@ -85,8 +85,9 @@ class Api:
     def recognises(self, method: str, path: str, headers: dict[str, str]) -> bool:
         return self._wire.operation(method, path, headers) is not None
 
-    async def handle(self, method: str, path: str, headers: dict[str, str], body: bytes,
-                     query: dict[str, Any]) -> bridge.Response:
+    async def handle(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> bridge.Response:
         """One request over the wire."""
         request_id = str(uuid.uuid4())
         try:
@@ -144,8 +145,9 @@ class Api:
 def _tag_keys(request: dict[str, Any]) -> dict[str, Any]:
     """The condition keys of the tags a request carries."""
     tags = request.get("Tags") or request.get("tags") or []
-    pairs = {tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in tags
-             if isinstance(tag, dict)}
+    pairs = {
+        tag.get("Key", tag.get("key")): tag.get("Value", tag.get("value")) for tag in tags if isinstance(tag, dict)
+    }
     keys: dict[str, Any] = {f"aws:RequestTag/{key}": value for key, value in pairs.items()}
     named = [*pairs, *(request.get("TagKeys") or request.get("tagKeys") or [])]
     return {**keys, "aws:TagKeys": named} if named else keys

@@ -31,8 +31,9 @@ Response = tuple[int, dict[str, str], bytes]
 
 def log_events(group: str) -> dict[str, list[dict[str, Any]]] | None:
     """The events of each stream of a log group, by its name or its ARN; None for a group that isn't there."""
-    name = _logs._resolve_log_group_name({"logGroupIdentifier": group} if group.startswith("arn:") else
-                                         {"logGroupName": group})
+    name = _logs._resolve_log_group_name(
+        {"logGroupIdentifier": group} if group.startswith("arn:") else {"logGroupName": group}
+    )
     found = _logs._log_groups.get(name)
     return None if found is None else {stream: list(held["events"]) for stream, held in found["streams"].items()}
 
@@ -52,20 +53,27 @@ def write_log(group: str, stream: str, moment: int, message: str) -> bool:
 # --- metrics -----------------------------------------------------------------------------------------------
 
 
-def record_metric(namespace: str, name: str, values: Sequence[float], unit: str, dimensions: Mapping[str, str],
-                  moment: float | None = None) -> None:
+def record_metric(
+    namespace: str,
+    name: str,
+    values: Sequence[float],
+    unit: str,
+    dimensions: Mapping[str, str],
+    moment: float | None = None,
+) -> None:
     """Values of a metric; all of one minute are one set of statistics, which is how fine AWS's services measure."""
     moment = moment or time.time()
-    statistics = {"SampleCount": float(len(values)), "Sum": sum(values), "Minimum": min(values),
-                  "Maximum": max(values)}
+    statistics = {"SampleCount": float(len(values)), "Sum": sum(values), "Minimum": min(values), "Maximum": max(values)}
     points = _cloudwatch._metric_bucket((namespace, name, _cloudwatch._dims_key(dict(dimensions))))
     last = points[-1] if points else {}
     if "_stat" in last and last["Timestamp"] // 60 == moment // 60:
         before = points.pop()["_stat"]
-        statistics = {"SampleCount": before["SampleCount"] + statistics["SampleCount"],
-                      "Sum": before["Sum"] + statistics["Sum"],
-                      "Minimum": min(before["Minimum"], statistics["Minimum"]),
-                      "Maximum": max(before["Maximum"], statistics["Maximum"])}
+        statistics = {
+            "SampleCount": before["SampleCount"] + statistics["SampleCount"],
+            "Sum": before["Sum"] + statistics["Sum"],
+            "Minimum": min(before["Minimum"], statistics["Minimum"]),
+            "Maximum": max(before["Maximum"], statistics["Maximum"]),
+        }
     _cloudwatch._store_datum(namespace, name, dict(dimensions), moment, unit, None, None, None, statistics)
 
 
@@ -97,8 +105,16 @@ def after_access(tell: Callable[[Access, dict[str, Any]], None]) -> None:
     """Call `tell(access, stage)` after each request to a stage of a REST API; `stage` is its record."""
     before, new_uuid = _app._handle_execute_api_request, _apigateway.new_uuid
 
-    async def told(host: str, path: str, method: str, headers: dict[str, str], body: bytes, query: dict[str, Any],
-                   *rest: Any, **more: Any) -> Any:
+    async def told(
+        host: str,
+        path: str,
+        method: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, Any],
+        *rest: Any,
+        **more: Any,
+    ) -> Any:
         parsed = _app._parse_execute_api_url(host, path)
         scope = _apigateway.find_api_scope(parsed[0]) if parsed else None
         if parsed is None or scope is None:
@@ -113,14 +129,30 @@ def after_access(tell: Callable[[Access, dict[str, Any]], None]) -> None:
             return None
         status, answered, content = answer
         api_id, stage_name, inner = parsed
-        answered = {**{name: value for name, value in answered.items() if name.lower() != "x-amzn-requestid"},
-                    "x-amzn-requestid": request_id}
+        answered = {
+            **{name: value for name, value in answered.items() if name.lower() != "x-amzn-requestid"},
+            "x-amzn-requestid": request_id,
+        }
         with bridge.scope(*scope):
             stage = _apigateway._stages_v1.get(api_id, {}).get(stage_name)
             if stage is not None:
-                tell(Access(api_id, stage_name, request_id, _caller(headers, query), started,
-                            time.time() - started, method, inner, headers, int(status), answered,
-                            content if isinstance(content, bytes) else b""), stage)
+                tell(
+                    Access(
+                        api_id,
+                        stage_name,
+                        request_id,
+                        _caller(headers, query),
+                        started,
+                        time.time() - started,
+                        method,
+                        inner,
+                        headers,
+                        int(status),
+                        answered,
+                        content if isinstance(content, bytes) else b"",
+                    ),
+                    stage,
+                )
         return status, answered, content
 
     _app._handle_execute_api_request = told

@@ -21,14 +21,24 @@ _SPARE_SECONDS = 10.0  # a function's second process and all further ones
 _LAST_SECONDS = 300.0
 _LOOK_SECONDS = 2.0
 # ministack serves Lambda's runtime API for them on a port of its own, to whoever asks
-_OPEN_TO_OTHERS = {"error": True, "log": "", "body": {
-    "errorType": "Runtime.InvalidEntrypoint",
-    "errorMessage": "This account does not run functions with an OS-only runtime: the API that they need would be open "
-                    "to all users of this machine."}}
+_OPEN_TO_OTHERS = {
+    "error": True,
+    "log": "",
+    "body": {
+        "errorType": "Runtime.InvalidEntrypoint",
+        "errorMessage": "This account does not run functions with an OS-only runtime: the API that they need would be "
+        "open to all users of this machine.",
+    },
+}
 _RUN_HERE = ("python", "nodejs")
-_NOT_RUN_HERE = {"error": True, "log": "", "body": {
-    "errorType": "Runtime.InvalidRuntime",
-    "errorMessage": "This account runs functions in Python and Node.js only."}}
+_NOT_RUN_HERE = {
+    "error": True,
+    "log": "",
+    "body": {
+        "errorType": "Runtime.InvalidRuntime",
+        "errorMessage": "This account runs functions in Python and Node.js only.",
+    },
+}
 
 
 def bound(size: Size) -> None:
@@ -45,7 +55,8 @@ def bound(size: Size) -> None:
         if not gate.enter(nested=_lambda._invoke_depth.get() > 1):
             return _lambda._throttle_response(
                 "ConcurrentInvocationLimitExceeded",
-                f"Rate Exceeded: this machine holds {size.most} functions at once, and one of them invokes another")
+                f"Rate Exceeded: this machine holds {size.most} functions at once, and one of them invokes another",
+            )
         try:
             return dispatch(func, config, event, request_id, time.time())
         finally:
@@ -97,7 +108,7 @@ def _over(most: int) -> list[Any]:
     with _lambda_runtime._lock:
         workers = [worker for pool in _lambda_runtime._workers.values() for worker in pool]
         idle = sorted((worker for worker in workers if not worker.in_use), key=_idle_since)
-        return _taken_out(idle[:max(0, len(workers) - most)])
+        return _taken_out(idle[: max(0, len(workers) - most)])
 
 
 def _long_idle() -> list[Any]:

@@ -125,9 +125,10 @@ def _wrong_scope(region: str, service: str, headers: Mapping[str, str], query: M
     if signature is None:
         return None
     if signature.region_set is None and signature.region != region:
-        return _failure("SignatureDoesNotMatch",
-                        f"Credential should be scoped to a valid region, not '{signature.region}'. "
-                        f"This account is in {region}. ")
+        return _failure(
+            "SignatureDoesNotMatch",
+            f"Credential should be scoped to a valid region, not '{signature.region}'. This account is in {region}. ",
+        )
     if service and signature.service != service:
         return _failure("SignatureDoesNotMatch", f"Credential should be scoped to correct service: '{service}'. ")
     return None
@@ -180,11 +181,18 @@ def sessions_of_functions(secret: str) -> None:
 
         key, role_name = f"ASIA{part('key')[:16].upper()}", role.rsplit("/", 1)[-1]
         session = {"SecretAccessKey": part("secret")[:40], "SessionToken": part("token")}
-        _sts.register_session(key, {
-            "Arn": f"arn:aws:sts::{account_id}:assumed-role/{role_name}/{name[:64]}",
-            "UserId": f"{role_name}:{name[:64]}", **session,
-        })
-        return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
-                "AWS_SESSION_TOKEN": session["SessionToken"]}
+        _sts.register_session(
+            key,
+            {
+                "Arn": f"arn:aws:sts::{account_id}:assumed-role/{role_name}/{name[:64]}",
+                "UserId": f"{role_name}:{name[:64]}",
+                **session,
+            },
+        )
+        return {
+            "AWS_ACCESS_KEY_ID": key,
+            "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": session["SessionToken"],
+        }
 
     _lambda_runtime.execution_credentials = credentials

@@ -24,8 +24,16 @@ from mlops.local import bridge
 Record = dict[str, Any]
 _MAKING = "_mlops_making"  # by logical id: what the operation has made or updated, or is about to
 _OPERATION = "_mlops_operation"  # of an update: the stack before it, and what it is to become
-_KEPT = ("_resources", "_template", "_template_body", "_resolved_params", "_conditions", "Parameters", "Tags",
-         "Outputs")
+_KEPT = (
+    "_resources",
+    "_template",
+    "_template_body",
+    "_resolved_params",
+    "_conditions",
+    "Parameters",
+    "Tags",
+    "Outputs",
+)
 
 
 def install() -> None:
@@ -39,7 +47,10 @@ def making(stack_name: str, logical_id: str, type_name: str, physical_id: str, p
     stack = bridge.stack(stack_name)
     if stack is not None:
         stack.setdefault(_MAKING, {})[logical_id] = {
-            "PhysicalResourceId": physical_id, "ResourceType": type_name, "Properties": properties}
+            "PhysicalResourceId": physical_id,
+            "ResourceType": type_name,
+            "Properties": properties,
+        }
 
 
 def _record_resources() -> None:
@@ -58,11 +69,13 @@ def _record_resources() -> None:
             raise
 
     def recorded_provision(type_name: str, logical_id: str, new: Record, stack_name: str) -> Any:
-        return recorded(stack_name, logical_id, type_name, new,
-                        lambda: provision(type_name, logical_id, new, stack_name))
+        return recorded(
+            stack_name, logical_id, type_name, new, lambda: provision(type_name, logical_id, new, stack_name)
+        )
 
-    def recorded_update(type_name: str, physical_id: str, old: Record, new: Record, stack_name: str,
-                        logical_id: str, *rest: Any) -> Any:
+    def recorded_update(
+        type_name: str, physical_id: str, old: Record, new: Record, stack_name: str, logical_id: str, *rest: Any
+    ) -> Any:
         def make() -> Any:
             return update(type_name, physical_id, old, new, stack_name, logical_id, *rest)
 
@@ -72,8 +85,13 @@ def _record_resources() -> None:
             making(stack_name, logical_id, type_name, physical_id, new)
         return recorded(stack_name, logical_id, type_name, new, make)
 
-    def recorded_delete(type_name: str, physical_id: str, properties: Record, stack_name: str | None = None,
-                        logical_id: str | None = None) -> None:
+    def recorded_delete(
+        type_name: str,
+        physical_id: str,
+        properties: Record,
+        stack_name: str | None = None,
+        logical_id: str | None = None,
+    ) -> None:
         stack = bridge.stack(stack_name or "") or {}
         if stack.get("StackStatus") == "UPDATE_IN_PROGRESS" and _OPERATION in stack:
             stack[_OPERATION]["cleaning"] = True  # what it replaced goes: from here on it can only be completed
@@ -93,8 +111,15 @@ def _record_resources() -> None:
 def _record_operations() -> None:
     deploy = _stacks._deploy_stack_async
 
-    def recorded(stack_name: str, stack_id: str, template: Record, param_values: Record, *rest: Any,
-                 previous_stack: Record | None = None, **more: Any) -> Any:
+    def recorded(
+        stack_name: str,
+        stack_id: str,
+        template: Record,
+        param_values: Record,
+        *rest: Any,
+        previous_stack: Record | None = None,
+        **more: Any,
+    ) -> Any:
         stack = bridge.stack(stack_name)
         if stack is not None:
             stack.pop(_MAKING, None)
@@ -130,7 +155,8 @@ def settle(ends: Mapping[str, str], reason: str) -> list[tuple[str, str, Record]
         stack.update(StackStatus=ended, StackStatusReason=reason)
         with bridge.scope(account_id, region):
             _stacks._add_event(
-                stack["StackId"], name, name, "AWS::CloudFormation::Stack", ended, reason, stack["StackId"])
+                stack["StackId"], name, name, "AWS::CloudFormation::Stack", ended, reason, stack["StackId"]
+            )
         if ended == "DELETE_FAILED":
             deletions.append((account_id, region, stack))
     return deletions
@@ -147,8 +173,10 @@ def _gather(stack: Record) -> None:
     in_hand, operation = stack.pop(_MAKING, {}), stack.pop(_OPERATION, None)
     if operation is None:
         for logical_id, one in in_hand.items():
-            stack["_resources"].setdefault(logical_id, {
-                **one, "LogicalResourceId": logical_id, "ResourceStatus": "CREATE_FAILED", "Attributes": {}})
+            stack["_resources"].setdefault(
+                logical_id,
+                {**one, "LogicalResourceId": logical_id, "ResourceStatus": "CREATE_FAILED", "Attributes": {}},
+            )
     elif operation.get("cleaning"):
         _complete(stack, operation)
     else:
@@ -164,11 +192,20 @@ def _undo(stack: Record, before: Record, in_hand: Record) -> None:
             deletes[logical_id] = one
         elif old["Properties"] != one["Properties"]:
             tagged = _stacks._with_stack_tags(
-                old["ResourceType"], old["Properties"], before.get("Tags") or [], stack["StackName"], stack["StackId"],
-                logical_id)
+                old["ResourceType"],
+                old["Properties"],
+                before.get("Tags") or [],
+                stack["StackName"],
+                stack["StackId"],
+                logical_id,
+            )
             reverts[logical_id] = {
-                "PhysicalResourceId": old["PhysicalResourceId"], "ResourceType": old["ResourceType"],
-                "RevertFrom": one["Properties"], "RevertTo": tagged, "Attributes": old["Attributes"]}
+                "PhysicalResourceId": old["PhysicalResourceId"],
+                "ResourceType": old["ResourceType"],
+                "RevertFrom": one["Properties"],
+                "RevertTo": tagged,
+                "Attributes": old["Attributes"],
+            }
     stack.update({name: copy.deepcopy(before[name]) for name in _KEPT if name in before})
     stack["_rollback_failed"] = {**reverts, **_in_reverse(deletes)}
 
@@ -187,12 +224,20 @@ def _complete(stack: Record, operation: Record) -> None:
         elif defined.get("UpdateReplacePolicy") not in ("Retain", "Snapshot"):
             deletes[logical_id] = old
     stack["Outputs"], _ = _stacks._resolve_stack_outputs(
-        template.get("Outputs", {}), stack["_conditions"], now, parameters, template.get("Mappings", {}),
-        stack["StackName"], stack["StackId"])
+        template.get("Outputs", {}),
+        stack["_conditions"],
+        now,
+        parameters,
+        template.get("Mappings", {}),
+        stack["StackName"],
+        stack["StackId"],
+    )
     stack.update(_template=template, _resolved_params=parameters, _rollback_failed=_in_reverse(deletes))
 
 
 def _in_reverse(resources: Record) -> Record:
     """To be deleted: what was made last goes first."""
-    return {logical_id: {name: one[name] for name in ("PhysicalResourceId", "ResourceType", "Properties")}
-            for logical_id, one in reversed(resources.items())}
+    return {
+        logical_id: {name: one[name] for name in ("PhysicalResourceId", "ResourceType", "Properties")}
+        for logical_id, one in reversed(resources.items())
+    }

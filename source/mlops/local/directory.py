@@ -64,10 +64,13 @@ def _refuse_what_is_not_ours(directory: Path) -> None:
     if not names or _MARKER in names:
         return
     if _MARKER_OF_0_1 in names:
-        raise Unusable(f"{directory} holds an account of an earlier version, which this version cannot read; "
-                       "give another --data, or delete it")
-    raise Unusable(f"{directory} is neither empty nor an account's, so it is left alone; "
-                   "give --data a directory of its own")
+        raise Unusable(
+            f"{directory} holds an account of an earlier version, which this version cannot read; "
+            "give another --data, or delete it"
+        )
+    raise Unusable(
+        f"{directory} is neither empty nor an account's, so it is left alone; give --data a directory of its own"
+    )
 
 
 @contextmanager

@@ -69,8 +69,13 @@ def _refused_by_origin(headers: dict[str, list[str]], port: int) -> Answer | Non
     own_port = rf"(?::{port})?" if port == 80 else f":{port}"
     hosts = headers.get("host", [])
     if len(hosts) != 1 or not re.fullmatch(_OWN_NAMES + own_port, hosts[0].lower()):
-        return Answer(403, _error("AccessDenied", f"This account answers as 127.0.0.1:{port} and localhost:{port} "
-                                                  "only; the Host header names another."))
+        return Answer(
+            403,
+            _error(
+                "AccessDenied",
+                f"This account answers as 127.0.0.1:{port} and localhost:{port} only; the Host header names another.",
+            ),
+        )
     origins, sites = headers.get("origin", []), headers.get("sec-fetch-site", [])
     own = {f"http://{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
     if set(origins) <= own and set(sites) <= _OWN_PAGES:

@@ -14,9 +14,26 @@ from pathlib import Path
 from mlops.local.settings import ACCOUNT_ID, REGION
 
 # of the user, the system and the interpreter, and what libraries for numbers read
-_KEPT = {"HOME", "PATH", "TMPDIR", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "LANG", "LANGUAGE", "VIRTUAL_ENV",
-         "MLOPS_LOCAL_LOG_LEVEL", "PYTHONUTF8", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX",
-         "PYTHONWARNINGS", "PYTHONFAULTHANDLER"}
+_KEPT = {
+    "HOME",
+    "PATH",
+    "TMPDIR",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TERM",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "VIRTUAL_ENV",
+    "MLOPS_LOCAL_LOG_LEVEL",
+    "PYTHONUTF8",
+    "PYTHONHASHSEED",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPYCACHEPREFIX",
+    "PYTHONWARNINGS",
+    "PYTHONFAULTHANDLER",
+}
 _KEPT_KINDS = ("LC_", "XDG_", "LD_", "DYLD_", "MALLOC_", "OMP_", "OPENBLAS_", "COVERAGE_", "__CF")
 
 

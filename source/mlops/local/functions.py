@@ -14,8 +14,7 @@ from pathlib import Path
 
 from mlops.local import bridge, bridge_functions, gate, isolated
 
-_LAMBDA_VARIABLES = ("AWS_", "_LAMBDA_", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "_HANDLER",
-                     "_X_AMZN_TRACE_ID")
+_LAMBDA_VARIABLES = ("AWS_", "_LAMBDA_", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "_HANDLER", "_X_AMZN_TRACE_ID")
 
 
 def install(directory: Path) -> None:

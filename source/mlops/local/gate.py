@@ -27,7 +27,7 @@ class Size:
     """How many functions a machine runs."""
 
     limit: int  # at once
-    most: int   # processes, with those that are idle and those that functions invoke
+    most: int  # processes, with those that are idle and those that functions invoke
 
 
 def size(cores: int, memory: int) -> Size:

@@ -17,8 +17,9 @@ from botocore.loaders import Loader
 from mlops.local import activity, bridge, environment
 from mlops.local.errors import ApiError, Caller
 
-_CLIENTS = Config(retries={"mode": "standard", "max_attempts": 1}, s3={"addressing_style": "path"},
-                  max_pool_connections=20)
+_CLIENTS = Config(
+    retries={"mode": "standard", "max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=20
+)
 _LOADER = Loader(include_default_search_paths=True)
 
 
@@ -37,17 +38,22 @@ def session_arn(role_arn: str, session_name: str) -> str:
     return f"arn:aws:sts::{account_id}:assumed-role/{role_name(role_arn)}/{session_name[:64]}"
 
 
-def authorize(caller: Caller, action: str, resources: Sequence[str] = ("*",),
-              keys: Mapping[str, Any] | None = None) -> None:
+def authorize(
+    caller: Caller, action: str, resources: Sequence[str] = ("*",), keys: Mapping[str, Any] | None = None
+) -> None:
     """Refuse `caller` what its identity policies do not allow on every one of `resources`."""
     for resource in resources:
         decision = bridge.decide(caller.arn, action, resource, dict(keys or {}))
         if decision != "Allow":
-            reason = ("with an explicit deny in an identity-based policy" if decision == "Deny"
-                      else f"because no identity-based policy allows the {action} action")
-            raise ApiError("AccessDeniedException",
-                           f"User: {caller.arn} is not authorized to perform: {action} "
-                           f"on resource: {resource} {reason}")
+            reason = (
+                "with an explicit deny in an identity-based policy"
+                if decision == "Deny"
+                else f"because no identity-based policy allows the {action} action"
+            )
+            raise ApiError(
+                "AccessDeniedException",
+                f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource} {reason}",
+            )
 
 
 def authorize_pass_role(caller: Caller, role_arn: str, service: str) -> None:
@@ -60,9 +66,11 @@ def check_role(role_arn: str, service: str, caller: Caller, source_arn: str | No
     keys = {"aws:SourceAccount": caller.account_id, **({"aws:SourceArn": source_arn} if source_arn else {})}
     record = bridge.role(role_arn) if role_arn.count(":") == 5 else None
     if record is None or not bridge.trusts_service(record, service, keys):
-        raise ApiError("ValidationException",
-                       f"Could not assume role {role_arn}. Please ensure that the role exists and allows "
-                       f"principal '{service}' to assume the role.")
+        raise ApiError(
+            "ValidationException",
+            f"Could not assume role {role_arn}. Please ensure that the role exists and allows "
+            f"principal '{service}' to assume the role.",
+        )
 
 
 def role_session(role_arn: str, service: str, caller: Caller, source_arn: str | None = None) -> boto3.Session:
@@ -74,15 +82,17 @@ def role_session(role_arn: str, service: str, caller: Caller, source_arn: str | 
 
 def root_session(caller: Caller) -> boto3.Session:
     """A session that may do everything, for what a service does in its own name."""
-    return _session(caller.region, aws_access_key_id=caller.account_id,
-                    aws_secret_access_key=environment.secret_key())
+    return _session(caller.region, aws_access_key_id=caller.account_id, aws_secret_access_key=environment.secret_key())
 
 
 def session_of(credentials: Mapping[str, str], caller: Caller) -> boto3.Session:
     """A session with what AssumeRole has given out."""
-    return _session(caller.region, aws_access_key_id=credentials["AccessKeyId"],
-                    aws_secret_access_key=credentials["SecretAccessKey"],
-                    aws_session_token=credentials["SessionToken"])
+    return _session(
+        caller.region,
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+    )
 
 
 def _session(region: str, **credentials: str) -> boto3.Session:
@@ -98,21 +108,30 @@ def _close_after_answer(request: Any, **_: Any) -> None:
     request.headers["Connection"] = "close"
 
 
-def put_event(caller: Caller, source: str, detail_type: str, detail: dict[str, Any],
-              resources: Sequence[str] = ()) -> None:
+def put_event(
+    caller: Caller, source: str, detail_type: str, detail: dict[str, Any], resources: Sequence[str] = ()
+) -> None:
     """An event of a service on the account's default bus."""
     with bridge.scope(caller.account_id, caller.region):
-        bridge.put_event({"Source": source, "DetailType": detail_type, "Resources": list(resources),
-                          "Detail": json.dumps(detail, default=str)})
+        bridge.put_event(
+            {
+                "Source": source,
+                "DetailType": detail_type,
+                "Resources": list(resources),
+                "Detail": json.dumps(detail, default=str),
+            }
+        )
 
 
 def spawn(function: Callable[..., Any], *args: Any) -> threading.Thread:
     """Start a thread that works for the caller of this one."""
+
     def work() -> None:
         with activity.working("services"):
             function(*args)
 
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True,
-                              name=getattr(function, "__name__", "worker"))
+    thread = threading.Thread(
+        target=contextvars.copy_context().run, args=(work,), daemon=True, name=getattr(function, "__name__", "worker")
+    )
     thread.start()
     return thread

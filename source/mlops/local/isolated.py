@@ -8,8 +8,16 @@ import venv
 from collections.abc import Iterable
 from pathlib import Path
 
-RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "urllib3", "jmespath", "dateutil", "six.py",
-                    "snapshot_restore_py")
+RUNTIME_PACKAGES = (
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "urllib3",
+    "jmespath",
+    "dateutil",
+    "six.py",
+    "snapshot_restore_py",
+)
 
 
 def make(directory: Path, packages: Iterable[str] = RUNTIME_PACKAGES) -> Path:

@@ -61,7 +61,8 @@ class Journal:
     def write(self, records: Mapping[Key, bytes]) -> bool:
         """Append what changed since the last time, if anything did. OSError: nothing was written, and it is due."""
         changes: list[tuple[Key, bytes | None]] = [
-            (key, blob) for key, blob in records.items() if self._kept.get(key) != blob]
+            (key, blob) for key, blob in records.items() if self._kept.get(key) != blob
+        ]
         changes += [(key, None) for key in self._kept.keys() - records.keys()]
         if not changes:
             return False

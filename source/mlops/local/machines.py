@@ -17,11 +17,14 @@ class StateMachineVersion:
     type_name = "AWS::StepFunctions::StateMachineVersion"
 
     def create(self, properties: Properties, request: Request) -> Resource:
-        wanted = {"stateMachineArn": properties["StateMachineArn"],
-                  "revisionId": properties.get("StateMachineRevisionId"),
-                  "description": properties.get("Description")}
-        arn = _states(request, "publish_state_machine_version",
-                      **{name: value for name, value in wanted.items() if value})["stateMachineVersionArn"]
+        wanted = {
+            "stateMachineArn": properties["StateMachineArn"],
+            "revisionId": properties.get("StateMachineRevisionId"),
+            "description": properties.get("Description"),
+        }
+        arn = _states(
+            request, "publish_state_machine_version", **{name: value for name, value in wanted.items() if value}
+        )["stateMachineVersionArn"]
         return Resource(arn, {"Arn": arn})
 
     def update(self, physical_id: str, old: Properties, new: Properties, request: Request) -> Resource:

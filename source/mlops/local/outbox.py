@@ -63,4 +63,3 @@ class Outbox(Generic[_T]):
             with self._changed:
                 self._writing = False
                 self._changed.notify_all()
-

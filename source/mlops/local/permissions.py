@@ -39,8 +39,9 @@ def _check(change: bridge.Change) -> None:
         try:
             identity.authorize(caller, call.action, [call.resource], call.keys)
         except ApiError as error:
-            raise ResourceFailed(f'Resource handler returned message: "{error.message}" '
-                                 "(HandlerErrorCode: AccessDenied)") from error
+            raise ResourceFailed(
+                f'Resource handler returned message: "{error.message}" (HandlerErrorCode: AccessDenied)'
+            ) from error
 
 
 def _name(change: bridge.Change, member: str) -> str:
@@ -108,8 +109,10 @@ def _function(change: bridge.Change, caller: Caller) -> Iterator[Call]:
     if change.operation == "create":
         yield Call("lambda:CreateFunction", arn, {})
     else:
-        rest = [{key: value for key, value in side.items() if key not in ("Code", "Tags")}
-                for side in (change.old, change.new)]
+        rest = [
+            {key: value for key, value in side.items() if key not in ("Code", "Tags")}
+            for side in (change.old, change.new)
+        ]
         if code != change.old.get("Code"):
             yield Call("lambda:UpdateFunctionCode", arn, {})
         if rest[0] != rest[1]:
@@ -175,6 +178,7 @@ def _of_api(action: str, arn: str, api_id: str) -> Iterator[Call]:
 
 def _rest_api_part(path: str, verb: str = "POST") -> Calls:
     """A part of a REST API, under the path it is created at; `{Member}` stands for a property."""
+
     def calls(change: bridge.Change, caller: Caller) -> Iterator[Call]:
         given = {**change.old, **change.new}
         where = path.format_map({name: value for name, value in given.items() if isinstance(value, str)})
@@ -198,7 +202,8 @@ _TYPES: dict[str, Calls] = {
     "AWS::ApiGateway::Deployment": _rest_api_part("/restapis/{RestApiId}/deployments"),
     "AWS::ApiGateway::GatewayResponse": _rest_api_part("/restapis/{RestApiId}/gatewayresponses/{ResponseType}", "PUT"),
     "AWS::ApiGateway::Method": _rest_api_part(
-        "/restapis/{RestApiId}/resources/{ResourceId}/methods/{HttpMethod}", "PUT"),
+        "/restapis/{RestApiId}/resources/{ResourceId}/methods/{HttpMethod}", "PUT"
+    ),
     "AWS::ApiGateway::Resource": _rest_api_part("/restapis/{RestApiId}/resources"),
     "AWS::ApiGateway::RestApi": _rest_api,
     "AWS::ApiGateway::Stage": _stage,

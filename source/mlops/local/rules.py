@@ -13,8 +13,14 @@ from mlops.local.resources import ResourceFailed
 
 
 def install() -> None:
-    for check in (_check_function_code, _check_function_role, _check_dependents_are_gone, _check_bucket_is_empty,
-                  _check_stack_policy, _check_state_machine):
+    for check in (
+        _check_function_code,
+        _check_function_role,
+        _check_dependents_are_gone,
+        _check_bucket_is_empty,
+        _check_stack_policy,
+        _check_state_machine,
+    ):
         bridge.check_changes(check)
     bridge.after_changes("AWS::IAM::Role", _set_permissions_boundary)
     bridge.after_changes("AWS::ApiGateway::RestApi", _set_gateway_responses)
@@ -34,9 +40,11 @@ def _check_function_code(change: bridge.Change) -> None:
     code = change.new.get("Code", {}) if change.type_name == "AWS::Lambda::Function" else {}
     bucket, key = code.get("S3Bucket"), code.get("S3Key")
     if bucket and key and not bridge.has_object(bucket, key, code.get("S3ObjectVersion")):
-        raise ResourceFailed("Resource handler returned message: \"Error occurred while GetObject. S3 Error Code: "
-                             "NoSuchKey. S3 Error Message: The specified key does not exist. "
-                             f"({bucket}/{key})\" (HandlerErrorCode: InvalidRequest)")
+        raise ResourceFailed(
+            'Resource handler returned message: "Error occurred while GetObject. S3 Error Code: '
+            "NoSuchKey. S3 Error Message: The specified key does not exist. "
+            f'({bucket}/{key})" (HandlerErrorCode: InvalidRequest)'
+        )
 
 
 def _check_function_role(change: bridge.Change) -> None:
@@ -47,8 +55,10 @@ def _check_function_role(change: bridge.Change) -> None:
     try:
         identity.check_role(role, "lambda.amazonaws.com", identity.current_caller())
     except ApiError as error:
-        raise ResourceFailed("Resource handler returned message: \"The role defined for the function cannot be "
-                             "assumed by Lambda.\" (HandlerErrorCode: InvalidRequest)") from error
+        raise ResourceFailed(
+            'Resource handler returned message: "The role defined for the function cannot be '
+            'assumed by Lambda." (HandlerErrorCode: InvalidRequest)'
+        ) from error
 
 
 def _check_dependents_are_gone(change: bridge.Change) -> None:
@@ -64,8 +74,10 @@ def _check_dependents_are_gone(change: bridge.Change) -> None:
 def _check_bucket_is_empty(change: bridge.Change) -> None:
     deletes_bucket = change.operation == "delete" and change.type_name == "AWS::S3::Bucket"
     if deletes_bucket and bridge.has_objects(change.physical_id or ""):
-        raise ResourceFailed("Resource handler returned message: \"The bucket you tried to delete is not empty. You "
-                             "must delete all versions in the bucket.\" (HandlerErrorCode: GeneralServiceException)")
+        raise ResourceFailed(
+            'Resource handler returned message: "The bucket you tried to delete is not empty. You '
+            'must delete all versions in the bucket." (HandlerErrorCode: GeneralServiceException)'
+        )
 
 
 def _check_stack_policy(change: bridge.Change) -> None:
@@ -80,11 +92,14 @@ def _check_stack_policy(change: bridge.Change) -> None:
         action = "Update:Replace" if change.replaces else "Update:Modify"
     else:
         return  # new, or the predecessor of what was replaced with permission
-    decision = bridge.decide_document(json.loads(policy), action, f"LogicalResourceId/{change.logical_id}",
-                                      {"ResourceType": change.type_name})
+    decision = bridge.decide_document(
+        json.loads(policy), action, f"LogicalResourceId/{change.logical_id}", {"ResourceType": change.type_name}
+    )
     if decision != "Allow":
-        raise ResourceFailed(f"Action denied by stack policy: no statement allows [{action}] for resource "
-                             f"[{change.logical_id}], or one denies it")
+        raise ResourceFailed(
+            f"Action denied by stack policy: no statement allows [{action}] for resource "
+            f"[{change.logical_id}], or one denies it"
+        )
 
 
 def _set_gateway_responses(api_id: str, properties: dict[str, Any]) -> None:
@@ -103,14 +118,15 @@ def _set_permissions_boundary(role_name: str, properties: dict[str, Any]) -> Non
 
 def _refuse_name_of_failed_stack(handler: bridge.Handler) -> bridge.Handler:
     """A stack whose creation was rolled back keeps its name until it is deleted."""
-    async def handle(method: str, path: str, headers: dict[str, str], body: bytes,
-                     query: dict[str, Any]) -> bridge.Response:
+
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> bridge.Response:
         form = bridge.form(body, query)
         if form.get("Action") == "CreateStack":
             stack = bridge.stack(form.get("StackName", ""))
             if stack is not None and stack["StackStatus"] == "ROLLBACK_COMPLETE":
-                return bridge.stack_error("AlreadyExistsException",
-                                          f"Stack [{form['StackName']}] already exists", 400)
+                return bridge.stack_error("AlreadyExistsException", f"Stack [{form['StackName']}] already exists", 400)
         return await handler(method, path, headers, body, query)
 
     return handle
@@ -121,13 +137,17 @@ def _refuse_name_of_failed_stack(handler: bridge.Handler) -> bridge.Handler:
 
 def _expect_bucket_owner(handler: bridge.Handler) -> bridge.Handler:
     """A caller that says whose a bucket is gets no other account's."""
-    async def handle(method: str, path: str, headers: dict[str, str], body: bytes,
-                     query: dict[str, Any]) -> bridge.Response:
+
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> bridge.Response:
         expected = headers.get("x-amz-expected-bucket-owner")
         bucket, owner = bridge.bucket_and_owner(path)
         if expected and owner and expected != owner:
-            refusal = ("<Error><Code>AccessDenied</Code><Message>Access Denied</Message>"
-                       f"<BucketName>{bucket}</BucketName></Error>")
+            refusal = (
+                "<Error><Code>AccessDenied</Code><Message>Access Denied</Message>"
+                f"<BucketName>{bucket}</BucketName></Error>"
+            )
             return 403, {"Content-Type": "application/xml"}, b"" if method == "HEAD" else refusal.encode()
         return await handler(method, path, headers, body, query)
 
@@ -139,8 +159,10 @@ def _expect_bucket_owner(handler: bridge.Handler) -> bridge.Handler:
 
 # Step Functions waits for a job by a rule of its own, made with the state machine's role
 _EVENT_RULES = {
-    "createTrainingJob": "TrainingJobs", "createTransformJob": "TransformJobs",
-    "createProcessingJob": "ProcessingJobs", "createHyperParameterTuningJob": "TuningJobs",
+    "createTrainingJob": "TrainingJobs",
+    "createTransformJob": "TransformJobs",
+    "createProcessingJob": "ProcessingJobs",
+    "createHyperParameterTuningJob": "TuningJobs",
 }
 
 
@@ -156,21 +178,29 @@ def _check_state_machine(change: bridge.Change) -> None:
     try:
         identity.check_role(role_arn, "states.amazonaws.com", caller, machine)
         for job in set(re.findall(r"states:::sagemaker:(\w+)\.sync", definition)) & _EVENT_RULES.keys():
-            rule = (f"arn:aws:events:{caller.region}:{caller.account_id}:rule/"
-                    f"StepFunctionsGetEventsForSageMaker{_EVENT_RULES[job]}Rule")
+            rule = (
+                f"arn:aws:events:{caller.region}:{caller.account_id}:rule/"
+                f"StepFunctionsGetEventsForSageMaker{_EVENT_RULES[job]}Rule"
+            )
             for action in ("events:PutRule", "events:PutTargets", "events:DescribeRule"):
                 identity.authorize(role, action, [rule])
     except ApiError as error:
-        problem = (f"'{role_arn}' is not authorized to create managed-rule" if error.code.startswith("Access")
-                   else error.message)
-        raise ResourceFailed(f'Resource handler returned message: "{problem}." '
-                             "(HandlerErrorCode: AccessDenied)") from error
+        problem = (
+            f"'{role_arn}' is not authorized to create managed-rule"
+            if error.code.startswith("Access")
+            else error.message
+        )
+        raise ResourceFailed(
+            f'Resource handler returned message: "{problem}." (HandlerErrorCode: AccessDenied)'
+        ) from error
 
 
 def _refuse_deleted_state_machine(handler: bridge.Handler) -> bridge.Handler:
     """The versions of a state machine go with it; ministack keeps them, and stumbles when one is started."""
-    async def handle(method: str, path: str, headers: dict[str, str], body: bytes,
-                     query: dict[str, Any]) -> bridge.Response:
+
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> bridge.Response:
         if headers.get("x-amz-target", "").endswith(".StartExecution"):
             arn = str(json.loads(body or b"{}").get("stateMachineArn", ""))
             if arn.startswith("arn:") and not bridge.has_state_machine(arn):

@@ -68,8 +68,11 @@ def problems(type_name: str, properties: dict[str, Any]) -> list[str]:
     found = [_words(error) for error in _validator(type_name).iter_errors(given)]
     read_only = {path.split("/")[2] for path in root.get("readOnlyProperties", ()) if path.count("/") == 2}
     settable = set(root.get("writeOnlyProperties", ()))
-    found += [f"#: property [{name}] is read only" for name in sorted(read_only & given.keys())
-              if f"/properties/{name}" not in settable]
+    found += [
+        f"#: property [{name}] is read only"
+        for name in sorted(read_only & given.keys())
+        if f"/properties/{name}" not in settable
+    ]
     return found
 
 
@@ -92,8 +95,7 @@ def _coerce(root: Schema, part: Schema, value: Any) -> Any:
         for branch in branches:
             members = {**branch.get("properties", {}), **members}
         extra = part.get("additionalProperties")
-        return {name: _coerce(root, _member(name, members, patterns, extra), item)
-                for name, item in value.items()}
+        return {name: _coerce(root, _member(name, members, patterns, extra), item) for name, item in value.items()}
     if isinstance(value, list):
         return [_coerce(root, part.get("items", {}), item) for item in value]
     return _coerce_scalar(kinds, value)
@@ -166,8 +168,9 @@ def _required_or(validator: Any, names: list[str], value: Any, part: Schema) -> 
         yield ValidationError(f"one of {names} is required")
 
 
-def _dependent_excluded(validator: Any, rules: dict[str, list[str]], value: Any,
-                        part: Schema) -> Iterator[ValidationError]:
+def _dependent_excluded(
+    validator: Any, rules: dict[str, list[str]], value: Any, part: Schema
+) -> Iterator[ValidationError]:
     for name, excluded in rules.items():
         if isinstance(value, dict) and name in value:
             for other in excluded:
@@ -175,10 +178,15 @@ def _dependent_excluded(validator: Any, rules: dict[str, list[str]], value: Any,
                     yield ValidationError(f"[{other}] may not be given with [{name}]")
 
 
-_Validator = extend(Draft7Validator, {
-    "pattern": _pattern, "requiredXor": _required_xor, "requiredOr": _required_or,
-    "dependentExcluded": _dependent_excluded,
-})
+_Validator = extend(
+    Draft7Validator,
+    {
+        "pattern": _pattern,
+        "requiredXor": _required_xor,
+        "requiredOr": _required_or,
+        "dependentExcluded": _dependent_excluded,
+    },
+)
 
 
 @cache
@@ -191,8 +199,11 @@ def _words(error: ValidationError) -> str:
     match error.validator:
         case "additionalProperties":
             known, patterns = (error.schema.get(key, {}) for key in ("properties", "patternProperties"))
-            extra = [name for name in error.instance
-                     if name not in known and not any(_search(pattern)(name) for pattern in patterns)]
+            extra = [
+                name
+                for name in error.instance
+                if name not in known and not any(_search(pattern)(name) for pattern in patterns)
+            ]
             return f"{path}: extraneous key [{', '.join(extra)}] is not permitted"
         case "required":
             missing = [name for name in error.validator_value if name not in error.instance]

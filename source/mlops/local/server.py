@@ -40,8 +40,7 @@ Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m mlops.local",
-                                     description="An AWS account on your laptop.")
+    parser = argparse.ArgumentParser(prog="python -m mlops.local", description="An AWS account on your laptop.")
     parser.add_argument("--port", type=int, default=4566, help="port on 127.0.0.1; 0 picks a free one")
     parser.add_argument("--data", type=Path, help="keep the account's state in this directory")
     options = parser.parse_args(arguments)
@@ -80,8 +79,17 @@ def serve(listener: socket.socket, state: Path, data: Path | None, secret_key: s
     for module in SERVICES:
         importlib.import_module(module)
     account.assemble(state)
-    this = Running(os.getpid(), port, f"http://127.0.0.1:{port}", REGION, ACCOUNT_ID, ACCOUNT_ID, secret_key,
-                   str(data.resolve()) if data else None, datetime.now(UTC).isoformat(timespec="seconds"))
+    this = Running(
+        os.getpid(),
+        port,
+        f"http://127.0.0.1:{port}",
+        REGION,
+        ACCOUNT_ID,
+        ACCOUNT_ID,
+        secret_key,
+        str(data.resolve()) if data else None,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+    )
     return asyncio.run(_serve(listener, account.disk(state) if data else None, this))
 
 
@@ -154,8 +162,10 @@ def _prepared(application: Application, started: asyncio.Event, disk: Disk | Non
                         account.restore(disk)
                 except Exception as error:  # whatever it holds: an account is not started on half of its state
                     logging.getLogger(__name__).debug("restoring failed", exc_info=True)
-                    message = {"type": "lifespan.startup.failed",
-                               "message": f"cannot read the account's state: {type(error).__name__}: {error}"}
+                    message = {
+                        "type": "lifespan.startup.failed",
+                        "message": f"cannot read the account's state: {type(error).__name__}: {error}",
+                    }
                 else:
                     started.set()
             await send(message)
@@ -170,8 +180,11 @@ def _prepared(application: Application, started: asyncio.Event, disk: Disk | Non
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
         elif instead := doorkeeper.answer(scope, port):
-            headers = [(b"content-type", instead.content_type.encode()),
-                       (b"content-length", str(len(instead.body)).encode()), *instead.headers]
+            headers = [
+                (b"content-type", instead.content_type.encode()),
+                (b"content-length", str(len(instead.body)).encode()),
+                *instead.headers,
+            ]
             await send({"type": "http.response.start", "status": instead.status, "headers": headers})
             await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else instead.body})
         else:
@@ -187,7 +200,15 @@ def _announce(this: Running, announcement: ExitStack) -> None:
         announcement.enter_context(running.announced(this))
     except running.Unwritable as error:
         print(f"mlops.local: mlops local status will not show this account: {error}", file=sys.stderr)
-    print(json.dumps({
-        "aws_endpoint_url": this.endpoint, "region": this.region, "account_id": this.account_id,
-        "access_key_id": this.access_key_id, "secret_access_key": this.secret_access_key,
-    }), flush=True)
+    print(
+        json.dumps(
+            {
+                "aws_endpoint_url": this.endpoint,
+                "region": this.region,
+                "account_id": this.account_id,
+                "access_key_id": this.access_key_id,
+                "secret_access_key": this.secret_access_key,
+            }
+        ),
+        flush=True,
+    )

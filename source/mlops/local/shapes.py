@@ -21,9 +21,17 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from mlops.local.errors import ApiError
 
 _JSON_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,), "boolean": (bool,), "integer": (int,), "long": (int,), "float": (int, float),
-    "double": (int, float), "structure": (dict,), "map": (dict,), "list": (list, tuple),
-    "blob": (bytes, bytearray), "timestamp": (datetime,),
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "structure": (dict,),
+    "map": (dict,),
+    "list": (list, tuple),
+    "blob": (bytes, bytearray),
+    "timestamp": (datetime,),
 }
 
 
@@ -33,8 +41,11 @@ _JSON_TYPES: dict[str, tuple[type, ...]] = {
 def read(shape: Shape, value: Any) -> Any:
     """A JSON value as Python has it; absent and null members are left out."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
-        return {name: read(shape.members[name], item) if name in shape.members else item
-                for name, item in value.items() if item is not None}
+        return {
+            name: read(shape.members[name], item) if name in shape.members else item
+            for name, item in value.items()
+            if item is not None
+        }
     if isinstance(shape, MapShape) and isinstance(value, dict):
         return {key: read(shape.value, item) for key, item in value.items()}
     if isinstance(shape, ListShape) and isinstance(value, list):
@@ -80,8 +91,9 @@ def _check_nothing(value: Any) -> list[str]:
 def _check(shape: Shape, value: Any, path: str) -> Iterator[str]:
     kind = shape.type_name
     if not _is(kind, value):
-        raise ApiError("SerializationException",
-                       f"{_type_name(value)} can not be converted to {kind} at '{path or shape.name}'")
+        raise ApiError(
+            "SerializationException", f"{_type_name(value)} can not be converted to {kind} at '{path or shape.name}'"
+        )
     if isinstance(shape, StructureShape):
         yield from _check_structure(shape, value, path)
     elif isinstance(shape, MapShape):
@@ -109,9 +121,10 @@ def _is(kind: str, value: Any) -> bool:
 def _check_structure(shape: StructureShape, value: dict[str, Any], path: str) -> Iterator[str]:
     unknown = sorted(value.keys() - shape.members.keys())
     if unknown:
-        raise ApiError("SerializationException",
-                       f"Unknown parameter in {path or 'input'}: {', '.join(unknown)}, "
-                       f"must be one of: {', '.join(shape.members)}")
+        raise ApiError(
+            "SerializationException",
+            f"Unknown parameter in {path or 'input'}: {', '.join(unknown)}, must be one of: {', '.join(shape.members)}",
+        )
     for name, member in shape.members.items():
         where = f"{path}.{_camel(name)}" if path else _camel(name)
         if value.get(name) is not None:
@@ -165,7 +178,8 @@ def _problem(value: Any, path: str, rule: str) -> str:
 
 def _type_name(value: Any) -> str:
     return {dict: "Start of structure or map", list: "Start of list", bool: "Boolean value"}.get(
-        type(value), f"{type(value).__name__} value {value!r:.80}")
+        type(value), f"{type(value).__name__} value {value!r:.80}"
+    )
 
 
 # --- to the wire -------------------------------------------------------------------------------------------
@@ -174,8 +188,7 @@ def _type_name(value: Any) -> str:
 def write(shape: Shape, value: Any, timestamp: Callable[[datetime], Any]) -> Any:
     """A checked value as JSON has it."""
     if isinstance(shape, StructureShape):
-        return {name: write(shape.members[name], item, timestamp)
-                for name, item in value.items() if item is not None}
+        return {name: write(shape.members[name], item, timestamp) for name, item in value.items() if item is not None}
     if isinstance(shape, MapShape):
         return {key: write(shape.value, item, timestamp) for key, item in value.items()}
     if isinstance(shape, ListShape):

@@ -22,8 +22,7 @@ Arguments = dict[str, Any]
 Run = Callable[[Arguments, Caller], dict[str, Any]]
 
 # the names Step Functions gives services in error names
-_SERVICE_NAMES = {"sagemaker": "SageMaker", "sagemaker-runtime": "SageMakerRuntime",
-                  "codepipeline": "CodePipeline"}
+_SERVICE_NAMES = {"sagemaker": "SageMaker", "sagemaker-runtime": "SageMakerRuntime", "codepipeline": "CodePipeline"}
 # aws-sdk:<name> where it isn't botocore's name
 _SDK_NAMES = {"sagemaker-runtime": "sagemakerruntime"}
 
@@ -40,6 +39,7 @@ class TaskFailed(Exception):
 
 def task(name: str, sync: bool = False) -> Callable[[Run], Run]:
     """Decorator: this function runs `arn:aws:states:::<name>`, or its `.sync` form."""
+
     def register(function: Run) -> Run:
         _optimized[f"{name}.sync" if sync else name] = function
         return function
@@ -47,8 +47,9 @@ def task(name: str, sync: bool = False) -> Callable[[Run], Run]:
     return register
 
 
-def sdk_call(service: str, operation: str, arguments: Arguments, caller: Caller,
-             unmodelled: str | None = None) -> dict[str, Any]:
+def sdk_call(
+    service: str, operation: str, arguments: Arguments, caller: Caller, unmodelled: str | None = None
+) -> dict[str, Any]:
     """Call one of our Apis the way a Task state does: names in PascalCase, dates as text, errors named."""
     api = Api.registered[service]
     model = api.model.operation_model(operation)
@@ -68,8 +69,10 @@ def task_failed(service: str, error: ApiError, unmodelled: str | None = None) ->
     name = unmodelled or f"{prefix}Exception"
     if Api.registered[service].error_shape(error.code):
         name = error.code if error.code.endswith("Exception") else f"{error.code}Exception"
-    return TaskFailed(f"{prefix}.{name}", f"{error.message} (Service: {prefix}, Status Code: {error.status}, "
-                                          f"Request ID: {uuid.uuid4()})")
+    return TaskFailed(
+        f"{prefix}.{name}",
+        f"{error.message} (Service: {prefix}, Status Code: {error.status}, Request ID: {uuid.uuid4()})",
+    )
 
 
 def install() -> None:
@@ -125,10 +128,8 @@ def _given(shape: Shape, value: Any, path: str) -> Any:
         members = {_pascal(name): name for name in shape.members}
         unknown = sorted(value.keys() - members.keys())
         if unknown:
-            raise TaskFailed("States.Runtime", f"The field '{unknown[0]}' is not supported by Step Functions "
-                                               f"in {path}")
-        return {members[key]: _given(shape.members[members[key]], item, f"{path}.{key}")
-                for key, item in value.items()}
+            raise TaskFailed("States.Runtime", f"The field '{unknown[0]}' is not supported by Step Functions in {path}")
+        return {members[key]: _given(shape.members[members[key]], item, f"{path}.{key}") for key, item in value.items()}
     if isinstance(shape, MapShape) and isinstance(value, dict):
         return {key: _given(shape.value, item, f"{path}.{key}") for key, item in value.items()}
     if isinstance(shape, ListShape) and isinstance(value, list):
@@ -143,8 +144,7 @@ def _given(shape: Shape, value: Any, path: str) -> Any:
 def _shown(shape: Shape, value: Any) -> Any:
     """An answer as a state's output."""
     if isinstance(shape, StructureShape):
-        return {_pascal(name): _shown(shape.members[name], item)
-                for name, item in value.items() if item is not None}
+        return {_pascal(name): _shown(shape.members[name], item) for name, item in value.items() if item is not None}
     if isinstance(shape, MapShape):
         return {key: _shown(shape.value, item) for key, item in value.items()}
     if isinstance(shape, ListShape):

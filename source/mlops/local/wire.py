@@ -20,8 +20,9 @@ Response = tuple[int, dict[str, str], bytes]
 
 class Wire(Protocol):
     def operation(self, method: str, path: str, headers: dict[str, str]) -> str | None: ...
-    def read(self, model: OperationModel, path: str, headers: dict[str, str], body: bytes,
-             query: dict[str, Any]) -> dict[str, Any]: ...
+    def read(
+        self, model: OperationModel, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> dict[str, Any]: ...
     def write(self, model: OperationModel, answer: dict[str, Any], request_id: str) -> Response: ...
     def write_error(self, error: ApiError, request_id: str) -> Response: ...
 
@@ -37,8 +38,9 @@ class JsonProtocol:
         prefix, _, name = headers.get("x-amz-target", "").rpartition(".")
         return name if method == "POST" and path == "/" and prefix == self._target else None
 
-    def read(self, model: OperationModel, path: str, headers: dict[str, str], body: bytes,
-             query: dict[str, Any]) -> dict[str, Any]:
+    def read(
+        self, model: OperationModel, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> dict[str, Any]:
         return _read_object(model.input_shape, body)
 
     def write(self, model: OperationModel, answer: dict[str, Any], request_id: str) -> Response:
@@ -55,15 +57,16 @@ class RestJsonProtocol:
 
     def __init__(self, model: ServiceModel) -> None:
         operations = [model.operation_model(name) for name in model.operation_names]
-        self._routes = [(operation.http["method"], _route(operation.http["requestUri"]), operation.name)
-                        for operation in operations]
+        self._routes = [
+            (operation.http["method"], _route(operation.http["requestUri"]), operation.name) for operation in operations
+        ]
 
     def operation(self, method: str, path: str, headers: dict[str, str]) -> str | None:
-        return next((name for verb, route, name in self._routes
-                     if verb == method and route.fullmatch(path)), None)
+        return next((name for verb, route, name in self._routes if verb == method and route.fullmatch(path)), None)
 
-    def read(self, model: OperationModel, path: str, headers: dict[str, str], body: bytes,
-             query: dict[str, Any]) -> dict[str, Any]:
+    def read(
+        self, model: OperationModel, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> dict[str, Any]:
         shape = model.input_shape
         if shape is None:
             return {}
@@ -103,8 +106,13 @@ class RestJsonProtocol:
                 members[name] = shapes.write(member, value, shapes.epoch)
         if payload:
             body = answer.get(payload, b"")
-            return status, headers, body if isinstance(body, bytes) else json.dumps(
-                shapes.write(shape.members[payload], body, shapes.epoch)).encode()
+            return (
+                status,
+                headers,
+                body
+                if isinstance(body, bytes)
+                else json.dumps(shapes.write(shape.members[payload], body, shapes.epoch)).encode(),
+            )
         return status, headers, json.dumps(members).encode()
 
     def write_error(self, error: ApiError, request_id: str) -> Response:
@@ -127,8 +135,7 @@ def _read_object(shape: Shape | None, body: bytes) -> dict[str, Any]:
 def _route(uri: str) -> re.Pattern[str]:
     """`/endpoints/{EndpointName}/invocations` as a pattern."""
     parts = re.split(r"\{(\w+)\+?\}", uri.split("?")[0])
-    return re.compile("".join(f"(?P<{part}>[^/]+)" if odd % 2 else re.escape(part)
-                              for odd, part in enumerate(parts)))
+    return re.compile("".join(f"(?P<{part}>[^/]+)" if odd % 2 else re.escape(part) for odd, part in enumerate(parts)))
 
 
 def _from_text(shape: Shape, text: str) -> Any:

@@ -14,8 +14,10 @@ from enum import Enum, auto
 from typing import Any
 from urllib.parse import parse_qs
 
-_READS = re.compile(r"(Describe|List|Get|BatchGet|Search|Query|Scan|Lookup|Simulate|Validate|Estimate|Head)(?![a-z])"
-                    r"|AssumeRole|Filter")
+_READS = re.compile(
+    r"(Describe|List|Get|BatchGet|Search|Query|Scan|Lookup|Simulate|Validate|Estimate|Head)(?![a-z])"
+    r"|AssumeRole|Filter"
+)
 _MODEL_RUNS = re.compile(r"/endpoints/[^/]+/(async-)?invocations(-response-stream)?$")
 _CODE_RUNS = re.compile(r"/functions/[^/]+/(invocations|invoke-async)$|^/_aws/execute-api/|^/_aws/lambda-url/")
 _CODE_HOSTS = re.compile(r"\.(execute-api|lambda-url)\.")
@@ -35,8 +37,9 @@ class Request:
         self._method: str = scope["method"]
         self._path: str = scope["path"]
         self._query = parse_qs(scope["query_string"].decode("latin-1"))
-        self._headers: dict[str, str] = {name.decode("latin-1").lower(): value.decode("latin-1")
-                                         for name, value in scope["headers"]}
+        self._headers: dict[str, str] = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+        }
         self._start = b""
 
     def read_by(self, receive: Any) -> Any:
@@ -72,8 +75,10 @@ class Request:
             body = f"<Error><Code>ServiceUnavailable</Code><Message>{message}</Message></Error>"
         elif self._is_form() or "Action" in self._query:
             kind = "text/xml"
-            body = ("<ErrorResponse><Error><Type>Receiver</Type><Code>ServiceUnavailable</Code>"
-                    f"<Message>{message}</Message></Error></ErrorResponse>")
+            body = (
+                "<ErrorResponse><Error><Type>Receiver</Type><Code>ServiceUnavailable</Code>"
+                f"<Message>{message}</Message></Error></ErrorResponse>"
+            )
         else:
             kind, body = "application/json", json.dumps({"__type": "ServiceUnavailable", "message": message})
         content = body.encode()

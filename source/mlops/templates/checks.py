@@ -147,4 +147,3 @@ def _linted(written: Path) -> Iterator[tuple[list[str | int], str]]:
 
 def _told(error: Exception) -> str:
     return " ".join(str(error).split())
-

@@ -48,15 +48,35 @@ def record() -> None:
         subprocess.run([python, "-m", "pip", "install", "-q", *_BESIDE], check=True)
         for image, version in VERSIONS.items():
             packages = folder / version
-            subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "--only-binary", ":all:",
-                            "--target", str(packages), f"xgboost=={version}"], check=True)
-            answer = subprocess.run([python, __file__, "--ask"], check=True, stdout=subprocess.PIPE,
-                                    env={**os.environ, "PYTHONPATH": str(packages)}).stdout
+            subprocess.run(
+                [
+                    python,
+                    "-m",
+                    "pip",
+                    "install",
+                    "-q",
+                    "--no-deps",
+                    "--only-binary",
+                    ":all:",
+                    "--target",
+                    str(packages),
+                    f"xgboost=={version}",
+                ],
+                check=True,
+            )
+            answer = subprocess.run(
+                [python, __file__, "--ask"],
+                check=True,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": str(packages)},
+            ).stdout
             for name, result in json.loads(answer).items():
                 found[name][image] = result
             print(f"xgboost {version}", file=sys.stderr)
-    lines = [f" {json.dumps(name)}: [\n  " + ",\n  ".join(json.dumps(one) for one in _merged(results)) + "\n ]"
-             for name, results in found.items()]
+    lines = [
+        f" {json.dumps(name)}: [\n  " + ",\n  ".join(json.dumps(one) for one in _merged(results)) + "\n ]"
+        for name, results in found.items()
+    ]
     (Path(__file__).parent / "predictions.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
@@ -93,15 +113,18 @@ def ask() -> None:
             matrix.set_group([cases.ROWS // case.groups] * case.groups)
         metrics: dict[str, dict[str, list[float]]] = {}
         try:
-            booster = xgboost.train(parameters, matrix, case.rounds, evals=[(matrix, "train")], evals_result=metrics,
-                                    verbose_eval=False)
+            booster = xgboost.train(
+                parameters, matrix, case.rounds, evals=[(matrix, "train")], evals_result=metrics, verbose_eval=False
+            )
         except xgboost.core.XGBoostError as error:
             print(f"xgboost {xgboost.__version__}, {name}: {str(error)[:120]!r}", file=sys.stderr)
             results[name] = None
             continue
         ((metric, values),) = metrics["train"].items()
-        results[name] = {"predictions": [float(f"{value:.6g}") for value in booster.predict(unseen).ravel()],
-                         "metric": [metric, round(float(values[-1]), 4)]}
+        results[name] = {
+            "predictions": [float(f"{value:.6g}") for value in booster.predict(unseen).ravel()],
+            "metric": [metric, round(float(values[-1]), 4)],
+        }
     json.dump(results, sys.stdout)
 
 

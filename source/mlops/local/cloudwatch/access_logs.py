@@ -50,19 +50,32 @@ def _values(access: Access) -> dict[str, str]:
     account_id = bridge.current_scope()[0]
     error = _error(access)
     return {
-        "accountId": account_id, "apiId": access.api_id, "stage": access.stage,
-        "requestId": access.request_id, "extendedRequestId": access.request_id,
-        "requestTime": f"{moment:%d/%b/%Y:%H:%M:%S +0000}", "requestTimeEpoch": str(int(access.started * 1000)),
-        "httpMethod": access.method, "path": f"/{access.stage}{access.path}", "resourcePath": access.path,
-        "protocol": "HTTP/1.1", "domainName": access.headers.get("host", ""),
-        "status": str(access.status), "responseLength": str(len(access.answer)),
+        "accountId": account_id,
+        "apiId": access.api_id,
+        "stage": access.stage,
+        "requestId": access.request_id,
+        "extendedRequestId": access.request_id,
+        "requestTime": f"{moment:%d/%b/%Y:%H:%M:%S +0000}",
+        "requestTimeEpoch": str(int(access.started * 1000)),
+        "httpMethod": access.method,
+        "path": f"/{access.stage}{access.path}",
+        "resourcePath": access.path,
+        "protocol": "HTTP/1.1",
+        "domainName": access.headers.get("host", ""),
+        "status": str(access.status),
+        "responseLength": str(len(access.answer)),
         "responseLatency": str(int(access.seconds * 1000)),
-        "identity.sourceIp": "127.0.0.1", "identity.userAgent": access.headers.get("user-agent", ""),
-        "identity.userArn": access.caller, "identity.user": access.caller, "identity.caller": access.caller,
+        "identity.sourceIp": "127.0.0.1",
+        "identity.userAgent": access.headers.get("user-agent", ""),
+        "identity.userArn": access.caller,
+        "identity.user": access.caller,
+        "identity.caller": access.caller,
         "identity.accountId": account_id if access.caller else "",
-        "error.message": error, "error.messageString": json.dumps(error) if error else "",
-        "error.responseType": access.answer_headers.get("x-amzn-ErrorType", access.answer_headers.get(
-            "x-amzn-errortype", "")),
+        "error.message": error,
+        "error.messageString": json.dumps(error) if error else "",
+        "error.responseType": access.answer_headers.get(
+            "x-amzn-ErrorType", access.answer_headers.get("x-amzn-errortype", "")
+        ),
     }
 
 

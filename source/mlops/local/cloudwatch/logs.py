@@ -27,8 +27,9 @@ def install() -> None:
 
 
 def _wrapped(handler: bridge.Handler) -> bridge.Handler:
-    async def handle(method: str, path: str, headers: dict[str, str], body: bytes,
-                     query: dict[str, Any]) -> bridge.Response:
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> bridge.Response:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         try:
             if operation == "FilterLogEvents":
@@ -51,7 +52,7 @@ def _request(operation: str, body: bytes) -> dict[str, Any]:
         raise ApiError("SerializationException", "The request body is not valid JSON.") from error
     problems = shapes.check(_MODEL.operation_model(operation).input_shape, request)
     if problems:
-        raise _invalid(f"{len(problems)} validation error{'s'[:len(problems) > 1]} detected: {'; '.join(problems)}")
+        raise _invalid(f"{len(problems)} validation error{'s'[: len(problems) > 1]} detected: {'; '.join(problems)}")
     return dict(request)
 
 
@@ -76,9 +77,13 @@ def filter_log_events(request: dict[str, Any]) -> dict[str, Any]:
         raise _invalid(str(problem)) from problem
     start, end = request.get("startTime", 0), request.get("endTime")
     merged: Iterable[tuple[int, str, int, dict[str, Any]]] = heapq.merge(
-        *(_events(name, events) for name, events in streams.items()), key=lambda one: one[:3])
-    found = ({"logStreamName": name, **event} for moment, name, _, event in merged
-             if moment >= start and (end is None or moment <= end) and matches(event["message"]))
+        *(_events(name, events) for name, events in streams.items()), key=lambda one: one[:3]
+    )
+    found = (
+        {"logStreamName": name, **event}
+        for moment, name, _, event in merged
+        if moment >= start and (end is None or moment <= end) and matches(event["message"])
+    )
     skipped, limit = _position(request.get("nextToken")), request.get("limit", _PAGE)
     page = [event for _, event in zip(range(skipped + limit + 1), found, strict=False)][skipped:]
     more = {"nextToken": paging.token(skipped + limit)} if len(page) > limit else {}
@@ -97,8 +102,9 @@ def _streams(request: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
         raise ApiError("ResourceNotFoundException", "The specified log group does not exist.")
     if any(name not in held for name in names or ()):
         raise ApiError("ResourceNotFoundException", "The specified log stream does not exist.")
-    return {name: events for name, events in held.items()
-            if (not names or name in names) and name.startswith(prefix or "")}
+    return {
+        name: events for name, events in held.items() if (not names or name in names) and name.startswith(prefix or "")
+    }
 
 
 def _events(name: str, events: list[dict[str, Any]]) -> Iterator[tuple[int, str, int, dict[str, Any]]]:

@@ -38,19 +38,38 @@ _doors: dict[str, Doors] = {}
 _sequence = count()
 
 
-def start(pipeline: Record, trigger: str, caller: Caller, *, revisions: list[Record] | None = None,
-          variables: dict[str, str] | None = None, token: str | None = None) -> Record:
+def start(
+    pipeline: Record,
+    trigger: str,
+    caller: Caller,
+    *,
+    revisions: list[Record] | None = None,
+    variables: dict[str, str] | None = None,
+    token: str | None = None,
+) -> Record:
     """A new execution of a pipeline as it is now; it runs on by itself."""
     declaration, moment = pipeline["declaration"], now()
     execution_id = str(uuid.uuid4())
     execution: Record = {
-        "pipelineName": declaration["name"], "pipelineVersion": declaration["version"],
-        "pipelineExecutionId": execution_id, "status": "InProgress", "sequence": next(_sequence),
-        "startTime": moment, "lastUpdateTime": moment, "attempt": 1,
-        "trigger": {"triggerType": trigger, "triggerDetail": caller.arn}, "clientRequestToken": token,
-        "executionMode": declaration.get("executionMode", "SUPERSEDED"), "declaration": declaration,
-        "requestedRevisions": revisions or [], "artifactRevisions": [], "sourceRevisions": [],
-        "variables": variables or {}, "artifacts": {}, "actions": [], "stageStatuses": {},
+        "pipelineName": declaration["name"],
+        "pipelineVersion": declaration["version"],
+        "pipelineExecutionId": execution_id,
+        "status": "InProgress",
+        "sequence": next(_sequence),
+        "startTime": moment,
+        "lastUpdateTime": moment,
+        "attempt": 1,
+        "trigger": {"triggerType": trigger, "triggerDetail": caller.arn},
+        "clientRequestToken": token,
+        "executionMode": declaration.get("executionMode", "SUPERSEDED"),
+        "declaration": declaration,
+        "requestedRevisions": revisions or [],
+        "artifactRevisions": [],
+        "sourceRevisions": [],
+        "variables": variables or {},
+        "artifacts": {},
+        "actions": [],
+        "stageStatuses": {},
         "namespaces": {"codepipeline": {"PipelineExecutionId": execution_id}, "variables": variables or {}},
     }
     executions[execution_id] = execution
@@ -133,8 +152,7 @@ def _run_stage(execution: Record, stage: Record, done: set[str], caller: Caller)
     for order in sorted({action.get("runOrder", 1) for action in waiting}):
         group = [action for action in waiting if action.get("runOrder", 1) == order]
         statuses: list[str] = []
-        threads = [identity.spawn(_run_action, execution, stage["name"], action, caller, statuses)
-                   for action in group]
+        threads = [identity.spawn(_run_action, execution, stage["name"], action, caller, statuses) for action in group]
         _join(threads)
         if any(status != "Succeeded" for status in statuses) or len(statuses) != len(group):
             return "Stopped" if execution.get("abandoned") else "Failed"
@@ -154,7 +172,10 @@ def _show_stage(execution: Record, name: str, status: str, caller: Caller) -> No
     pipeline = pipelines.get(execution["pipelineName"])
     if pipeline is not None:
         pipeline["stageStates"].setdefault(name, {})["latestExecution"] = {
-            "pipelineExecutionId": execution["pipelineExecutionId"], "status": status, "type": "STANDARD"}
+            "pipelineExecutionId": execution["pipelineExecutionId"],
+            "status": status,
+            "type": "STANDARD",
+        }
     state = {"InProgress": "STARTED"}.get(status, status.upper())
     events.stage_changed(execution, name, state, caller)
 
@@ -198,27 +219,47 @@ def _run_action(execution: Record, stage: str, declared: Record, caller: Caller,
 
 def _new_action(execution: Record, stage: str, declared: Record, caller: Caller) -> Record:
     moment = now()
-    inputs = [{"name": artifact["name"], "s3location": execution["artifacts"][artifact["name"]]}
-              for artifact in declared.get("inputArtifacts", []) if artifact["name"] in execution["artifacts"]]
-    given: Record = {"actionTypeId": declared["actionTypeId"], "configuration": declared.get("configuration", {}),
-                     "region": caller.region, "inputArtifacts": inputs}
+    inputs = [
+        {"name": artifact["name"], "s3location": execution["artifacts"][artifact["name"]]}
+        for artifact in declared.get("inputArtifacts", [])
+        if artifact["name"] in execution["artifacts"]
+    ]
+    given: Record = {
+        "actionTypeId": declared["actionTypeId"],
+        "configuration": declared.get("configuration", {}),
+        "region": caller.region,
+        "inputArtifacts": inputs,
+    }
     for key in ("roleArn", "namespace"):
         if declared.get(key):
             given[key] = declared[key]
-    return {"pipelineExecutionId": execution["pipelineExecutionId"], "actionExecutionId": str(uuid.uuid4()),
-            "pipelineVersion": execution["pipelineVersion"], "stageName": stage, "actionName": declared["name"],
-            "startTime": moment, "lastUpdateTime": moment, "status": "InProgress", "input": given,
-            "output": {}}
+    return {
+        "pipelineExecutionId": execution["pipelineExecutionId"],
+        "actionExecutionId": str(uuid.uuid4()),
+        "pipelineVersion": execution["pipelineVersion"],
+        "stageName": stage,
+        "actionName": declared["name"],
+        "startTime": moment,
+        "lastUpdateTime": moment,
+        "status": "InProgress",
+        "input": given,
+        "output": {},
+    }
 
 
 def _prepare(execution: Record, record: Record, declared: Record, caller: Caller) -> Run:
-    configuration = {key: resolve(value, execution["namespaces"])
-                     for key, value in declared.get("configuration", {}).items()}
+    configuration = {
+        key: resolve(value, execution["namespaces"]) for key, value in declared.get("configuration", {}).items()
+    }
     record["input"]["resolvedConfiguration"] = configuration
     declaration = execution["declaration"]
     store = declaration.get("artifactStore") or declaration["artifactStores"][caller.region]
     return Run(
-        execution=execution, action=record, configuration=configuration, caller=caller, artifact_store=store,
+        execution=execution,
+        action=record,
+        configuration=configuration,
+        caller=caller,
+        artifact_store=store,
         session=_session(declaration, declared, caller),
         input_names=[artifact["name"] for artifact in declared.get("inputArtifacts", [])],
         output_names=[artifact["name"] for artifact in declared.get("outputArtifacts", [])],
@@ -231,5 +272,6 @@ def _session(declaration: Record, declared: Record, caller: Caller) -> boto3.Ses
     if not declared.get("roleArn"):
         return session
     answer: dict[str, Any] = session.client("sts").assume_role(
-        RoleArn=declared["roleArn"], RoleSessionName="codepipeline")["Credentials"]
+        RoleArn=declared["roleArn"], RoleSessionName="codepipeline"
+    )["Credentials"]
     return identity.session_of(answer, caller)

@@ -9,15 +9,19 @@ from mlops.local import identity, shapes
 from mlops.local.codepipeline.records import Record, pipeline_arn
 from mlops.local.errors import Caller
 
-_ACTION_RESULT = {"externalExecutionId": "external-execution-id", "externalExecutionUrl": "external-execution-url",
-                  "externalExecutionSummary": "external-execution-summary"}
+_ACTION_RESULT = {
+    "externalExecutionId": "external-execution-id",
+    "externalExecutionUrl": "external-execution-url",
+    "externalExecutionSummary": "external-execution-summary",
+}
 
 
 def pipeline_changed(execution: Record, state: str, caller: Caller) -> None:
     trigger = execution["trigger"]
-    detail = {"execution-trigger": {"trigger-type": trigger["triggerType"],
-                                    "trigger-detail": trigger["triggerDetail"]},
-              "pipeline-execution-attempt": execution["attempt"]}
+    detail = {
+        "execution-trigger": {"trigger-type": trigger["triggerType"], "trigger-detail": trigger["triggerDetail"]},
+        "pipeline-execution-attempt": execution["attempt"],
+    }
     if execution.get("stopReason") and state in ("STOPPING", "STOPPED"):
         detail["stop-execution-comments"] = execution["stopReason"]
     _put("Pipeline Execution", execution, state, detail, caller)
@@ -27,16 +31,22 @@ def stage_changed(execution: Record, stage: str, state: str, caller: Caller) -> 
     detail: dict[str, Any] = {"stage": stage}
     if state == "FAILED":
         detail["failed-actions"] = [
-            {"action": action["actionName"],
-             "additional-information": _result(action).get("errorDetails", {}).get("message", "")}
-            for action in execution["actions"] if action["stageName"] == stage and action["status"] == "Failed"]
+            {
+                "action": action["actionName"],
+                "additional-information": _result(action).get("errorDetails", {}).get("message", ""),
+            }
+            for action in execution["actions"]
+            if action["stageName"] == stage and action["status"] == "Failed"
+        ]
     _put("Stage Execution", execution, state, detail, caller)
 
 
 def action_changed(execution: Record, action: Record, state: str, caller: Caller) -> None:
     kind, result = action["input"]["actionTypeId"], _result(action)
     detail: dict[str, Any] = {
-        "stage": action["stageName"], "action": action["actionName"], "region": caller.region,
+        "stage": action["stageName"],
+        "action": action["actionName"],
+        "region": caller.region,
         "action-execution-id": action["actionExecutionId"],
         "type": {name: kind[name] for name in ("owner", "provider", "category", "version")},
         "input-artifacts": [_artifact(artifact) for artifact in action["input"].get("inputArtifacts", [])],
@@ -61,7 +71,17 @@ def _artifact(artifact: Record) -> dict[str, Any]:
 
 def _put(what: str, execution: Record, state: str, detail: dict[str, Any], caller: Caller) -> None:
     name = execution["pipelineName"]
-    common = {"pipeline": name, "execution-id": execution["pipelineExecutionId"], "state": state,
-              "start-time": shapes.iso(execution["startTime"]), "version": execution["pipelineVersion"]}
-    identity.put_event(caller, "aws.codepipeline", f"CodePipeline {what} State Change", {**common, **detail},
-                       [pipeline_arn(name, caller)])
+    common = {
+        "pipeline": name,
+        "execution-id": execution["pipelineExecutionId"],
+        "state": state,
+        "start-time": shapes.iso(execution["startTime"]),
+        "version": execution["pipelineVersion"],
+    }
+    identity.put_event(
+        caller,
+        "aws.codepipeline",
+        f"CodePipeline {what} State Change",
+        {**common, **detail},
+        [pipeline_arn(name, caller)],
+    )

@@ -20,12 +20,17 @@ Request = dict[str, Any]
 
 @api.operation("ListPipelines")
 def list_pipelines(request: Request, caller: Caller) -> Record:
-    summaries = [{
-        "name": pipeline["declaration"]["name"], "version": pipeline["declaration"]["version"],
-        "pipelineType": pipeline["declaration"].get("pipelineType", "V1"),
-        "executionMode": pipeline["declaration"].get("executionMode", "SUPERSEDED"),
-        "created": pipeline["created"], "updated": pipeline["updated"],
-    } for _, pipeline in sorted(pipelines.items())]
+    summaries = [
+        {
+            "name": pipeline["declaration"]["name"],
+            "version": pipeline["declaration"]["version"],
+            "pipelineType": pipeline["declaration"].get("pipelineType", "V1"),
+            "executionMode": pipeline["declaration"].get("executionMode", "SUPERSEDED"),
+            "created": pipeline["created"],
+            "updated": pipeline["updated"],
+        }
+        for _, pipeline in sorted(pipelines.items())
+    ]
     return _page("pipelines", summaries, request, 1000)
 
 
@@ -34,18 +39,25 @@ def get_pipeline_state(request: Request, caller: Caller) -> Record:
     pipeline = find_pipeline(request["name"])
     declaration = pipeline["declaration"]
     with pipelines.lock:
-        stages = [_stage_state(stage, pipeline["stageStates"].get(stage["name"], {}))
-                  for stage in declaration["stages"]]
-    return {"pipelineName": declaration["name"], "pipelineVersion": declaration["version"],
-            "stageStates": stages, "created": pipeline["created"], "updated": pipeline["updated"]}
+        stages = [
+            _stage_state(stage, pipeline["stageStates"].get(stage["name"], {})) for stage in declaration["stages"]
+        ]
+    return {
+        "pipelineName": declaration["name"],
+        "pipelineVersion": declaration["version"],
+        "stageStates": stages,
+        "created": pipeline["created"],
+        "updated": pipeline["updated"],
+    }
 
 
 def _stage_state(stage: Record, state: Record) -> Record:
     actions = state.get("actions", {})
-    shown = {"stageName": stage["name"],
-             "inboundTransitionState": state.get("inboundTransitionState", {"enabled": True}),
-             "actionStates": [_action_state(action, actions.get(action["name"], {}))
-                              for action in stage["actions"]]}
+    shown = {
+        "stageName": stage["name"],
+        "inboundTransitionState": state.get("inboundTransitionState", {"enabled": True}),
+        "actionStates": [_action_state(action, actions.get(action["name"], {})) for action in stage["actions"]],
+    }
     for key in ("latestExecution", "inboundExecution"):
         if key in state:
             shown[key] = dict(state[key])
@@ -70,8 +82,16 @@ def list_pipeline_executions(request: Request, caller: Caller) -> Record:
 
 
 def _summary(execution: Record) -> Record:
-    keys = ("pipelineExecutionId", "status", "statusSummary", "startTime", "lastUpdateTime", "sourceRevisions",
-            "trigger", "executionMode")
+    keys = (
+        "pipelineExecutionId",
+        "status",
+        "statusSummary",
+        "startTime",
+        "lastUpdateTime",
+        "sourceRevisions",
+        "trigger",
+        "executionMode",
+    )
     shown = {key: execution[key] for key in keys if key in execution}
     if reason := execution.get("stopReason"):
         shown["stopTrigger"] = {"reason": reason}
@@ -81,8 +101,16 @@ def _summary(execution: Record) -> Record:
 @api.operation("GetPipelineExecution")
 def get_pipeline_execution(request: Request, caller: Caller) -> Record:
     execution = find_execution(request["pipelineName"], request["pipelineExecutionId"])
-    keys = ("pipelineName", "pipelineVersion", "pipelineExecutionId", "status", "statusSummary",
-            "artifactRevisions", "trigger", "executionMode")
+    keys = (
+        "pipelineName",
+        "pipelineVersion",
+        "pipelineExecutionId",
+        "status",
+        "statusSummary",
+        "artifactRevisions",
+        "trigger",
+        "executionMode",
+    )
     shown = {key: execution[key] for key in keys if key in execution}
     variables = [{"name": name, "resolvedValue": value} for name, value in execution["variables"].items()]
     return {"pipelineExecution": {**shown, "variables": variables, "executionType": "STANDARD"}}
@@ -108,8 +136,19 @@ def list_action_executions(request: Request, caller: Caller) -> Record:
 
 
 def _detail(action: Record) -> Record:
-    keys = ("pipelineExecutionId", "actionExecutionId", "pipelineVersion", "stageName", "actionName", "startTime",
-            "lastUpdateTime", "updatedBy", "status", "input", "output")
+    keys = (
+        "pipelineExecutionId",
+        "actionExecutionId",
+        "pipelineVersion",
+        "stageName",
+        "actionName",
+        "startTime",
+        "lastUpdateTime",
+        "updatedBy",
+        "status",
+        "input",
+        "output",
+    )
     return {key: action[key] for key in keys if key in action}
 
 
@@ -118,7 +157,7 @@ def _page(member: str, items: list[Record], request: Request, limit: int) -> Rec
     if not token.isdigit() or int(token) > len(items):
         raise ApiError("InvalidNextTokenException", "The next token is not one that was given out")
     begin, size = int(token), request.get("maxResults", limit)
-    page: Record = {member: items[begin:begin + size]}
+    page: Record = {member: items[begin : begin + size]}
     if begin + size < len(items):
         page["nextToken"] = str(begin + size)
     return page

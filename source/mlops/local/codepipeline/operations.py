@@ -31,13 +31,18 @@ def create_pipeline(request: Request, caller: Caller) -> Record:
     declaration = {**request["pipeline"], "version": 1}
     with pipelines.lock:
         if declaration["name"] in pipelines:
-            raise ApiError("PipelineNameInUseException",
-                           f"A pipeline with the name '{declaration['name']}' already exists in account "
-                           f"'{caller.account_id}'")
+            raise ApiError(
+                "PipelineNameInUseException",
+                f"A pipeline with the name '{declaration['name']}' already exists in account '{caller.account_id}'",
+            )
         structure.check(declaration, caller)
         pipeline = pipelines[declaration["name"]] = {
-            "declaration": declaration, "versions": {"1": declaration}, "tags": request.get("tags", []),
-            "created": now(), "updated": now(), "stageStates": {},
+            "declaration": declaration,
+            "versions": {"1": declaration},
+            "tags": request.get("tags", []),
+            "created": now(),
+            "updated": now(),
+            "stageStates": {},
         }
     polling.watch(declaration["name"], caller)
     if _has_all_variables(declaration):
@@ -50,11 +55,17 @@ def get_pipeline(request: Request, caller: Caller) -> Record:
     pipeline = find_pipeline(request["name"])
     version = request.get("version", pipeline["declaration"]["version"])
     if str(version) not in pipeline["versions"]:
-        raise ApiError("PipelineVersionNotFoundException",
-                       f"Pipeline '{request['name']}' does not have a version {version}")
-    return {"pipeline": pipeline["versions"][str(version)],
-            "metadata": {"pipelineArn": pipeline_arn(request["name"], caller), "created": pipeline["created"],
-                         "updated": pipeline["updated"]}}
+        raise ApiError(
+            "PipelineVersionNotFoundException", f"Pipeline '{request['name']}' does not have a version {version}"
+        )
+    return {
+        "pipeline": pipeline["versions"][str(version)],
+        "metadata": {
+            "pipelineArn": pipeline_arn(request["name"], caller),
+            "created": pipeline["created"],
+            "updated": pipeline["updated"],
+        },
+    }
 
 
 @api.operation("UpdatePipeline")
@@ -65,8 +76,11 @@ def update_pipeline(request: Request, caller: Caller) -> Record:
         declaration = {**request["pipeline"], "version": version}
         structure.check(declaration, caller)
         stages = {stage["name"] for stage in declaration["stages"]}
-        pipeline.update(declaration=declaration, updated=now(), stageStates={
-            name: state for name, state in pipeline["stageStates"].items() if name in stages})
+        pipeline.update(
+            declaration=declaration,
+            updated=now(),
+            stageStates={name: state for name, state in pipeline["stageStates"].items() if name in stages},
+        )
         pipeline["versions"][str(version)] = declaration
     polling.watch(declaration["name"], caller)
     return {"pipeline": declaration}
@@ -94,10 +108,15 @@ def enable_stage_transition(request: Request, caller: Caller) -> None:
 def _set_transition(request: Request, caller: Caller, enabled: bool) -> None:
     pipeline = find_pipeline(request["pipelineName"])
     _check_stage_exists(pipeline, request["stageName"])
-    state = {"enabled": enabled, "lastChangedBy": caller.arn, "lastChangedAt": now(),
-             "disabledReason": request.get("reason")}
+    state = {
+        "enabled": enabled,
+        "lastChangedBy": caller.arn,
+        "lastChangedAt": now(),
+        "disabledReason": request.get("reason"),
+    }
     pipeline["stageStates"].setdefault(request["stageName"], {})["inboundTransitionState"] = {
-        key: value for key, value in state.items() if value is not None}
+        key: value for key, value in state.items() if value is not None
+    }
 
 
 def _check_stage_exists(pipeline: Record, name: str) -> Record:
@@ -117,8 +136,14 @@ def start_pipeline_execution(request: Request, caller: Caller) -> Record:
         declaration, revisions = pipeline["declaration"], request.get("sourceRevisions", [])
         _check_revisions(declaration, revisions)
         given = {variable["name"]: variable["value"] for variable in request.get("variables", [])}
-        execution = engine.start(pipeline, "StartPipelineExecution", caller, revisions=revisions, token=token,
-                                 variables=_variables(declaration, given))
+        execution = engine.start(
+            pipeline,
+            "StartPipelineExecution",
+            caller,
+            revisions=revisions,
+            token=token,
+            variables=_variables(declaration, given),
+        )
     return {"pipelineExecutionId": execution["pipelineExecutionId"]}
 
 
@@ -126,11 +151,16 @@ def _check_revisions(declaration: Record, revisions: list[Record]) -> None:
     sources = {action["name"] for action in declaration["stages"][0]["actions"]}
     for revision in revisions:
         if revision["actionName"] not in sources:
-            raise ApiError("ValidationException", f"There is no source action '{revision['actionName']}' in "
-                                                  f"pipeline '{declaration['name']}'")
+            raise ApiError(
+                "ValidationException",
+                f"There is no source action '{revision['actionName']}' in pipeline '{declaration['name']}'",
+            )
         if not revision["revisionType"].startswith("S3_"):
-            raise ApiError("ValidationException", f"The revision type {revision['revisionType']} is not one of "
-                                                  f"the source action '{revision['actionName']}'")
+            raise ApiError(
+                "ValidationException",
+                f"The revision type {revision['revisionType']} is not one of "
+                f"the source action '{revision['actionName']}'",
+            )
     if revisions and declaration.get("pipelineType", "V1") != "V2":
         raise ApiError("ValidationException", "Source revisions are for pipelines of type V2")
 
@@ -139,8 +169,10 @@ def _variables(declaration: Record, given: dict[str, str]) -> dict[str, str]:
     declared = {variable["name"]: variable.get("defaultValue") for variable in declaration.get("variables", [])}
     unknown = sorted(given.keys() - declared.keys())
     if unknown:
-        raise ApiError("ValidationException", f"Pipeline '{declaration['name']}' does not declare the "
-                                              f"variable(s) {', '.join(unknown)}")
+        raise ApiError(
+            "ValidationException",
+            f"Pipeline '{declaration['name']}' does not declare the variable(s) {', '.join(unknown)}",
+        )
     values = {**declared, **given}
     missing = sorted(name for name, value in values.items() if value is None)
     if missing:
@@ -163,8 +195,10 @@ def stop_pipeline_execution(request: Request, caller: Caller) -> Record:
         raise ApiError("PipelineExecutionNotStoppableException", error.message) from error
     abandon = request.get("abandon", False)
     if execution["status"] not in RUNNING:
-        raise ApiError("PipelineExecutionNotStoppableException",
-                       f"Pipeline execution {execution_id} is not in progress; it is {execution['status']}")
+        raise ApiError(
+            "PipelineExecutionNotStoppableException",
+            f"Pipeline execution {execution_id} is not in progress; it is {execution['status']}",
+        )
     if execution["status"] == "Stopping" and not abandon:
         raise ApiError("DuplicatedStopRequestException", f"Pipeline execution {execution_id} is stopping already")
     execution.update(status="Stopping", stopRequested=True, lastUpdateTime=now())
@@ -182,17 +216,21 @@ def retry_stage_execution(request: Request, caller: Caller) -> Record:
     latest = pipeline["stageStates"].get(stage, {}).get("latestExecution", {})
     execution = executions.get(request["pipelineExecutionId"])
     if execution is None or latest.get("pipelineExecutionId") != request["pipelineExecutionId"]:
-        raise ApiError("NotLatestPipelineExecutionException",
-                       f"{request['pipelineExecutionId']} is not the latest execution of stage '{stage}'")
+        raise ApiError(
+            "NotLatestPipelineExecutionException",
+            f"{request['pipelineExecutionId']} is not the latest execution of stage '{stage}'",
+        )
     if execution["status"] in RUNNING or latest["status"] not in ("Failed", "Stopped"):
         raise ApiError("StageNotRetryableException", f"Stage '{stage}' is not in a failed state")
     if execution["declaration"]["version"] != pipeline["declaration"]["version"]:
-        raise ApiError("StageNotRetryableException",
-                       f"The pipeline has changed since execution {request['pipelineExecutionId']}")
+        raise ApiError(
+            "StageNotRetryableException", f"The pipeline has changed since execution {request['pipelineExecutionId']}"
+        )
     done: set[str] = set()
     if request["retryMode"] == "FAILED_ACTIONS":
-        last = {action["actionName"]: action["status"] for action in execution["actions"]
-                if action["stageName"] == stage}
+        last = {
+            action["actionName"]: action["status"] for action in execution["actions"] if action["stageName"] == stage
+        }
         done = {name for name, status in last.items() if status == "Succeeded"}
     engine.retry(execution, stage, done, caller)
     return {"pipelineExecutionId": execution["pipelineExecutionId"]}
@@ -203,8 +241,9 @@ def put_approval_result(request: Request, caller: Caller) -> Record:
     pipeline = find_pipeline(request["pipelineName"])
     stage = _check_stage_exists(pipeline, request["stageName"])
     if request["actionName"] not in [action["name"] for action in stage["actions"]]:
-        raise ApiError("ActionNotFoundException", f"Stage '{stage['name']}' does not have an action "
-                                                  f"'{request['actionName']}'")
+        raise ApiError(
+            "ActionNotFoundException", f"Stage '{stage['name']}' does not have an action '{request['actionName']}'"
+        )
     for execution in executions_of(request["pipelineName"]):
         for action in execution["actions"]:
             if action.get("token") == request["token"] and action["actionName"] == request["actionName"]:

@@ -37,8 +37,9 @@ def pipeline_arn(name: str, caller: Caller) -> str:
 def find_pipeline(name: str) -> Record:
     if name not in pipelines:
         account_id = identity.current_caller().account_id
-        raise ApiError("PipelineNotFoundException",
-                       f"Account '{account_id}' does not have a pipeline with name '{name}'")
+        raise ApiError(
+            "PipelineNotFoundException", f"Account '{account_id}' does not have a pipeline with name '{name}'"
+        )
     return pipelines[name]
 
 
@@ -46,8 +47,10 @@ def find_execution(pipeline_name: str, execution_id: str) -> Record:
     find_pipeline(pipeline_name)
     execution = executions.get(execution_id)
     if execution is None or execution["pipelineName"] != pipeline_name:
-        raise ApiError("PipelineExecutionNotFoundException",
-                       f"Cannot find pipeline execution for pipeline execution ID '{execution_id}'")
+        raise ApiError(
+            "PipelineExecutionNotFoundException",
+            f"Cannot find pipeline execution for pipeline execution ID '{execution_id}'",
+        )
     return execution
 
 
@@ -65,8 +68,7 @@ def find_stage(execution: Record, name: str) -> Record:
     for stage in execution["stages"]:
         if stage["name"] == name:
             return dict(stage)
-    raise ApiError("StageNotFoundException",
-                   f"Pipeline '{execution['pipelineName']}' does not have a stage '{name}'")
+    raise ApiError("StageNotFoundException", f"Pipeline '{execution['pipelineName']}' does not have a stage '{name}'")
 
 
 @api.resources
@@ -92,8 +94,11 @@ def fail_interrupted() -> None:
         execution.update(status="Failed", statusSummary=CUT_OFF, lastUpdateTime=now())
         for stage_state in pipelines[execution["pipelineName"]]["stageStates"].values():
             latest = stage_state.get("latestExecution")
-            if latest and latest["pipelineExecutionId"] == execution["pipelineExecutionId"] \
-                    and latest["status"] in RUNNING:
+            if (
+                latest
+                and latest["pipelineExecutionId"] == execution["pipelineExecutionId"]
+                and latest["status"] in RUNNING
+            ):
                 latest["status"] = "Failed"
             stage_state.pop("inboundExecution", None)
         for action in execution["actions"]:
@@ -116,11 +121,15 @@ def show_action(execution: Record, action: Record) -> None:
         return
     result = action["output"].get("executionResult", {})
     shown = {
-        "actionExecutionId": action["actionExecutionId"], "status": action["status"],
-        "lastStatusChange": action["lastUpdateTime"], "lastUpdatedBy": action.get("updatedBy"),
-        "summary": result.get("externalExecutionSummary"), "token": action.get("token"),
+        "actionExecutionId": action["actionExecutionId"],
+        "status": action["status"],
+        "lastStatusChange": action["lastUpdateTime"],
+        "lastUpdatedBy": action.get("updatedBy"),
+        "summary": result.get("externalExecutionSummary"),
+        "token": action.get("token"),
         "externalExecutionId": result.get("externalExecutionId"),
-        "externalExecutionUrl": result.get("externalExecutionUrl"), "errorDetails": result.get("errorDetails"),
+        "externalExecutionUrl": result.get("externalExecutionUrl"),
+        "errorDetails": result.get("errorDetails"),
     }
     with pipelines.lock:
         actions = pipeline["stageStates"].setdefault(action["stageName"], {}).setdefault("actions", {})

@@ -19,8 +19,9 @@ class Pipeline:
         name = properties.get("Name") or generated_name(request, 100)
         if name not in pipelines:  # what is there already isn't this stack's
             request.identify(name)
-        answer = api.call("CreatePipeline", {"pipeline": _declaration(name, properties),
-                                             "tags": _tags(properties)}, request.caller)
+        answer = api.call(
+            "CreatePipeline", {"pipeline": _declaration(name, properties), "tags": _tags(properties)}, request.caller
+        )
         _set_transitions(name, properties, request)
         return Resource(name, _attributes(answer["pipeline"], request))
 
@@ -51,8 +52,10 @@ def _camel(value: Any) -> Any:
     if isinstance(value, list):
         return [_camel(item) for item in value]
     if isinstance(value, dict):
-        return {_member(key): _configuration(item) if key == "Configuration" else _camel(item)
-                for key, item in value.items()}
+        return {
+            _member(key): _configuration(item) if key == "Configuration" else _camel(item)
+            for key, item in value.items()
+        }
     return value
 
 
@@ -81,9 +84,16 @@ def _set_tags(name: str, old: list[dict[str, str]], new: list[dict[str, str]], r
 
 def _set_transitions(name: str, properties: Properties, request: Request) -> None:
     for transition in properties.get("DisableInboundStageTransitions", []):
-        api.call("DisableStageTransition", {"pipelineName": name, "stageName": transition["StageName"],
-                                            "transitionType": "Inbound", "reason": transition["Reason"]},
-                 request.caller)
+        api.call(
+            "DisableStageTransition",
+            {
+                "pipelineName": name,
+                "stageName": transition["StageName"],
+                "transitionType": "Inbound",
+                "reason": transition["Reason"],
+            },
+            request.caller,
+        )
 
 
 def _attributes(declaration: dict[str, Any], request: Request) -> dict[str, Any]:

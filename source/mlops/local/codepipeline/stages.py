@@ -72,7 +72,9 @@ def _show_inbound(execution: Record, stage: str, waits: bool) -> None:
         return
     state = pipeline["stageStates"].setdefault(stage, {})
     if waits:
-        state["inboundExecution"] = {"pipelineExecutionId": execution["pipelineExecutionId"],
-                                     "status": execution["status"]}
+        state["inboundExecution"] = {
+            "pipelineExecutionId": execution["pipelineExecutionId"],
+            "status": execution["status"],
+        }
     elif state.get("inboundExecution", {}).get("pipelineExecutionId") == execution["pipelineExecutionId"]:
         del state["inboundExecution"]

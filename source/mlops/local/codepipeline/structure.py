@@ -19,8 +19,10 @@ def check(declaration: Declaration, caller: Caller) -> None:
     _check_role(declaration, caller)
     stages = declaration["stages"]
     if len(stages) < 2:
-        raise _invalid("Structure", "Pipeline has only "
-                       f"{len(stages)} stage(s). There should be a minimum of 2 stages in a pipeline")
+        raise _invalid(
+            "Structure",
+            f"Pipeline has only {len(stages)} stage(s). There should be a minimum of 2 stages in a pipeline",
+        )
     _refuse_repeats("Structure", "stage names", [stage["name"] for stage in stages])
     if ("artifactStore" in declaration) == ("artifactStores" in declaration):
         raise _invalid("Structure", "Exactly one of artifactStore and artifactStores must be given")
@@ -47,15 +49,15 @@ def _check_role(declaration: Declaration, caller: Caller) -> None:
     try:
         identity.check_role(declaration["roleArn"], SERVICE, caller, pipeline_arn(declaration["name"], caller))
     except ApiError as error:
-        raise _invalid("Structure", f"CodePipeline is not authorized to perform AssumeRole on role "
-                                    f"{declaration['roleArn']}") from error
+        raise _invalid(
+            "Structure", f"CodePipeline is not authorized to perform AssumeRole on role {declaration['roleArn']}"
+        ) from error
 
 
 def _refuse_v2_features(declaration: Declaration) -> None:
     mode = declaration.get("executionMode", "SUPERSEDED")
     if declaration.get("variables") or declaration.get("triggers") or mode != "SUPERSEDED":
-        raise _invalid("Structure", "Variables, triggers and the execution mode "
-                                    f"{mode} are for pipelines of type V2")
+        raise _invalid("Structure", f"Variables, triggers and the execution mode {mode} are for pipelines of type V2")
 
 
 def _check_stage(stage: dict[str, Any], first: bool) -> None:
@@ -64,11 +66,15 @@ def _check_stage(stage: dict[str, Any], first: bool) -> None:
     _refuse_repeats("StageDeclaration", "action names", [action["name"] for action in stage["actions"]])
     sources = [action["actionTypeId"]["category"] == "Source" for action in stage["actions"]]
     if first and not all(sources):
-        raise _invalid("StageDeclaration", f"Pipeline should start with a stage that only contains source "
-                                           f"actions, and stage '{stage['name']}' has others")
+        raise _invalid(
+            "StageDeclaration",
+            f"Pipeline should start with a stage that only contains source "
+            f"actions, and stage '{stage['name']}' has others",
+        )
     if not first and any(sources):
-        raise _invalid("StageDeclaration", f"Source action(s) can only be in the first stage, "
-                                           f"not in stage '{stage['name']}'")
+        raise _invalid(
+            "StageDeclaration", f"Source action(s) can only be in the first stage, not in stage '{stage['name']}'"
+        )
 
 
 def _check_action(action: dict[str, Any], made: set[str], namespaces: set[str]) -> None:
@@ -78,32 +84,42 @@ def _check_action(action: dict[str, Any], made: set[str], namespaces: set[str]) 
     problems += [f"missing key '{key}'" for key in sorted(provider.required) if key not in configuration]
     problems += provider.check(configuration) if not problems else []
     if problems:
-        raise _invalid("ActionDeclaration",
-                       f"Action configuration for action '{name}' contains {'; '.join(problems)}")
+        raise _invalid("ActionDeclaration", f"Action configuration for action '{name}' contains {'; '.join(problems)}")
     for key, value in configuration.items():
         for namespace, _ in references(value):
             if namespace not in namespaces:
-                raise _invalid("ActionDeclaration", f"The namespace '{namespace}' in '{key}' of action '{name}' "
-                                                    "is not the namespace of an earlier action")
+                raise _invalid(
+                    "ActionDeclaration",
+                    f"The namespace '{namespace}' in '{key}' of action '{name}' "
+                    "is not the namespace of an earlier action",
+                )
     for side, limits in (("input", provider.inputs), ("output", provider.outputs)):
         artifacts = action.get(f"{side}Artifacts", [])
         if not limits[0] <= len(artifacts) <= limits[1]:
-            raise _invalid("ActionDeclaration", f"Action '{name}' has {len(artifacts)} {side} artifacts, "
-                                                f"which is not within {limits[0]} and {limits[1]}")
+            raise _invalid(
+                "ActionDeclaration",
+                f"Action '{name}' has {len(artifacts)} {side} artifacts, "
+                f"which is not within {limits[0]} and {limits[1]}",
+            )
     for artifact in action.get("inputArtifacts", []):
         if artifact["name"] not in made:
-            raise _invalid("StageDeclaration", f"Input Artifact Bundle {artifact['name']} in action {name} is not "
-                                               "declared as Output Artifact Bundle in any of the preceding actions")
+            raise _invalid(
+                "StageDeclaration",
+                f"Input Artifact Bundle {artifact['name']} in action {name} is not "
+                "declared as Output Artifact Bundle in any of the preceding actions",
+            )
 
 
 def _provider(action: dict[str, Any]) -> ActionType:
     kind = action["actionTypeId"]
     found = PROVIDERS.get((kind["category"], kind["owner"], kind["provider"], kind["version"]))
     if found is None:
-        raise _invalid("ActionDeclaration",
-                       f"ActionType (Category: '{kind['category']}', Provider: '{kind['provider']}', Owner: "
-                       f"'{kind['owner']}', Version: '{kind['version']}') in action '{action['name']}' is not "
-                       "available in the account on your laptop")
+        raise _invalid(
+            "ActionDeclaration",
+            f"ActionType (Category: '{kind['category']}', Provider: '{kind['provider']}', Owner: "
+            f"'{kind['owner']}', Version: '{kind['version']}') in action '{action['name']}' is not "
+            "available in the account on your laptop",
+        )
     return found
 
 

@@ -26,7 +26,8 @@ def resolve(text: str, namespaces: Namespaces) -> str:
         try:
             return namespaces[found[1]][found[2]]
         except KeyError:
-            raise UnknownVariable(f"An action configuration value contains an unresolved variable "
-                                  f"reference: {found[0]}") from None
+            raise UnknownVariable(
+                f"An action configuration value contains an unresolved variable reference: {found[0]}"
+            ) from None
 
     return _REFERENCE.sub(value, text)

@@ -17,8 +17,7 @@ from mlops.local.containers.xgboost import XGBoostContainer
 
 KNOWN: tuple[Container, ...] = (XGBoostContainer(),)
 
-__all__ = ["KNOWN", "Container", "InferenceError", "ModelLoadError", "Prediction", "Predictor", "find",
-           "unknown_image"]
+__all__ = ["KNOWN", "Container", "InferenceError", "ModelLoadError", "Prediction", "Predictor", "find", "unknown_image"]
 
 
 def find(image_uri: str) -> Container | None:

@@ -18,5 +18,15 @@ from mlops.local.sagemaker import (
     training_jobs,
 )
 
-__all__ = ["endpoint_configs", "endpoints", "invocations", "model_package_groups", "model_packages", "models",
-           "resource_types", "tags", "tasks", "training_jobs"]
+__all__ = [
+    "endpoint_configs",
+    "endpoints",
+    "invocations",
+    "model_package_groups",
+    "model_packages",
+    "models",
+    "resource_types",
+    "tags",
+    "tasks",
+    "training_jobs",
+]

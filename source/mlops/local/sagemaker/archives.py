@@ -70,8 +70,13 @@ def unpack(archive: bytes, folder: Path, limits: Limits = LIMITS) -> None:
 
 
 def _kind(member: tarfile.TarInfo) -> str:
-    kinds = {tarfile.SYMTYPE: "a symbolic link", tarfile.LNKTYPE: "a hard link", tarfile.CHRTYPE: "a device",
-             tarfile.BLKTYPE: "a device", tarfile.FIFOTYPE: "a named pipe"}
+    kinds = {
+        tarfile.SYMTYPE: "a symbolic link",
+        tarfile.LNKTYPE: "a hard link",
+        tarfile.CHRTYPE: "a device",
+        tarfile.BLKTYPE: "a device",
+        tarfile.FIFOTYPE: "a named pipe",
+    }
     return kinds.get(member.type, "a sparse file" if member.issparse() else "of an unknown kind")
 
 

@@ -45,8 +45,16 @@ class _Destination:
     hour: str
 
 
-def capture(config: dict[str, Any] | None, caller: Caller, endpoint_name: str, variant_name: str, role_arn: str,
-            request: dict[str, Any], given: Payload, answered: Payload) -> None:
+def capture(
+    config: dict[str, Any] | None,
+    caller: Caller,
+    endpoint_name: str,
+    variant_name: str,
+    role_arn: str,
+    request: dict[str, Any],
+    given: Payload,
+    answered: Payload,
+) -> None:
     """Keep one request and its answer, if the endpoint's config says so and the dice do."""
     if not config or not config.get("EnableCapture", True):
         return
@@ -59,8 +67,9 @@ def capture(config: dict[str, Any] | None, caller: Caller, endpoint_name: str, v
     _outbox.put((destination, line))
 
 
-def _record(config: dict[str, Any], request: dict[str, Any], given: Payload, answered: Payload,
-            moment: datetime) -> dict[str, Any]:
+def _record(
+    config: dict[str, Any], request: dict[str, Any], given: Payload, answered: Payload, moment: datetime
+) -> dict[str, Any]:
     modes = {option["CaptureMode"] for option in config["CaptureOptions"]}
     headers = config.get("CaptureContentTypeHeader", {})
     data = {}
@@ -112,8 +121,9 @@ def _write(destination: _Destination, lines: list[str]) -> None:
             storage.check_key(role_arn, destination.kms_key, caller)
             if (caller, role_arn) not in _clients:
                 _clients[caller, role_arn] = identity.role_session(role_arn, PRINCIPAL, caller).client("s3")
-            storage.write(_clients[caller, role_arn], uri, "".join(line + "\n" for line in lines).encode(),
-                          destination.kms_key)
+            storage.write(
+                _clients[caller, role_arn], uri, "".join(line + "\n" for line in lines).encode(), destination.kms_key
+            )
     except (ClientError, BotoCoreError, ApiError) as error:
         _clients.pop((caller, role_arn), None)
         _LOG.warning("data capture to %s failed: %s", uri, error)

@@ -34,8 +34,11 @@ def create_endpoint_config(request: dict[str, Any], caller: Caller) -> dict[str,
         if name in _configs:
             raise invalid(f'Cannot create already existing endpoint configuration "{config_arn}".')
         tags.attach(config_arn, request, caller)
-        _configs[name] = {**{member: value for member, value in request.items() if member != "Tags"},
-                          "EndpointConfigArn": config_arn, "CreationTime": now()}
+        _configs[name] = {
+            **{member: value for member, value in request.items() if member != "Tags"},
+            "EndpointConfigArn": config_arn,
+            "CreationTime": now(),
+        }
     return {"EndpointConfigArn": config_arn}
 
 
@@ -46,8 +49,7 @@ def _check_variants(request: dict[str, Any], caller: Caller) -> None:
     for variant in request["ProductionVariants"]:
         where = f"Production variant {variant['VariantName']}"
         if "ModelName" not in variant:
-            raise invalid(f"{where} needs a ModelName: the account on your laptop does not have inference "
-                          "components.")
+            raise invalid(f"{where} needs a ModelName: the account on your laptop does not have inference components.")
         models.find(variant["ModelName"], caller)
         serverless, instance_type = variant.get("ServerlessConfig"), variant.get("InstanceType")
         if bool(serverless) == bool(instance_type):
@@ -55,8 +57,10 @@ def _check_variants(request: dict[str, Any], caller: Caller) -> None:
         if instance_type and not variant.get("InitialInstanceCount"):
             raise invalid(f"{where} needs an InitialInstanceCount of at least 1.")
         if instance_type and request.get("KmsKeyId") and has_local_storage(instance_type):
-            raise invalid(f"KmsKeyId is not supported with instance type {instance_type}: it encrypts its local "
-                          "storage with a key of its own.")
+            raise invalid(
+                f"KmsKeyId is not supported with instance type {instance_type}: it encrypts its local "
+                "storage with a key of its own."
+            )
     if sum(variant.get("InitialVariantWeight", 1.0) for variant in request["ProductionVariants"]) <= 0:
         raise invalid("The sum of the variants' weights must be greater than 0.")
 
@@ -68,8 +72,13 @@ def describe_endpoint_config(request: dict[str, Any], caller: Caller) -> dict[st
 
 @sagemaker.operation("ListEndpointConfigs")
 def list_endpoint_configs(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    return listing.page(_configs.values(), request, ("EndpointConfigName", "EndpointConfigArn", "CreationTime"),
-                        "EndpointConfigs", name="EndpointConfigName")
+    return listing.page(
+        _configs.values(),
+        request,
+        ("EndpointConfigName", "EndpointConfigArn", "CreationTime"),
+        "EndpointConfigs",
+        name="EndpointConfigName",
+    )
 
 
 @sagemaker.operation("DeleteEndpointConfig")

@@ -57,8 +57,12 @@ def create_endpoint(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
             raise invalid(f'Cannot create already existing endpoint "{arn(caller, "endpoint", taken)}".')
         tags.attach(endpoint_arn, request, caller)
         endpoint = _endpoints[name] = {
-            "EndpointName": name, "EndpointArn": endpoint_arn, "EndpointConfigName": request["EndpointConfigName"],
-            "EndpointStatus": "Creating", "CreationTime": moment, "LastModifiedTime": moment,
+            "EndpointName": name,
+            "EndpointArn": endpoint_arn,
+            "EndpointConfigName": request["EndpointConfigName"],
+            "EndpointStatus": "Creating",
+            "CreationTime": moment,
+            "LastModifiedTime": moment,
             **({"LastDeploymentConfig": request["DeploymentConfig"]} if "DeploymentConfig" in request else {}),
         }
     _tell(endpoint, caller)
@@ -74,8 +78,10 @@ def update_endpoint(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         if endpoint["EndpointStatus"] in _CHANGING:
             raise invalid(f'Cannot update in-progress endpoint "{endpoint["EndpointArn"]}".')
         if "_Config" not in endpoint:
-            raise invalid(f'Cannot update endpoint "{endpoint["EndpointArn"]}": it failed to be created, so it must be '
-                          "deleted and created again.")
+            raise invalid(
+                f'Cannot update endpoint "{endpoint["EndpointArn"]}": it failed to be created, so it must be '
+                "deleted and created again."
+            )
         if "DeploymentConfig" in request:
             endpoint["LastDeploymentConfig"] = request["DeploymentConfig"]
         elif not request.get("RetainDeploymentConfig"):
@@ -119,8 +125,14 @@ def update_endpoint_weights(request: dict[str, Any], caller: Caller) -> dict[str
             change = wanted.get(variant["VariantName"], {})
             weight = change.get("DesiredWeight", variant["DesiredWeight"])
             count = change.get("DesiredInstanceCount", variant.get("DesiredInstanceCount"))
-            variants.append({**variant, "DesiredWeight": weight, "CurrentWeight": weight,
-                             **({"DesiredInstanceCount": count, "CurrentInstanceCount": count} if count else {})})
+            variants.append(
+                {
+                    **variant,
+                    "DesiredWeight": weight,
+                    "CurrentWeight": weight,
+                    **({"DesiredInstanceCount": count, "CurrentInstanceCount": count} if count else {}),
+                }
+            )
         endpoint["ProductionVariants"] = variants
         _set_status(endpoint, "InService")
     return {"EndpointArn": endpoint["EndpointArn"]}
@@ -140,15 +152,21 @@ def delete_endpoint(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
 
 @sagemaker.operation("DescribeEndpoint")
 def describe_endpoint(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    return {member: value for member, value in find(request["EndpointName"], caller).items()
-            if not member.startswith("_")}
+    return {
+        member: value for member, value in find(request["EndpointName"], caller).items() if not member.startswith("_")
+    }
 
 
 @sagemaker.operation("ListEndpoints")
 def list_endpoints(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    return listing.page(_endpoints.values(), request, (
-        "EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus"), "Endpoints",
-        name="EndpointName", status="EndpointStatus")
+    return listing.page(
+        _endpoints.values(),
+        request,
+        ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus"),
+        "Endpoints",
+        name="EndpointName",
+        status="EndpointStatus",
+    )
 
 
 # --- what happens then -------------------------------------------------------------------------------------
@@ -187,16 +205,19 @@ def _deploy(endpoint: Record, config: Record, caller: Caller) -> None:
         _LOG.exception("endpoint %s", endpoint["EndpointName"])
         raise serving.DeploymentFailed(f"Internal error: {type(error).__name__}: {error}") from error
     _deployed[endpoint["EndpointArn"]] = variants
-    endpoint.update(EndpointConfigName=config["EndpointConfigName"], _Config=config,
-                    ProductionVariants=_summaries(config, variants))
+    endpoint.update(
+        EndpointConfigName=config["EndpointConfigName"], _Config=config, ProductionVariants=_summaries(config, variants)
+    )
     endpoint.pop("DataCaptureConfig", None)
     capture = config.get("DataCaptureConfig")
     if capture:
         enabled = capture.get("EnableCapture", True)
         endpoint["DataCaptureConfig"] = {
-            "EnableCapture": enabled, "CaptureStatus": "Started" if enabled else "Stopped",
+            "EnableCapture": enabled,
+            "CaptureStatus": "Started" if enabled else "Stopped",
             "CurrentSamplingPercentage": capture["InitialSamplingPercentage"],
-            "DestinationS3Uri": capture["DestinationS3Uri"], "KmsKeyId": capture.get("KmsKeyId", ""),
+            "DestinationS3Uri": capture["DestinationS3Uri"],
+            "KmsKeyId": capture.get("KmsKeyId", ""),
         }
     _set_status(endpoint, "InService")
     _tell(endpoint, caller)
@@ -208,9 +229,12 @@ def _summaries(config: Record, variants: list[serving.Variant]) -> list[dict[str
     for given, variant in zip(config["ProductionVariants"], variants, strict=True):
         weight = float(given.get("InitialVariantWeight", 1.0))
         summary: dict[str, Any] = {
-            "VariantName": variant.name, "CurrentWeight": weight, "DesiredWeight": weight,
-            "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": moment}
-                               for image in variant.images],
+            "VariantName": variant.name,
+            "CurrentWeight": weight,
+            "DesiredWeight": weight,
+            "DeployedImages": [
+                {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": moment} for image in variant.images
+            ],
         }
         if "InitialInstanceCount" in given:
             summary["CurrentInstanceCount"] = summary["DesiredInstanceCount"] = given["InitialInstanceCount"]
@@ -238,8 +262,16 @@ _EVENT_STATUS = {"InService": "IN_SERVICE", "RollingBack": "ROLLING_BACK", "OutO
 def _tell(endpoint: Record, caller: Caller) -> None:
     status = endpoint["EndpointStatus"]
     detail = {member: value for member, value in endpoint.items() if not member.startswith("_")}
-    put_event(caller, "Endpoint", {**detail, "EndpointStatus": _EVENT_STATUS.get(status, status.upper()),
-                                   "Tags": tags.of(endpoint["EndpointArn"])}, endpoint["EndpointArn"])
+    put_event(
+        caller,
+        "Endpoint",
+        {
+            **detail,
+            "EndpointStatus": _EVENT_STATUS.get(status, status.upper()),
+            "Tags": tags.of(endpoint["EndpointArn"]),
+        },
+        endpoint["EndpointArn"],
+    )
 
 
 @store.on_load

@@ -37,18 +37,42 @@ def invoke_endpoint(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         _report(variant, endpoint, began, asked, error.status, len(error.message), error.message)
         raise _model_error(error, endpoint, caller) from error
     _report(variant, endpoint, began, asked, 200, len(answer.body))
-    data_capture.capture(endpoint["_Config"].get("DataCaptureConfig"), caller, name, variant.name, variant.role_arn,
-                         request, data_capture.Payload(body, content_type or "text/csv"),
-                         data_capture.Payload(answer.body, answer.content_type))
-    return {"Body": answer.body, "ContentType": answer.content_type, "InvokedProductionVariant": variant.name,
-            **({"CustomAttributes": request["CustomAttributes"]} if request.get("CustomAttributes") else {})}
+    data_capture.capture(
+        endpoint["_Config"].get("DataCaptureConfig"),
+        caller,
+        name,
+        variant.name,
+        variant.role_arn,
+        request,
+        data_capture.Payload(body, content_type or "text/csv"),
+        data_capture.Payload(answer.body, answer.content_type),
+    )
+    return {
+        "Body": answer.body,
+        "ContentType": answer.content_type,
+        "InvokedProductionVariant": variant.name,
+        **({"CustomAttributes": request["CustomAttributes"]} if request.get("CustomAttributes") else {}),
+    }
 
 
-def _report(variant: serving.Variant, endpoint: dict[str, Any], began: float, asked: float, status: int, size: int,
-            problem: str = "") -> None:
+def _report(
+    variant: serving.Variant,
+    endpoint: dict[str, Any],
+    began: float,
+    asked: float,
+    status: int,
+    size: int,
+    problem: str = "",
+) -> None:
     now = time.monotonic()
-    instances = next((summary.get("CurrentInstanceCount", 1) for summary in endpoint["ProductionVariants"]
-                      if summary["VariantName"] == variant.name), 1)
+    instances = next(
+        (
+            summary.get("CurrentInstanceCount", 1)
+            for summary in endpoint["ProductionVariants"]
+            if summary["VariantName"] == variant.name
+        ),
+        1,
+    )
     reports.invoked(variant.source, reports.Invocation(status, size, now - asked, now - began, instances, problem))
 
 
@@ -78,5 +102,8 @@ def _model_error(error: InferenceError, endpoint: dict[str, Any], caller: Caller
         f'Received {kind} error ({error.status}) from primary with message "{error.message}". See '
         f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group} in "
         f"account {caller.account_id} for more information.",
-        424, OriginalStatusCode=error.status, OriginalMessage=error.message,
-        LogStreamArn=f"arn:aws:logs:{region}:{caller.account_id}:log-group:{group}")
+        424,
+        OriginalStatusCode=error.status,
+        OriginalMessage=error.message,
+        LogStreamArn=f"arn:aws:logs:{region}:{caller.account_id}:log-group:{group}",
+    )

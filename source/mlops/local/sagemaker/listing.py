@@ -13,9 +13,17 @@ from mlops.local.store import Record
 _DEFAULT_PAGE = 10
 
 
-def page(records: Iterable[Record], request: Mapping[str, Any], members: Iterable[str], answer: str, *,
-         name: str, status: str = "", default_sort: str = "CreationTime",
-         default_order: str = "Descending") -> dict[str, Any]:
+def page(
+    records: Iterable[Record],
+    request: Mapping[str, Any],
+    members: Iterable[str],
+    answer: str,
+    *,
+    name: str,
+    status: str = "",
+    default_sort: str = "CreationTime",
+    default_order: str = "Descending",
+) -> dict[str, Any]:
     """The answer of a list operation: summaries with `members`, and a token where there are more.
 
     `name` and `status` are the members that NameContains and StatusEquals look at.
@@ -23,12 +31,15 @@ def page(records: Iterable[Record], request: Mapping[str, Any], members: Iterabl
     found = [record for record in records if _matches(record, request, name, status)]
     sort = request.get("SortBy", default_sort)
     key = {"Name": name, "Status": status}.get(sort, sort)
-    found.sort(key=lambda record: (key in record, record.get(key, ""), record[name]),
-               reverse=request.get("SortOrder", default_order) == "Descending")
+    found.sort(
+        key=lambda record: (key in record, record.get(key, ""), record[name]),
+        reverse=request.get("SortOrder", default_order) == "Descending",
+    )
     start = _position(request.get("NextToken"))
     end = start + request.get("MaxResults", _DEFAULT_PAGE)
-    summaries = [{member: record[member] for member in members if record.get(member) is not None}
-                 for record in found[start:end]]
+    summaries = [
+        {member: record[member] for member in members if record.get(member) is not None} for record in found[start:end]
+    ]
     return {answer: summaries, **({"NextToken": paging.token(end)} if end < len(found) else {})}
 
 

@@ -35,7 +35,7 @@ class LogStream:
             file.seek(self._position)
             content = file.read()
         if not now:
-            content = content[:content.rfind(b"\n") + 1]  # the last line may be half written
+            content = content[: content.rfind(b"\n") + 1]  # the last line may be half written
         self._position += len(content)
         lines = [line for line in content.decode(errors="replace").splitlines() if line.strip()]
         try:
@@ -55,5 +55,5 @@ class LogStream:
             self._open = True
         moment = int(time.time() * 1000)
         for first in range(0, len(lines), _BATCH):
-            events = [{"timestamp": moment, "message": line} for line in lines[first:first + _BATCH]]
+            events = [{"timestamp": moment, "message": line} for line in lines[first : first + _BATCH]]
             client.put_log_events(logGroupName=self._group, logStreamName=self._name, logEvents=events)

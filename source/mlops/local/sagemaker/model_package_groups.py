@@ -15,8 +15,9 @@ _groups = store.table("ModelPackageGroup")
 
 def find(name_or_arn: str, caller: Caller) -> Record:
     name = name_or_arn.rsplit("/", 1)[-1]
-    found = next((group for key, group in _groups.items()
-                  if key == name or group["ModelPackageGroupArn"] == name_or_arn), None)
+    found = next(
+        (group for key, group in _groups.items() if key == name or group["ModelPackageGroupArn"] == name_or_arn), None
+    )
     if found is None:
         raise invalid(f"ModelPackageGroup {arn(caller, 'model-package-group', name)} does not exist.")
     return found
@@ -30,9 +31,13 @@ def create_model_package_group(request: dict[str, Any], caller: Caller) -> dict[
         if name in _groups:
             raise invalid(f"Model Package Group already exists: {group_arn}")
         tags.attach(group_arn, request, caller)
-        _groups[name] = {**{member: value for member, value in request.items() if member != "Tags"},
-                         "ModelPackageGroupArn": group_arn, "CreationTime": now(), "CreatedBy": {},
-                         "ModelPackageGroupStatus": "Completed"}
+        _groups[name] = {
+            **{member: value for member, value in request.items() if member != "Tags"},
+            "ModelPackageGroupArn": group_arn,
+            "CreationTime": now(),
+            "CreatedBy": {},
+            "ModelPackageGroupStatus": "Completed",
+        }
     return {"ModelPackageGroupArn": group_arn}
 
 
@@ -43,20 +48,31 @@ def describe_model_package_group(request: dict[str, Any], caller: Caller) -> dic
 
 @sagemaker.operation("ListModelPackageGroups")
 def list_model_package_groups(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    return listing.page(_groups.values(), request, (
-        "ModelPackageGroupName", "ModelPackageGroupArn", "ModelPackageGroupDescription", "CreationTime",
-        "ModelPackageGroupStatus"), "ModelPackageGroupSummaryList", name="ModelPackageGroupName",
-        default_order="Ascending")
+    return listing.page(
+        _groups.values(),
+        request,
+        (
+            "ModelPackageGroupName",
+            "ModelPackageGroupArn",
+            "ModelPackageGroupDescription",
+            "CreationTime",
+            "ModelPackageGroupStatus",
+        ),
+        "ModelPackageGroupSummaryList",
+        name="ModelPackageGroupName",
+        default_order="Ascending",
+    )
 
 
 @sagemaker.operation("DeleteModelPackageGroup")
 def delete_model_package_group(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     with _groups.lock:
         group = find(request["ModelPackageGroupName"], caller)
-        if any(package.get("ModelPackageGroupName") == group["ModelPackageGroupName"]
-               for package in store.table("ModelPackage").values()):
-            raise invalid(f"Model Package Group {group['ModelPackageGroupArn']} has model packages; delete them "
-                          "first.")
+        if any(
+            package.get("ModelPackageGroupName") == group["ModelPackageGroupName"]
+            for package in store.table("ModelPackage").values()
+        ):
+            raise invalid(f"Model Package Group {group['ModelPackageGroupArn']} has model packages; delete them first.")
         del _groups[group["ModelPackageGroupName"]]
     tags.forget(group["ModelPackageGroupArn"])
     return {}

@@ -12,9 +12,18 @@ from mlops.local.store import Record
 
 _packages = store.table("ModelPackage")  # by ARN
 _versions = store.table("ModelPackageVersion")  # the last version given in a group; numbers are never used again
-_SUMMARY = ("ModelPackageName", "ModelPackageGroupName", "ModelPackageVersion", "ModelPackageArn",
-            "ModelPackageDescription", "CreationTime", "ModelPackageStatus", "ModelApprovalStatus",
-            "ModelLifeCycle", "ModelPackageRegistrationType")
+_SUMMARY = (
+    "ModelPackageName",
+    "ModelPackageGroupName",
+    "ModelPackageVersion",
+    "ModelPackageArn",
+    "ModelPackageDescription",
+    "CreationTime",
+    "ModelPackageStatus",
+    "ModelApprovalStatus",
+    "ModelLifeCycle",
+    "ModelPackageRegistrationType",
+)
 
 
 def find(name_or_arn: str, caller: Caller | None = None) -> Record:
@@ -41,8 +50,10 @@ def check_deployable(name_or_arn: str, caller: Caller) -> None:
         raise invalid(f"Model package {package_arn} has no InferenceSpecification, so no model can be made of it.")
     approval = package.get("ModelApprovalStatus")
     if approval and approval != "Approved":
-        raise invalid(f"Model package {package_arn} cannot be deployed: its ModelApprovalStatus is {approval}, and "
-                      "must be Approved.")
+        raise invalid(
+            f"Model package {package_arn} cannot be deployed: its ModelApprovalStatus is {approval}, and "
+            "must be Approved."
+        )
 
 
 @sagemaker.operation("CreateModelPackage")
@@ -50,8 +61,9 @@ def create_model_package(request: dict[str, Any], caller: Caller) -> dict[str, A
     group, name = request.get("ModelPackageGroupName"), request.get("ModelPackageName")
     if bool(group) == bool(name):
         raise invalid("Specify either ModelPackageGroupName, for a versioned package, or ModelPackageName.")
-    if not (request.get("InferenceSpecification") or request.get("SourceAlgorithmSpecification")
-            or request.get("SourceUri")):
+    if not (
+        request.get("InferenceSpecification") or request.get("SourceAlgorithmSpecification") or request.get("SourceUri")
+    ):
         raise invalid("Either InferenceSpecification or SourceAlgorithmSpecification is required.")
     for container in request.get("InferenceSpecification", {}).get("Containers", []):
         if not container.get("Image"):
@@ -63,9 +75,12 @@ def create_model_package(request: dict[str, Any], caller: Caller) -> dict[str, A
             group_name = model_package_groups.find(group, caller)["ModelPackageGroupName"]
             version = _versions.get(group_name, {"Last": 0})["Last"] + 1
             package_arn = f"{arn(caller, 'model-package', group_name)}/{version}"
-            kept |= {"ModelPackageGroupName": group_name, "ModelPackageVersion": version,
-                     "ModelPackageName": group_name,
-                     "ModelApprovalStatus": request.get("ModelApprovalStatus", "PendingManualApproval")}
+            kept |= {
+                "ModelPackageGroupName": group_name,
+                "ModelPackageVersion": version,
+                "ModelPackageName": group_name,
+                "ModelApprovalStatus": request.get("ModelApprovalStatus", "PendingManualApproval"),
+            }
         else:
             package_arn = arn(caller, "model-package", str(name))
             if package_arn in _packages:
@@ -76,18 +91,23 @@ def create_model_package(request: dict[str, Any], caller: Caller) -> dict[str, A
         if group:
             _versions[group_name] = {"Last": version}
         _packages[package_arn] = {
-            **kept, "ModelPackageArn": package_arn, "CreationTime": moment, "LastModifiedTime": moment,
+            **kept,
+            "ModelPackageArn": package_arn,
+            "CreationTime": moment,
+            "LastModifiedTime": moment,
             "ModelPackageStatus": "Completed",
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
-            "CertifyForMarketplace": request.get("CertifyForMarketplace", False), "CreatedBy": {},
+            "CertifyForMarketplace": request.get("CertifyForMarketplace", False),
+            "CreatedBy": {},
         }
     _tell(caller, _packages[package_arn])
     return {"ModelPackageArn": package_arn}
 
 
 def _tell(caller: Caller, package: Record) -> None:
-    put_event(caller, "Model Package", {**package, "Tags": tags.of(package["ModelPackageArn"])},
-              package["ModelPackageArn"])
+    put_event(
+        caller, "Model Package", {**package, "Tags": tags.of(package["ModelPackageArn"])}, package["ModelPackageArn"]
+    )
 
 
 @sagemaker.operation("DescribeModelPackage")
@@ -101,9 +121,19 @@ def update_model_package(request: dict[str, Any], caller: Caller) -> dict[str, A
         package = find(request["ModelPackageArn"])
         if "ModelApprovalStatus" in request and "ModelPackageVersion" not in package:
             raise invalid("ModelApprovalStatus does not apply to a model package without a group.")
-        changed: dict[str, Any] = {member: request[member] for member in (
-            "ModelApprovalStatus", "ApprovalDescription", "InferenceSpecification", "SourceUri", "ModelCard",
-            "ModelLifeCycle", "ModelPackageRegistrationType") if member in request}
+        changed: dict[str, Any] = {
+            member: request[member]
+            for member in (
+                "ModelApprovalStatus",
+                "ApprovalDescription",
+                "InferenceSpecification",
+                "SourceUri",
+                "ModelCard",
+                "ModelLifeCycle",
+                "ModelPackageRegistrationType",
+            )
+            if member in request
+        }
         properties = {**package.get("CustomerMetadataProperties", {}), **request.get("CustomerMetadataProperties", {})}
         for key in request.get("CustomerMetadataPropertiesToRemove", []):
             properties.pop(key, None)
@@ -112,7 +142,9 @@ def update_model_package(request: dict[str, Any], caller: Caller) -> dict[str, A
         more = request.get("AdditionalInferenceSpecificationsToAdd")
         if more:
             changed["AdditionalInferenceSpecifications"] = [
-                *package.get("AdditionalInferenceSpecifications", []), *more]
+                *package.get("AdditionalInferenceSpecifications", []),
+                *more,
+            ]
         package.update(changed, LastModifiedTime=now(), LastModifiedBy={})
     _tell(caller, package)
     return {"ModelPackageArn": package["ModelPackageArn"]}
@@ -125,12 +157,16 @@ def list_model_packages(request: dict[str, Any], caller: Caller) -> dict[str, An
         group = model_package_groups.find(group, caller)["ModelPackageGroupName"]
     kind = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
     approval = request.get("ModelApprovalStatus")
-    found = [package for package in _packages.values()
-             if (not group or package.get("ModelPackageGroupName") == group)
-             and (kind == "Both" or (kind == "Versioned") == ("ModelPackageVersion" in package))
-             and (not approval or package.get("ModelApprovalStatus") == approval)]
-    return listing.page(found, request, _SUMMARY, "ModelPackageSummaryList", name="ModelPackageName",
-                        default_order="Ascending")
+    found = [
+        package
+        for package in _packages.values()
+        if (not group or package.get("ModelPackageGroupName") == group)
+        and (kind == "Both" or (kind == "Versioned") == ("ModelPackageVersion" in package))
+        and (not approval or package.get("ModelApprovalStatus") == approval)
+    ]
+    return listing.page(
+        found, request, _SUMMARY, "ModelPackageSummaryList", name="ModelPackageName", default_order="Ascending"
+    )
 
 
 @sagemaker.operation("DeleteModelPackage")
@@ -140,4 +176,3 @@ def delete_model_package(request: dict[str, Any], caller: Caller) -> dict[str, A
         del _packages[package["ModelPackageArn"]]
     tags.forget(package["ModelPackageArn"])
     return {}
-

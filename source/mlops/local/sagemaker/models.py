@@ -31,8 +31,10 @@ def containers(model: Record) -> list[dict[str, Any]]:
 def _resolve(container: dict[str, Any]) -> list[dict[str, Any]]:
     if "ModelPackageName" not in container:
         return [container]
-    return [{**packaged, "Environment": {**packaged.get("Environment", {}), **container.get("Environment", {})}}
-            for packaged in model_packages.inference_containers(container["ModelPackageName"])]
+    return [
+        {**packaged, "Environment": {**packaged.get("Environment", {}), **container.get("Environment", {})}}
+        for packaged in model_packages.inference_containers(container["ModelPackageName"])
+    ]
 
 
 def artifact(container: dict[str, Any]) -> str | None:
@@ -53,16 +55,29 @@ def create_model(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     identity.check_role(role_arn, PRINCIPAL, caller, model_arn)
     _check_artifacts(request, role_arn, caller, model_arn)
     networks.check(request, caller)
-    record = {**{member: value for member, value in request.items() if member != "Tags"},
-              "ModelArn": model_arn, "CreationTime": now(),
-              "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False)}
+    record = {
+        **{member: value for member, value in request.items() if member != "Tags"},
+        "ModelArn": model_arn,
+        "CreationTime": now(),
+        "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False),
+    }
     with _models.lock:
         if name in _models:
             raise invalid(f'Cannot create already existing model "{model_arn}".')
         tags.attach(model_arn, request, caller)
         _models[name] = record
-    put_event(caller, "Model", {"ModelName": name, "ModelArn": model_arn, "CreationTime": record["CreationTime"],
-                                "ExecutionRoleArn": role_arn, "Tags": tags.of(model_arn)}, model_arn)
+    put_event(
+        caller,
+        "Model",
+        {
+            "ModelName": name,
+            "ModelArn": model_arn,
+            "CreationTime": record["CreationTime"],
+            "ExecutionRoleArn": role_arn,
+            "Tags": tags.of(model_arn),
+        },
+        model_arn,
+    )
     return {"ModelArn": model_arn}
 
 
@@ -97,7 +112,8 @@ def _check_artifacts(request: dict[str, Any], role_arn: str, caller: Caller, mod
                 f'Could not access model data at {uri}. Please ensure that the role "{role_arn}" exists and that its '
                 'trust relationship policy allows the action "sts:AssumeRole" for the service principal '
                 f'"{PRINCIPAL}". Also ensure that the role has "s3:GetObject" permissions and that the object is '
-                f"located in {caller.region}.") from error
+                f"located in {caller.region}."
+            ) from error
 
 
 @sagemaker.operation("DescribeModel")
@@ -107,8 +123,9 @@ def describe_model(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
 
 @sagemaker.operation("ListModels")
 def list_models(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    return listing.page(_models.values(), request, ("ModelName", "ModelArn", "CreationTime"), "Models",
-                        name="ModelName")
+    return listing.page(
+        _models.values(), request, ("ModelName", "ModelArn", "CreationTime"), "Models", name="ModelName"
+    )
 
 
 @sagemaker.operation("DeleteModel")

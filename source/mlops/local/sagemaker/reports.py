@@ -71,8 +71,10 @@ def log(source: Source, *lines: str) -> None:
 def invoked(source: Source, invocation: Invocation) -> None:
     """Count an invocation, and log it as the container's web server does."""
     moment = datetime.now(UTC)
-    shown = f'127.0.0.1 - - [{moment:%d/%b/%Y:%H:%M:%S +0000}] "POST /invocations HTTP/1.1" ' \
-            f'{invocation.status} {invocation.size} "-" "-"'
+    shown = (
+        f'127.0.0.1 - - [{moment:%d/%b/%Y:%H:%M:%S +0000}] "POST /invocations HTTP/1.1" '
+        f'{invocation.status} {invocation.size} "-" "-"'
+    )
     log(source, *([invocation.problem] if invocation.problem else []), shown)
     _outbox.put((source, invocation))
 
@@ -136,8 +138,10 @@ def _write(source: Source, lines: list[tuple[int, str]]) -> None:
 
 
 def _make(client: Any, group: str, stream: str) -> None:
-    for make, names in ((client.create_log_group, {"logGroupName": group}),
-                        (client.create_log_stream, {"logGroupName": group, "logStreamName": stream})):
+    for make, names in (
+        (client.create_log_group, {"logGroupName": group}),
+        (client.create_log_stream, {"logGroupName": group, "logStreamName": stream}),
+    ):
         with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
             make(**names)
 

@@ -13,8 +13,12 @@ from mlops.local.settings import TIMING
 
 Properties = dict[str, Any]
 _NAME_LIMIT = 63
-_ARN_KINDS = {"Model": "model", "EndpointConfig": "endpoint-config", "Endpoint": "endpoint",
-              "ModelPackageGroup": "model-package-group"}
+_ARN_KINDS = {
+    "Model": "model",
+    "EndpointConfig": "endpoint-config",
+    "Endpoint": "endpoint",
+    "ModelPackageGroup": "model-package-group",
+}
 
 
 def _tags_changed(arn: str, old: Properties, new: Properties, caller: Caller) -> None:
@@ -152,8 +156,14 @@ class ModelPackage(_Named):
 
     type_name = "AWS::SageMaker::ModelPackage"
     kind = "ModelPackage"
-    _CHANGEABLE = ("ModelApprovalStatus", "ApprovalDescription", "CustomerMetadataProperties", "SourceUri",
-                   "ModelCard", "AdditionalInferenceSpecificationsToAdd")
+    _CHANGEABLE = (
+        "ModelApprovalStatus",
+        "ApprovalDescription",
+        "CustomerMetadataProperties",
+        "SourceUri",
+        "ModelCard",
+        "AdditionalInferenceSpecificationsToAdd",
+    )
 
     def create(self, properties: Properties, request: Request) -> Resource:
         given = dict(properties)
@@ -174,5 +184,11 @@ class ModelPackage(_Named):
 
     def _described(self, arn: str, caller: Caller) -> Resource:
         package = sagemaker.call("DescribeModelPackage", {"ModelPackageName": arn}, caller)
-        return Resource(arn, {name: package[name] for name in (
-            "ModelPackageArn", "ModelPackageStatus", "ModelPackageName", "ModelPackageVersion") if name in package})
+        return Resource(
+            arn,
+            {
+                name: package[name]
+                for name in ("ModelPackageArn", "ModelPackageStatus", "ModelPackageName", "ModelPackageVersion")
+                if name in package
+            },
+        )

@@ -20,13 +20,17 @@ store = Store("sagemaker")
 
 # The member that names a resource, and the resource's part of an ARN.
 _KINDS = {
-    "TrainingJobName": "training-job", "ModelName": "model", "EndpointConfigName": "endpoint-config",
-    "EndpointName": "endpoint", "ModelPackageGroupName": "model-package-group",
+    "TrainingJobName": "training-job",
+    "ModelName": "model",
+    "EndpointConfigName": "endpoint-config",
+    "EndpointName": "endpoint",
+    "ModelPackageGroupName": "model-package-group",
     "ModelPackageName": "model-package",
 }
 # Instance types that come with storage of their own, which no customer key can encrypt.
 _LOCAL_STORAGE = re.compile(
-    r"ml\.([a-z]+\d[a-z]*d[a-z]*|g5|g6e?|gr6|g7e?|p5[a-z]*|p6[a-z0-9-]*|trn\d[a-z]*|dl1|i\d[a-z]*)\.")
+    r"ml\.([a-z]+\d[a-z]*d[a-z]*|g5|g6e?|gr6|g7e?|p5[a-z]*|p6[a-z0-9-]*|trn\d[a-z]*|dl1|i\d[a-z]*)\."
+)
 
 
 def now() -> datetime:
@@ -59,8 +63,11 @@ def _resources(operation: str, request: dict[str, Any], caller: Caller) -> list[
         return [request["ModelPackageArn"]]
     if operation == "CreateModelPackage":
         return [arn(caller, "model-package", request.get("ModelPackageGroupName", "*") + "/*")]
-    named = [request[member] if request[member].startswith("arn:") else arn(caller, kind, request[member])
-             for member, kind in _KINDS.items() if isinstance(request.get(member), str)]
+    named = [
+        request[member] if request[member].startswith("arn:") else arn(caller, kind, request[member])
+        for member, kind in _KINDS.items()
+        if isinstance(request.get(member), str)
+    ]
     return named or ["*"]
 
 

@@ -66,8 +66,13 @@ def _load_variant(variant: dict[str, Any], caller: Caller, endpoint_arn: str, in
     name = endpoint_arn.rsplit("/", 1)[-1]
     source = reports.Source(caller, name, variant["VariantName"], instance, model["ExecutionRoleArn"])
     predictors = [_load_container(container, number, source, s3) for number, container in enumerate(specified, 1)]
-    return Variant(variant["VariantName"], variant["ModelName"], tuple(container["Image"] for container in specified),
-                   predictors[0] if len(predictors) == 1 else _Chain(predictors), source)
+    return Variant(
+        variant["VariantName"],
+        variant["ModelName"],
+        tuple(container["Image"] for container in specified),
+        predictors[0] if len(predictors) == 1 else _Chain(predictors),
+        source,
+    )
 
 
 def _load_container(container: dict[str, Any], number: int, source: reports.Source, s3: Any) -> Predictor:
@@ -85,8 +90,9 @@ def _load_container(container: dict[str, Any], number: int, source: reports.Sour
             predictor = known.load(folder)
         except ModelLoadError as error:
             reports.log(source, f"[ERROR] Unable to load model from {uri or 'no artifact'}: {error}")
-            raise DeploymentFailed(f"{unhealthy}: unable to load model from {uri or 'no artifact'}: {error}."
-                                   ) from error
+            raise DeploymentFailed(
+                f"{unhealthy}: unable to load model from {uri or 'no artifact'}: {error}."
+            ) from error
     reports.log(source, f"[INFO] {container['Image']} serves the model from {uri or 'no artifact'}")
     return predictor
 
@@ -101,10 +107,13 @@ def _fetch(container: dict[str, Any], uri: str, name: str, s3: Any, folder: Path
         raise DeploymentFailed(
             f'Failed to download model data for container "{name}" from URL: "{uri}". Please ensure that there is an '
             "object located at the URL and that the role passed to CreateModel has permissions to download the "
-            f"object. S3 answered {storage.explain(error)}") from error
+            f"object. S3 answered {storage.explain(error)}"
+        ) from error
     except archives.Unusable as error:
-        raise DeploymentFailed(f'Failed to extract model data archive from URL "{uri}" for container "{name}": it '
-                               f"{error}.") from error
+        raise DeploymentFailed(
+            f'Failed to extract model data archive from URL "{uri}" for container "{name}": it {error}.'
+        ) from error
     except storage.StorageError as error:
-        raise DeploymentFailed(f'Failed to download model data for container "{name}" from URL: "{uri}": {error}.'
-                               ) from error
+        raise DeploymentFailed(
+            f'Failed to download model data for container "{name}" from URL: "{uri}": {error}.'
+        ) from error

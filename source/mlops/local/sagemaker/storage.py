@@ -33,8 +33,7 @@ def list_prefix(s3: Any, uri: str) -> list[str]:
     """The keys of the objects under a prefix, without the markers that consoles make for folders."""
     bucket, prefix = split(uri)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return [found["Key"] for page in pages for found in page.get("Contents", [])
-            if not found["Key"].endswith("/")]
+    return [found["Key"] for page in pages for found in page.get("Contents", []) if not found["Key"].endswith("/")]
 
 
 def download_prefix(s3: Any, uri: str, keys: list[str], folder: Path, gzipped: bool) -> None:

@@ -32,19 +32,27 @@ def create_training_job(request: dict[str, Any], caller: Caller) -> dict[str, An
     moment = now()
     output = request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
     job: Record = {
-        "EnableNetworkIsolation": False, "EnableInterContainerTrafficEncryption": False,
-        "EnableManagedSpotTraining": False, "InputDataConfig": [], "HyperParameters": {},
+        "EnableNetworkIsolation": False,
+        "EnableInterContainerTrafficEncryption": False,
+        "EnableManagedSpotTraining": False,
+        "InputDataConfig": [],
+        "HyperParameters": {},
         **{member: value for member, value in request.items() if member != "Tags"},
         "TrainingJobArn": job_arn,
         "ModelArtifacts": {"S3ModelArtifacts": f"{output}/{name}/output/model.tar.gz"},
-        "TrainingJobStatus": "InProgress", "SecondaryStatus": "Starting",
-        "CreationTime": moment, "LastModifiedTime": moment,
+        "TrainingJobStatus": "InProgress",
+        "SecondaryStatus": "Starting",
+        "CreationTime": moment,
+        "LastModifiedTime": moment,
         "SecondaryStatusTransitions": [],
     }
     with _jobs.lock:
         if any(taken.lower() == name.lower() for taken in _jobs):
-            raise ApiError("ResourceInUse", "Training job names must be unique within an AWS account and region, "
-                                            f"and a training job with this name already exists ({job_arn})")
+            raise ApiError(
+                "ResourceInUse",
+                "Training job names must be unique within an AWS account and region, "
+                f"and a training job with this name already exists ({job_arn})",
+            )
         tags.attach(job_arn, request, caller)
         _jobs[name] = job
     training_run.start(job, caller)
@@ -58,14 +66,18 @@ def _check(request: dict[str, Any]) -> None:
             raise invalid(f"The account on your laptop does not have {member}.")
     for member in ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition"):
         if member not in request:
-            raise invalid(f"1 validation error detected: Value null at '{member[0].lower()}{member[1:]}' failed to "
-                          "satisfy constraint: Member must not be null")
+            raise invalid(
+                f"1 validation error detected: Value null at '{member[0].lower()}{member[1:]}' failed to "
+                "satisfy constraint: Member must not be null"
+            )
     algorithm = request["AlgorithmSpecification"]
     if bool(algorithm.get("TrainingImage")) == bool(algorithm.get("AlgorithmName")):
         raise invalid("You must specify either a TrainingImage or an AlgorithmName in AlgorithmSpecification.")
     if "AlgorithmName" in algorithm:
-        raise invalid(f"Could not find algorithm \"{algorithm['AlgorithmName']}\": the account on your laptop has no "
-                      "algorithm resources, so name a TrainingImage.")
+        raise invalid(
+            f'Could not find algorithm "{algorithm["AlgorithmName"]}": the account on your laptop has no '
+            "algorithm resources, so name a TrainingImage."
+        )
     _check_instances(request["ResourceConfig"])
     _check_times(request)
     channels = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
@@ -79,8 +91,10 @@ def _check_instances(resources: dict[str, Any]) -> None:
         if "InstanceType" not in group or "InstanceCount" not in group:
             raise invalid("ResourceConfig needs an InstanceType and an InstanceCount, or InstanceGroups.")
         if resources.get("VolumeKmsKeyId") and has_local_storage(group["InstanceType"]):
-            raise invalid(f"VolumeKmsKeyId is not supported with instance type {group['InstanceType']}: it encrypts "
-                          "its local storage with a key of its own.")
+            raise invalid(
+                f"VolumeKmsKeyId is not supported with instance type {group['InstanceType']}: it encrypts "
+                "its local storage with a key of its own."
+            )
 
 
 def _check_times(request: dict[str, Any]) -> None:
@@ -88,11 +102,11 @@ def _check_times(request: dict[str, Any]) -> None:
     runtime, wait = limits.get("MaxRuntimeInSeconds", 86400), limits.get("MaxWaitTimeInSeconds")
     if request.get("EnableManagedSpotTraining"):
         if wait is None or wait < runtime:
-            raise invalid("Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
-                          "MaxRuntimeInSeconds.")
+            raise invalid(
+                "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds."
+            )
     elif wait is not None:
-        raise invalid("Invalid MaxWaitTimeInSeconds. It must not be present unless EnableManagedSpotTraining is "
-                      "true.")
+        raise invalid("Invalid MaxWaitTimeInSeconds. It must not be present unless EnableManagedSpotTraining is true.")
 
 
 @sagemaker.operation("DescribeTrainingJob")
@@ -102,10 +116,23 @@ def describe_training_job(request: dict[str, Any], caller: Caller) -> dict[str, 
 
 @sagemaker.operation("ListTrainingJobs")
 def list_training_jobs(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    return listing.page(_jobs.values(), request, (
-        "TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime",
-        "TrainingJobStatus", "SecondaryStatus"), "TrainingJobSummaries", name="TrainingJobName",
-        status="TrainingJobStatus", default_order="Ascending")
+    return listing.page(
+        _jobs.values(),
+        request,
+        (
+            "TrainingJobName",
+            "TrainingJobArn",
+            "CreationTime",
+            "TrainingEndTime",
+            "LastModifiedTime",
+            "TrainingJobStatus",
+            "SecondaryStatus",
+        ),
+        "TrainingJobSummaries",
+        name="TrainingJobName",
+        status="TrainingJobStatus",
+        default_order="Ascending",
+    )
 
 
 @sagemaker.operation("StopTrainingJob")

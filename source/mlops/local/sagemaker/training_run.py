@@ -76,8 +76,7 @@ def start(job: Record, caller: Caller) -> None:
 def stop(job: Record, caller: Caller) -> None:
     running = _running.get(job["TrainingJobArn"])
     if job["TrainingJobStatus"] != "InProgress" or running is None:
-        raise invalid("The request was rejected because the training job is in status "
-                      f"{job['TrainingJobStatus']}.")
+        raise invalid(f"The request was rejected because the training job is in status {job['TrainingJobStatus']}.")
     job["TrainingJobStatus"] = "Stopping"
     _enter(job, caller, "Stopping")
     running.asked.set()
@@ -141,8 +140,11 @@ def _train_in(folder: Path, job: Record, caller: Caller, stop_signal: _Stop) -> 
     ended = _train(container, folder, log, stream, job, stop_signal)
     _carry(stream, container, job, now=True)
     text = log.read_text(errors="replace")
-    job["FinalMetricDataList"] = [{"MetricName": name, "Value": value, "Timestamp": now()}
-                                  for name, value in container.metrics(text).items() if math.isfinite(value)]
+    job["FinalMetricDataList"] = [
+        {"MetricName": name, "Value": value, "Timestamp": now()}
+        for name, value in container.metrics(text).items()
+        if math.isfinite(value)
+    ]
     failure = folder / "output" / "failure"
     if ended == "Failed":
         raise _JobFailed(failure.read_text() if failure.exists() else f"AlgorithmError: {_last_lines(text)}")
@@ -168,13 +170,17 @@ def _last_lines(text: str) -> str:
 
 def _write_config(folder: Path, job: Record) -> None:
     mode = job["AlgorithmSpecification"]["TrainingInputMode"]
-    channels = {channel["ChannelName"]: {
-        "TrainingInputMode": channel.get("InputMode", mode),
-        "RecordWrapperType": channel.get("RecordWrapperType", "None"),
-        "S3DistributionType": channel["DataSource"].get("S3DataSource", {}).get("S3DataDistributionType",
-                                                                                 "FullyReplicated"),
-        **({"ContentType": channel["ContentType"]} if channel.get("ContentType") else {}),
-    } for channel in job["InputDataConfig"]}
+    channels = {
+        channel["ChannelName"]: {
+            "TrainingInputMode": channel.get("InputMode", mode),
+            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+            "S3DistributionType": channel["DataSource"]
+            .get("S3DataSource", {})
+            .get("S3DataDistributionType", "FullyReplicated"),
+            **({"ContentType": channel["ContentType"]} if channel.get("ContentType") else {}),
+        }
+        for channel in job["InputDataConfig"]
+    }
     (folder / "inputdataconfig.json").write_text(json.dumps(channels))
     (folder / "hyperparameters.json").write_text(json.dumps(job["HyperParameters"]))
 
@@ -185,11 +191,15 @@ def _download(s3: Any, channel: Record, folder: Path, job: Record, caller: Calle
     if source is None:
         raise _JobFailed(f"ClientError: Channel {name}: the account on your laptop reads channels from S3 only.")
     if source["S3DataType"] != "S3Prefix":
-        raise _JobFailed(f"ClientError: Channel {name}: the account on your laptop does not read "
-                         f"{source['S3DataType']}; give the data as an S3Prefix.")
+        raise _JobFailed(
+            f"ClientError: Channel {name}: the account on your laptop does not read "
+            f"{source['S3DataType']}; give the data as an S3Prefix."
+        )
     if channel.get("RecordWrapperType", "None") != "None":
-        raise _JobFailed(f"ClientError: Channel {name}: the account on your laptop does not wrap records as "
-                         f"{channel['RecordWrapperType']}.")
+        raise _JobFailed(
+            f"ClientError: Channel {name}: the account on your laptop does not wrap records as "
+            f"{channel['RecordWrapperType']}."
+        )
     uri, why = source["S3Uri"], ""
     folder.mkdir()
     try:
@@ -199,8 +209,10 @@ def _download(s3: Any, channel: Record, folder: Path, job: Record, caller: Calle
             return
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchBucket":
-            raise _JobFailed(f"ClientError: Data download failed: {storage.explain(error)} (channel {name}, {uri}, "
-                             f"role {job['RoleArn']})") from error
+            raise _JobFailed(
+                f"ClientError: Data download failed: {storage.explain(error)} (channel {name}, {uri}, "
+                f"role {job['RoleArn']})"
+            ) from error
         why = f" Error message from S3: {error.response['Error']['Message']}"
     except storage.StorageError as error:
         raise _JobFailed(f"ClientError: Data download failed: channel {name}: {error}") from error
@@ -209,18 +221,21 @@ def _download(s3: Any, channel: Record, folder: Path, job: Record, caller: Calle
         f'ClientError: Data download failed: No S3 objects found under S3 URL "{uri}" given in input data source of '
         f"channel {name}. Please ensure that the bucket exists in the selected region ({caller.region}), that objects "
         f'exist under that S3 prefix, and that the role "{job["RoleArn"]}" has "s3:ListBucket" permissions on bucket '
-        f'"{bucket}".{why}')
+        f'"{bucket}".{why}'
+    )
 
 
-def _train(container: containers.Container, tree: Path, log: Path, stream: LogStream, job: Record,
-           stop_signal: _Stop) -> str:
+def _train(
+    container: containers.Container, tree: Path, log: Path, stream: LogStream, job: Record, stop_signal: _Stop
+) -> str:
     """Run the training process; how it ended: Completed, Failed, Stopped or MaxRuntimeExceeded."""
     deadline = time.monotonic() + job["StoppingCondition"].get("MaxRuntimeInSeconds", 86400)
     ended = ""
     command = container.training_command(tree, job["AlgorithmSpecification"]["TrainingImage"])
-    with (log.open("wb") as output,
-          subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output,
-                           stderr=subprocess.STDOUT, cwd=tree) as process):
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, cwd=tree) as process,
+    ):
         usage = HostUsage(_NAMESPACE, f"{job['TrainingJobName']}/algo-1", process.pid)
         while process.poll() is None and not ended:
             if stop_signal.asked.wait(TIMING.poll):
@@ -253,8 +268,9 @@ def _upload(s3: Any, folder: Path, job: Record, caller: Caller, quiet: bool) -> 
             storage.check_key(job["RoleArn"], kms_key, caller)
             storage.write(s3, uri, archive, kms_key)
         except ClientError as error:
-            raise _JobFailed(f"ClientError: Artifact upload failed: {storage.explain(error)} ({uri}, role "
-                             f"{job['RoleArn']})") from error
+            raise _JobFailed(
+                f"ClientError: Artifact upload failed: {storage.explain(error)} ({uri}, role {job['RoleArn']})"
+            ) from error
         except ApiError as error:
             raise _JobFailed(f"ClientError: Artifact upload failed: {error.message} ({uri})") from error
 

@@ -32,14 +32,16 @@ def run(action: Run) -> None:
     result = action.wait_until(answered)
     record["updatedBy"] = result["by"]
     if result["status"] == "Rejected":
-        raise ActionFailed(f"Rejected by {result['by']}: {result['summary']}" if result["summary"]
-                           else f"Rejected by {result['by']}")
+        raise ActionFailed(
+            f"Rejected by {result['by']}: {result['summary']}" if result["summary"] else f"Rejected by {result['by']}"
+        )
     action.show(externalExecutionSummary=result["summary"])
 
 
 def _subject(action: Run) -> str:
-    return f"APPROVAL NEEDED: AWS CodePipeline {action.execution['pipelineName']} for action " \
-           f"{action.action['actionName']}"
+    return (
+        f"APPROVAL NEEDED: AWS CodePipeline {action.execution['pipelineName']} for action {action.action['actionName']}"
+    )
 
 
 def _message(action: Run, expires: str) -> dict[str, Any]:
@@ -47,13 +49,20 @@ def _message(action: Run, expires: str) -> dict[str, Any]:
     stage, name = action.action["stageName"], action.action["actionName"]
     console = f"https://{region}.console.aws.amazon.com/codesuite/codepipeline/pipelines/{pipeline}/view"
     approval = {
-        "pipelineName": pipeline, "stageName": stage, "actionName": name, "token": action.action["token"],
-        "expires": expires, "externalEntityLink": action.configuration.get("ExternalEntityLink"),
+        "pipelineName": pipeline,
+        "stageName": stage,
+        "actionName": name,
+        "token": action.action["token"],
+        "expires": expires,
+        "externalEntityLink": action.configuration.get("ExternalEntityLink"),
         "approvalReviewLink": f"{console}#/{stage}/{name}/approve/{action.action['token']}",
         "customData": action.configuration.get("CustomData"),
     }
-    return {"region": region, "consoleLink": console,
-            "approval": {key: value for key, value in approval.items() if value is not None}}
+    return {
+        "region": region,
+        "consoleLink": console,
+        "approval": {key: value for key, value in approval.items() if value is not None},
+    }
 
 
 TYPE = ActionType(run=run, keys=frozenset({"NotificationArn", "CustomData", "ExternalEntityLink"}))

@@ -50,7 +50,7 @@ class Run:
     """One run of one action: its resolved configuration, its credentials, its artifacts."""
 
     execution: Record
-    action: Record                        # its ActionExecutionDetail
+    action: Record  # its ActionExecutionDetail
     configuration: dict[str, str]
     session: boto3.Session
     caller: Caller
@@ -86,8 +86,10 @@ class Run:
     # --- artifacts: zip files in the pipeline's bucket ---
 
     def write_artifact(self, name: str, content: bytes) -> None:
-        location = {"bucket": self.artifact_store["location"],
-                    "key": f"{self.execution['pipelineName'][:20]}/{name[:10]}/{secrets.token_hex(4)[:7]}"}
+        location = {
+            "bucket": self.artifact_store["location"],
+            "key": f"{self.execution['pipelineName'][:20]}/{name[:10]}/{secrets.token_hex(4)[:7]}",
+        }
         arguments = {"Bucket": location["bucket"], "Key": location["key"], "Body": content}
         if key := self.artifact_store.get("encryptionKey"):
             arguments.update(ServerSideEncryption="aws:kms", SSEKMSKeyId=key["id"])
@@ -99,8 +101,11 @@ class Run:
         """The text of `Artifact::path/in/artifact`."""
         name, _, path = reference.partition("::")
         if name not in self.input_names or not path:
-            raise ActionFailed(f"{reference} does not name a file in one of the action's input artifacts, "
-                               f"which are {', '.join(self.input_names) or 'none'}", "ConfigurationError")
+            raise ActionFailed(
+                f"{reference} does not name a file in one of the action's input artifacts, "
+                f"which are {', '.join(self.input_names) or 'none'}",
+                "ConfigurationError",
+            )
         location = self.execution["artifacts"][name]
         body = self.client("s3").get_object(Bucket=location["bucket"], Key=location["key"])["Body"].read()
         try:
@@ -109,8 +114,7 @@ class Run:
         except zipfile.BadZipFile as error:
             raise ActionFailed(f"The artifact {name} is not a zip file", "ConfigurationError") from error
         except KeyError as error:
-            raise ActionFailed(f"File [{path}] does not exist in artifact [{name}]",
-                               "ConfigurationError") from error
+            raise ActionFailed(f"File [{path}] does not exist in artifact [{name}]", "ConfigurationError") from error
 
 
 def explain(error: ClientError | BotoCoreError) -> ActionFailed:

@@ -43,8 +43,10 @@ def run(action: Run) -> None:
     action.variables.update({output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])})
     action.show(externalExecutionSummary=f"Stack {name} is {stack['StackStatus']}")
     if action.output_names:
-        action.write_artifact(action.output_names[0], _zipped(
-            action.configuration.get("OutputFileName", "outputs.json"), json.dumps(action.variables)))
+        action.write_artifact(
+            action.output_names[0],
+            _zipped(action.configuration.get("OutputFileName", "outputs.json"), json.dumps(action.variables)),
+        )
 
 
 # --- what the stack is to be -------------------------------------------------------------------------------
@@ -75,29 +77,34 @@ def _template_configuration(action: Run) -> dict[str, Any]:
     settings = _object(action.read_file(reference), "TemplateConfiguration")
     unknown = sorted(settings.keys() - {"Parameters", "Tags", "StackPolicy"})
     if unknown:
-        raise ActionFailed(f"The template configuration file has unknown keys: {', '.join(unknown)}",
-                           "ConfigurationError")
+        raise ActionFailed(
+            f"The template configuration file has unknown keys: {', '.join(unknown)}", "ConfigurationError"
+        )
     for section in ("Parameters", "Tags"):
         for key, value in settings.get(section, {}).items():
             if not isinstance(value, str):
-                raise ActionFailed(f"{section} in the template configuration file must be strings, "
-                                   f"and {key} is not", "ConfigurationError")
+                raise ActionFailed(
+                    f"{section} in the template configuration file must be strings, and {key} is not",
+                    "ConfigurationError",
+                )
     return settings
 
 
 def _overrides(action: Run) -> dict[str, str]:
     """ParameterOverrides: texts, and the two functions that look into artifacts."""
     overrides = _object(action.configuration.get("ParameterOverrides") or "{}", "ParameterOverrides")
-    return {name: value if isinstance(value, str) else _call(action, name, value)
-            for name, value in overrides.items()}
+    return {name: value if isinstance(value, str) else _call(action, name, value) for name, value in overrides.items()}
 
 
 def _call(action: Run, name: str, value: Any) -> str:
     match value:
         case {"Fn::GetArtifactAtt": [str(artifact), str(attribute)]} if artifact in action.input_names:
             location = action.execution["artifacts"][artifact]
-            attributes = {"BucketName": location["bucket"], "ObjectKey": location["key"],
-                          "URL": f"https://s3.amazonaws.com/{location['bucket']}/{location['key']}"}
+            attributes = {
+                "BucketName": location["bucket"],
+                "ObjectKey": location["key"],
+                "URL": f"https://s3.amazonaws.com/{location['bucket']}/{location['key']}",
+            }
             if attribute in attributes:
                 return str(attributes[attribute])
         case {"Fn::GetParam": [str(artifact), str(file), str(key)]}:
@@ -169,15 +176,21 @@ def _settled(action: Run, stack_id: str) -> Stack:
 
 def _show(action: Run, stack_id: str, name: str) -> None:
     region = action.caller.region
-    action.show(externalExecutionId=stack_id,
-                externalExecutionUrl=f"https://{region}.console.aws.amazon.com/cloudformation/home?region={region}"
-                                     f"#/stacks/stackinfo?filteringText={name}&stackId={stack_id}")
+    action.show(
+        externalExecutionId=stack_id,
+        externalExecutionUrl=f"https://{region}.console.aws.amazon.com/cloudformation/home?region={region}"
+        f"#/stacks/stackinfo?filteringText={name}&stackId={stack_id}",
+    )
 
 
 def _reason(action: Run, stack: Stack) -> str:
     """The resources that failed in the stack's last operation, and why the first of them did."""
-    events = action.client("cloudformation").get_paginator("describe_stack_events").paginate(
-        StackName=stack["StackId"]).build_full_result()["StackEvents"]
+    events = (
+        action.client("cloudformation")
+        .get_paginator("describe_stack_events")
+        .paginate(StackName=stack["StackId"])
+        .build_full_result()["StackEvents"]
+    )
     failed: list[tuple[str, str]] = []
     for event in events:  # newest first, back to where the operation began
         own = event["LogicalResourceId"] == stack["StackName"]
@@ -206,8 +219,18 @@ def _check(configuration: dict[str, str]) -> list[str]:
 
 TYPE = ActionType(
     run=run,
-    keys=frozenset({"ActionMode", "StackName", "TemplatePath", "TemplateConfiguration", "ParameterOverrides",
-                    "Capabilities", "RoleArn", "OutputFileName"}),
+    keys=frozenset(
+        {
+            "ActionMode",
+            "StackName",
+            "TemplatePath",
+            "TemplateConfiguration",
+            "ParameterOverrides",
+            "Capabilities",
+            "RoleArn",
+            "OutputFileName",
+        }
+    ),
     required=frozenset({"ActionMode", "StackName"}),
     inputs=(0, 10),
     outputs=(0, 1),

@@ -24,8 +24,11 @@ def run(action: Run) -> None:
     except states.exceptions.StateMachineDoesNotExist as error:
         raise ActionFailed(f"StateMachineDoesNotExist: {error.response['Error']['Message']}") from error
     region = action.caller.region
-    action.show(externalExecutionId=arn, externalExecutionUrl=f"https://{region}.console.aws.amazon.com/states/"
-                                                              f"home?region={region}#/executions/details/{arn}")
+    action.show(
+        externalExecutionId=arn,
+        externalExecutionUrl=f"https://{region}.console.aws.amazon.com/states/"
+        f"home?region={region}#/executions/details/{arn}",
+    )
 
     def ended() -> dict[str, Any] | None:
         execution: dict[str, Any] = states.describe_execution(executionArn=arn)
@@ -36,8 +39,9 @@ def run(action: Run) -> None:
     if execution["status"] != "SUCCEEDED":
         parts = [execution.get("error"), execution.get("cause")]
         said = ": ".join(part for part in parts if part)
-        raise ActionFailed(f"The execution {name} of the state machine ended as {execution['status']}."
-                           + (f" {said}" if said else ""))
+        raise ActionFailed(
+            f"The execution {name} of the state machine ended as {execution['status']}." + (f" {said}" if said else "")
+        )
     action.show(externalExecutionSummary=f"Execution {name} succeeded")
     if action.output_names:
         content = io.BytesIO()

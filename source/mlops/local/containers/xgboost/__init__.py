@@ -17,14 +17,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlops.local.containers.xgboost.serve import XGBoostPredictor
 
-_IMAGE = re.compile(r"\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/"
-                    r"(sagemaker-)?xgboost([:@].+)?")
+_IMAGE = re.compile(
+    r"\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/"
+    r"(sagemaker-)?xgboost([:@].+)?"
+)
 _METRIC = re.compile(r"\t(train|validation)-([^\s:]+):(\S+)")
 
 
 class XGBoostContainer:
-    description = ("SageMaker's built-in XGBoost (<account>.dkr.ecr.<region>.amazonaws.com/"
-                   "sagemaker-xgboost:<version>, and the older xgboost:1 and xgboost:latest)")
+    description = (
+        "SageMaker's built-in XGBoost (<account>.dkr.ecr.<region>.amazonaws.com/"
+        "sagemaker-xgboost:<version>, and the older xgboost:1 and xgboost:latest)"
+    )
 
     def matches(self, image_uri: str) -> bool:
         return _IMAGE.fullmatch(image_uri) is not None

@@ -15,11 +15,13 @@ from mlops.local.containers.xgboost.data import DataError, delimiter_of, read_cs
 from mlops.local.containers.xgboost.errors import UserError
 
 CONTENT_TYPES = {
-    "csv": "csv", "text/csv": "csv",
-    "libsvm": "libsvm", "text/libsvm": "libsvm", "text/x-libsvm": "libsvm",
+    "csv": "csv",
+    "text/csv": "csv",
+    "libsvm": "libsvm",
+    "text/libsvm": "libsvm",
+    "text/x-libsvm": "libsvm",
 }
-NOT_HERE = frozenset({"parquet", "application/x-parquet",
-                      "recordio-protobuf", "application/x-recordio-protobuf"})
+NOT_HERE = frozenset({"parquet", "application/x-parquet", "recordio-protobuf", "application/x-recordio-protobuf"})
 CHANNELS = ("train", "validation")
 
 
@@ -45,20 +47,23 @@ def content_type(channel: str, given: str | None) -> str:
         raise UserError(f"{given} is not an accepted ContentType: {accepted}.")
     size = dict(part.strip().partition("=")[::2] for part in parameters.split(";")).get("label_size", "1")
     if size != "1":
-        raise UserError(f"{given} is not an accepted csv ContentType. "
-                        "Optional parameter label_size must be equal to 1")
+        raise UserError(f"{given} is not an accepted csv ContentType. Optional parameter label_size must be equal to 1")
     return CONTENT_TYPES[kind]
 
 
 def read(tree: Path, config: Mapping[str, Mapping[str, Any]], csv_weights: bool) -> list[Channel]:
     """The train channel, and the validation channel where there is one."""
     if "train" not in config:
-        raise UserError("Missing required channel: train. SageMaker XGBoost trains on the channel 'train' "
-                        "and evaluates on 'validation'.")
+        raise UserError(
+            "Missing required channel: train. SageMaker XGBoost trains on the channel 'train' "
+            "and evaluates on 'validation'."
+        )
     extraneous = sorted(config.keys() - set(CHANNELS))
     if extraneous:
-        raise UserError(f"Extraneous channel found: {', '.join(extraneous)}. SageMaker XGBoost takes the "
-                        "channels train and validation.")
+        raise UserError(
+            f"Extraneous channel found: {', '.join(extraneous)}. SageMaker XGBoost takes the "
+            "channels train and validation."
+        )
     channels: list[Channel] = []
     for name in CHANNELS:
         if name not in config:
@@ -78,8 +83,11 @@ def read(tree: Path, config: Mapping[str, Mapping[str, Any]], csv_weights: bool)
 
 
 def _advice(kind: str) -> str:
-    return (" CSV for SageMaker XGBoost has the label in the first column, numbers only and no header line."
-            if kind == "csv" else "")
+    return (
+        " CSV for SageMaker XGBoost has the label in the first column, numbers only and no header line."
+        if kind == "csv"
+        else ""
+    )
 
 
 def _files(folder: Path) -> list[tuple[str, str]]:
@@ -91,11 +99,14 @@ def _files(folder: Path) -> list[tuple[str, str]]:
             try:
                 files.append((name, path.read_text("utf-8-sig")))
             except UnicodeDecodeError as error:
-                raise UserError(f"File {name} of channel {folder.name} is not text (byte {error.start} is "
-                                "not UTF-8). Is it compressed? Then set CompressionType to Gzip.") from error
+                raise UserError(
+                    f"File {name} of channel {folder.name} is not text (byte {error.start} is "
+                    "not UTF-8). Is it compressed? Then set CompressionType to Gzip."
+                ) from error
     if not any(text.strip() for _, text in files):
-        raise UserError(f"No data in the {folder.name} channel: "
-                        f"{'its files are empty' if files else 'it has no files'}")
+        raise UserError(
+            f"No data in the {folder.name} channel: {'its files are empty' if files else 'it has no files'}"
+        )
     return files
 
 
@@ -136,8 +147,7 @@ def _check_labels(labels: Any) -> None:
 def _libsvm(name: str, files: list[tuple[str, str]], features: int | None) -> Channel:
     data = read_libsvm(files, labelled=True)
     if features is not None and data.features.shape[1] > features:
-        raise DataError(f"its largest index is {data.features.shape[1] - 1}, "
-                        f"and the train channel's is {features - 1}")
+        raise DataError(f"its largest index is {data.features.shape[1] - 1}, and the train channel's is {features - 1}")
     if features is not None:
         data.features.resize(data.features.shape[0], features)
     _check_labels(data.labels)

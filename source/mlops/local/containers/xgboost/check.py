@@ -32,8 +32,14 @@ def problem(content: bytes) -> str:
         return ""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     try:
-        checked = subprocess.run([sys.executable, "-P", "-m", __name__], input=content, capture_output=True,
-                                 env=environment, timeout=_SECONDS, check=False)
+        checked = subprocess.run(
+            [sys.executable, "-P", "-m", __name__],
+            input=content,
+            capture_output=True,
+            env=environment,
+            timeout=_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return f"xgboost does not come to an end with it within {_SECONDS} seconds"
     if checked.returncode < 0:
@@ -71,8 +77,10 @@ def _wrong(learner: dict[str, Any]) -> Iterator[str]:
     features = int(parameters["num_feature"])
     groups = max(1, int(parameters["num_class"]), int(parameters.get("num_target", 1)))
     if features > _MOST_FEATURES or groups > _MOST_CLASSES:
-        yield (f"it has {features:,} features and {groups:,} classes; the account on your laptop takes "
-               f"{_MOST_FEATURES:,} and {_MOST_CLASSES:,}")
+        yield (
+            f"it has {features:,} features and {groups:,} classes; the account on your laptop takes "
+            f"{_MOST_FEATURES:,} and {_MOST_CLASSES:,}"
+        )
     if booster["name"] == "gblinear":
         if len(booster["model"]["weights"]) != (features + 1) * groups:
             yield "its weights are not as many as its features and classes ask for"

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy.sparse import csr_matrix
 
-Matrix: TypeAlias = Any   # a float32 array; mypy does not follow numpy here
+Matrix: TypeAlias = Any  # a float32 array; mypy does not follow numpy here
 
 
 class DataError(Exception):
@@ -47,11 +47,11 @@ def _read_csv_by_line(text: str, name: str, delimiter: str) -> Matrix:
     rows: list[list[float]] = []
     first = 0
     for number, line in _lines(text):
-        row = [_cell(cell, f"{name} line {number} column {column}")
-               for column, cell in enumerate(line.split(delimiter), 1)]
+        row = [
+            _cell(cell, f"{name} line {number} column {column}") for column, cell in enumerate(line.split(delimiter), 1)
+        ]
         if rows and len(row) != len(rows[0]):
-            raise DataError(f"{name} line {number} has {len(row)} columns, "
-                            f"and line {first} has {len(rows[0])}")
+            raise DataError(f"{name} line {number} has {len(row)} columns, and line {first} has {len(rows[0])}")
         first = first or number
         rows.append(row)
     return np.array(rows, np.float32)
@@ -119,8 +119,12 @@ def read_libsvm(texts: Sequence[tuple[str, str]], labelled: bool) -> Sparse:
     width = max(columns, default=-1) + 1
     parts = (np.array(values, np.float32), np.array(columns, np.int64), np.array(starts, np.int64))
     features = csr_matrix(parts, shape=(rows, width))
-    return Sparse(features, np.array(labels, np.float32), np.array(weights, np.float32) if weights else None,
-                  np.array(groups, np.int64) if groups else None)
+    return Sparse(
+        features,
+        np.array(labels, np.float32),
+        np.array(weights, np.float32) if weights else None,
+        np.array(groups, np.int64) if groups else None,
+    )
 
 
 def _is_feature(item: str) -> bool:
@@ -131,6 +135,8 @@ def _is_feature(item: str) -> bool:
 def _feature(item: str, where: str) -> tuple[int, float]:
     index, colon, value = item.partition(":")
     if not colon or not index.isdigit():
-        raise DataError(f"{where}: '{item[:50]}' is not <index>:<value>; libsvm lines are "
-                        "<label> <index>:<value> <index>:<value> ... with indices from 0")
+        raise DataError(
+            f"{where}: '{item[:50]}' is not <index>:<value>; libsvm lines are "
+            "<label> <index>:<value> <index>:<value> ... with indices from 0"
+        )
     return int(index), _cell(value, f"{where}, index {index}")

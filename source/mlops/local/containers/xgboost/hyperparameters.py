@@ -26,6 +26,7 @@ def _number(kind: type, low: float, high: float, low_open: bool, high_open: bool
         if math.isnan(value) or too_low or too_high:
             raise OutOfRange(f"{'(' if low_open else '['}{low}, {high}{')' if high_open else ']'}")
         return value
+
     return parse
 
 
@@ -42,6 +43,7 @@ def _one_of(*choices: str) -> Rule:
         if text not in choices:
             raise OutOfRange(str(list(choices)))
         return text
+
     return parse
 
 
@@ -77,13 +79,40 @@ class OutOfRange(Exception):
 _FLAG = _integer(0, 1)
 _SHARE = _float(0, 1)
 _PART = _float(0, 1, above=True)
-_UPDATERS = ("grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker", "grow_quantile_histmaker",
-             "grow_skmaker", "sync", "refresh", "prune", "shotgun", "coord_descent")
+_UPDATERS = (
+    "grow_colmaker",
+    "distcol",
+    "grow_histmaker",
+    "grow_local_histmaker",
+    "grow_quantile_histmaker",
+    "grow_skmaker",
+    "sync",
+    "refresh",
+    "prune",
+    "shotgun",
+    "coord_descent",
+)
 _OBJECTIVES = (
-    "binary:logistic", "binary:logitraw", "binary:hinge", "count:poisson", "multi:softmax", "multi:softprob",
-    "rank:pairwise", "rank:ndcg", "rank:map", "reg:linear", "reg:squarederror", "reg:logistic", "reg:gamma",
-    "reg:absoluteerror", "reg:pseudohubererror", "reg:quantileerror", "reg:squaredlogerror", "reg:tweedie",
-    "survival:aft", "survival:cox",
+    "binary:logistic",
+    "binary:logitraw",
+    "binary:hinge",
+    "count:poisson",
+    "multi:softmax",
+    "multi:softprob",
+    "rank:pairwise",
+    "rank:ndcg",
+    "rank:map",
+    "reg:linear",
+    "reg:squarederror",
+    "reg:logistic",
+    "reg:gamma",
+    "reg:absoluteerror",
+    "reg:pseudohubererror",
+    "reg:quantileerror",
+    "reg:squaredlogerror",
+    "reg:tweedie",
+    "survival:aft",
+    "survival:cox",
 )
 
 RULES: dict[str, Rule] = {
@@ -145,18 +174,35 @@ RULES: dict[str, Rule] = {
     "_kfold": _integer(2),
     "_num_cv_round": _integer(1),
 }
-OF_THE_CONTAINER = frozenset({  # what the image itself reads; the rest goes to xgboost
-    "num_round", "csv_weights", "early_stopping_rounds", "eval_metric", "save_model_on_termination",
-    "_tuning_objective_metric", "_kfold", "_num_cv_round", "silent", "dsplit", "sketch_eps", "predictor",
-    "deterministic_histogram", "single_precision_histogram", "use_dask_gpu_training", "prob_buffer_row",
-})
+OF_THE_CONTAINER = frozenset(
+    {  # what the image itself reads; the rest goes to xgboost
+        "num_round",
+        "csv_weights",
+        "early_stopping_rounds",
+        "eval_metric",
+        "save_model_on_termination",
+        "_tuning_objective_metric",
+        "_kfold",
+        "_num_cv_round",
+        "silent",
+        "dsplit",
+        "sketch_eps",
+        "predictor",
+        "deterministic_histogram",
+        "single_precision_histogram",
+        "use_dask_gpu_training",
+        "prob_buffer_row",
+    }
+)
 
 
 def validate(given: Mapping[str, str]) -> dict[str, Any]:
     """Parsed hyperparameters; the first thing wrong with them is a UserError, as in the image."""
     if "sagemaker_program" in given or "sagemaker_submit_directory" in given:
-        raise UserError("Script mode (sagemaker_program) runs your own training code in the image; "
-                        "the account on your laptop runs the built-in algorithm only.")
+        raise UserError(
+            "Script mode (sagemaker_program) runs your own training code in the image; "
+            "the account on your laptop runs the built-in algorithm only."
+        )
     if "num_round" not in given:
         raise UserError("Missing required hyperparameter: num_round")
     values = {}
@@ -179,15 +225,15 @@ def _validate_together(values: Mapping[str, Any]) -> None:
     if many_classes and "num_class" not in values:
         raise UserError("Require input for parameter 'num_class' for multi-classification")
     if not many_classes and "num_class" in values:
-        raise UserError("Do not need to setup parameter 'num_class' for learning task other than "
-                        "multi-classification.")
+        raise UserError("Do not need to setup parameter 'num_class' for learning task other than multi-classification.")
     metrics = values.get("eval_metric", [])
     if {"auc", "aucpr"} & set(metrics) and not objective.startswith(("binary:", "rank:", "reg:logistic")):
         raise UserError("Metric 'auc' can only be applied for classification and ranking problems.")
     if "aft-nloglik" in metrics and objective != "survival:aft":
         raise UserError("Metric 'aft-nloglik' can only be applied for 'survival:aft' objective.")
     if values.get("tree_method") == "gpu_hist" or values.get("predictor") == "gpu_predictor":
-        raise UserError("tree_method 'gpu_hist' and predictor 'gpu_predictor' need a GPU, and the account on "
-                        "your laptop has none.")
+        raise UserError(
+            "tree_method 'gpu_hist' and predictor 'gpu_predictor' need a GPU, and the account on your laptop has none."
+        )
     if "_kfold" in values:
         raise UserError("The account on your laptop does not run k-fold cross validation (_kfold).")

@@ -8,18 +8,56 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-Array: TypeAlias = Any    # numpy's float64 and int64 arrays; mypy does not follow numpy here
+Array: TypeAlias = Any  # numpy's float64 and int64 arrays; mypy does not follow numpy here
 Counts: TypeAlias = Any
 
-XGBOOST_METRICS = frozenset({
-    "aft-nloglik", "auc", "aucpr", "cox-nloglik", "error", "gamma-deviance", "gamma-nloglik",
-    "interval-regression-accuracy", "logloss", "mae", "map", "mape", "merror", "mlogloss", "mphe", "ndcg",
-    "poisson-nloglik", "pre", "quantile", "rmse", "rmsle", "tweedie-nloglik",
-})
-MAXIMIZED = frozenset({
-    "auc", "aucpr", "map", "ndcg", "pre", "accuracy", "balanced_accuracy", "f1", "f1_binary", "f1_macro",
-    "precision", "precision_macro", "precision_micro", "recall", "recall_macro", "recall_micro", "r2",
-})
+XGBOOST_METRICS = frozenset(
+    {
+        "aft-nloglik",
+        "auc",
+        "aucpr",
+        "cox-nloglik",
+        "error",
+        "gamma-deviance",
+        "gamma-nloglik",
+        "interval-regression-accuracy",
+        "logloss",
+        "mae",
+        "map",
+        "mape",
+        "merror",
+        "mlogloss",
+        "mphe",
+        "ndcg",
+        "poisson-nloglik",
+        "pre",
+        "quantile",
+        "rmse",
+        "rmsle",
+        "tweedie-nloglik",
+    }
+)
+MAXIMIZED = frozenset(
+    {
+        "auc",
+        "aucpr",
+        "map",
+        "ndcg",
+        "pre",
+        "accuracy",
+        "balanced_accuracy",
+        "f1",
+        "f1_binary",
+        "f1_macro",
+        "precision",
+        "precision_macro",
+        "precision_micro",
+        "recall",
+        "recall_macro",
+        "recall_micro",
+        "r2",
+    }
+)
 
 
 def _confusion(labels: Array, predictions: Array) -> Counts:
@@ -55,9 +93,11 @@ def _accuracy(table: Counts) -> float:
 
 def _seen(per_class: Callable[[Counts], Array]) -> Callable[[Counts], float]:
     """The mean over the classes that occur."""
+
     def mean(table: Counts) -> float:
         occurs = (table.sum(axis=0) + table.sum(axis=1)) > 0
         return float(per_class(table)[occurs].mean())
+
     return mean
 
 
@@ -104,5 +144,4 @@ def evaluator(names: list[str]) -> Callable[[Array, Any], list[tuple[str, float]
     """What xgboost calls after each round for the metrics it does not know."""
     if not names:
         return None
-    return lambda predictions, matrix: [(name, COMPUTED_HERE[name](matrix.get_label(), predictions))
-                                        for name in names]
+    return lambda predictions, matrix: [(name, COMPUTED_HERE[name](matrix.get_label(), predictions)) for name in names]

@@ -33,16 +33,19 @@ def load(model_dir: Path) -> XGBoostPredictor:
         raise ModelLoadError(f"the artifact has no file 'xgboost-model'; it holds {held}")
     content = chosen.read_bytes()
     if content[:1] == b"\x80" or content[:2] in (b"(l", b"cx", b"ci", b"cc"):
-        raise ModelLoadError(f"{chosen.name} is a Python pickle. Loading one runs whatever code it holds, so "
-                             "the account on your laptop does not; save the model with Booster.save_model")
+        raise ModelLoadError(
+            f"{chosen.name} is a Python pickle. Loading one runs whatever code it holds, so "
+            "the account on your laptop does not; save the model with Booster.save_model"
+        )
     if problem := check.problem(content):
         raise ModelLoadError(f"{chosen.name} is not a model that xgboost {xgboost.__version__} can serve: {problem}")
     booster = xgboost.Booster()
     try:
         booster.load_model(bytearray(content))
     except xgboost.core.XGBoostError as error:
-        raise ModelLoadError(f"{chosen.name} is not a model that xgboost {xgboost.__version__} reads: "
-                             f"{_first_line(error)}") from error
+        raise ModelLoadError(
+            f"{chosen.name} is not a model that xgboost {xgboost.__version__} reads: {_first_line(error)}"
+        ) from error
     return XGBoostPredictor(booster)
 
 
@@ -78,8 +81,9 @@ class XGBoostPredictor:
     def _read(self, body: bytes, content_type: str) -> xgboost.DMatrix:
         kind = (content_type or "text/csv").split(";")[0].strip().lower()
         if kind not in _INPUTS:
-            raise InferenceError(415, f"Content-type {kind} not supported. Supported content-type is "
-                                      f"{', '.join(_INPUTS)}")
+            raise InferenceError(
+                415, f"Content-type {kind} not supported. Supported content-type is {', '.join(_INPUTS)}"
+            )
         name = kind.rpartition("/")[2].removeprefix("x-")
         try:
             text = body.decode("utf-8-sig").strip()
@@ -89,8 +93,9 @@ class XGBoostPredictor:
                 return self._libsvm(text)
             rows = _json_rows(text) if name == "json" else read_csv(text, "the request", delimiter_of(text))
         except (DataError, UnicodeDecodeError) as error:
-            raise InferenceError(400, f"Loading {name} data failed, please ensure data is in {name} "
-                                      f"format: {error}") from error
+            raise InferenceError(
+                400, f"Loading {name} data failed, please ensure data is in {name} format: {error}"
+            ) from error
         if rows.shape[1] != self.width:
             raise self._wrong_width(name, rows.shape[1])
         return xgboost.DMatrix(rows, nthread=1)
@@ -103,9 +108,12 @@ class XGBoostPredictor:
         return xgboost.DMatrix(features, nthread=1)
 
     def _wrong_width(self, name: str, found: int) -> InferenceError:
-        return InferenceError(400, f"Unable to evaluate payload provided: Feature size of {name} inference "
-                                   f"data {found} is not consistent with feature size of trained model "
-                                   f"{self.width}.")
+        return InferenceError(
+            400,
+            f"Unable to evaluate payload provided: Feature size of {name} inference "
+            f"data {found} is not consistent with feature size of trained model "
+            f"{self.width}.",
+        )
 
 
 def _json_rows(text: str) -> Any:
@@ -139,5 +147,8 @@ def _accepted(accept: str) -> str:
             return "text/csv"
         if kind in ("application/json", "json"):
             return "application/json"
-    raise InferenceError(406, f"{accept} is not an accepted Accept type. Please choose one of the following: "
-                              "['text/csv', 'application/json'].")
+    raise InferenceError(
+        406,
+        f"{accept} is not an accepted Accept type. Please choose one of the following: "
+        "['text/csv', 'application/json'].",
+    )

@@ -26,8 +26,21 @@ from mlops.local.containers.xgboost import channels, hyperparameters, metrics, v
 from mlops.local.containers.xgboost.errors import AlgorithmError, TrainingError, UserError
 
 # What xgboost says when the data are at fault and not the algorithm.
-_USERS_DOING = ("label must be", "label_correct", "num_class", "base_score", "`inf`", "preds.size()",
-                "only pos or neg", "Parameter", "Invalid", "Unknown", "must be", "should be", "Must have")
+_USERS_DOING = (
+    "label must be",
+    "label_correct",
+    "num_class",
+    "base_score",
+    "`inf`",
+    "preds.size()",
+    "only pos or neg",
+    "Parameter",
+    "Invalid",
+    "Unknown",
+    "must be",
+    "should be",
+    "Must have",
+)
 
 
 def main(tree: Path, image_uri: str) -> int:
@@ -100,8 +113,7 @@ def _boost(settings: dict[str, Any], data: list[channels.Channel], usual_metric:
     _, _, tuned = settings.get("_tuning_objective_metric", "").partition(":")
     if tuned and tuned not in wanted:
         wanted.append(tuned)
-    parameters = {name: value for name, value in settings.items()
-                  if name not in hyperparameters.OF_THE_CONTAINER}
+    parameters = {name: value for name, value in settings.items() if name not in hyperparameters.OF_THE_CONTAINER}
     if "updater" in parameters:
         parameters["updater"] = ",".join(parameters["updater"])
     known = [name for name in wanted if name not in metrics.COMPUTED_HERE]
@@ -111,15 +123,25 @@ def _boost(settings: dict[str, Any], data: list[channels.Channel], usual_metric:
     callbacks: list[xgboost.callback.TrainingCallback] = [stopper]
     if "early_stopping_rounds" in settings and len(data) > 1:
         metric = wanted[-1] if wanted else None
-        callbacks.append(xgboost.callback.EarlyStopping(
-            rounds=settings["early_stopping_rounds"], metric_name=metric, data_name="validation", save_best=True,
-            maximize=metric.partition("@")[0] in metrics.MAXIMIZED if metric else None))
+        callbacks.append(
+            xgboost.callback.EarlyStopping(
+                rounds=settings["early_stopping_rounds"],
+                metric_name=metric,
+                data_name="validation",
+                save_best=True,
+                maximize=metric.partition("@")[0] in metrics.MAXIMIZED if metric else None,
+            )
+        )
     try:
         return xgboost.train(
-            parameters, data[0].matrix, settings["num_round"],
+            parameters,
+            data[0].matrix,
+            settings["num_round"],
             evals=[(channel.matrix, channel.name) for channel in data],
             custom_metric=metrics.evaluator([name for name in wanted if name in metrics.COMPUTED_HERE]),
-            callbacks=callbacks, verbose_eval=True)
+            callbacks=callbacks,
+            verbose_eval=True,
+        )
     except (xgboost.core.XGBoostError, ValueError) as error:
         text = _essence(str(error))
         if any(words in text for words in _USERS_DOING):

@@ -39,8 +39,13 @@ def text(version: Version) -> str:
 # --- defaults ----------------------------------------------------------------------------------------------
 
 _SINCE = {  # the first version that has an objective [measured, release notes]
-    "reg:squarederror": (0, 83), "binary:hinge": (0, 80), "reg:squaredlogerror": (1, 0), "survival:aft": (1, 2),
-    "reg:pseudohubererror": (1, 1), "reg:absoluteerror": (1, 7), "reg:quantileerror": (2, 0),
+    "reg:squarederror": (0, 83),
+    "binary:hinge": (0, 80),
+    "reg:squaredlogerror": (1, 0),
+    "survival:aft": (1, 2),
+    "reg:pseudohubererror": (1, 1),
+    "reg:absoluteerror": (1, 7),
+    "reg:quantileerror": (2, 0),
 }
 _METRICS: tuple[tuple[Version, str, str], ...] = (  # before this version, for these objectives
     ((1, 3), r"binary:logistic", "error"),  # [1.3]
@@ -63,8 +68,7 @@ def unknown_objective(settings: Settings, version: Version) -> str | None:
 def metric(settings: Settings, version: Version) -> str | None:
     """The metric that a version reports when none is asked for; None where that is the same today."""
     objective = settings.get("objective", "reg:squarederror")
-    return next((name for before, which, name in _METRICS
-                 if version < before and re.fullmatch(which, objective)), None)
+    return next((name for before, which, name in _METRICS if version < before and re.fullmatch(which, objective)), None)
 
 
 def defaults(settings: Settings, version: Version, rows: int) -> dict[str, Any]:
@@ -108,19 +112,31 @@ def _method(name: str) -> Callable[[Settings], bool]:
 _NEVER: Version = (99, 0)
 DIFFERENCES = (
     Difference((0, 0), (2, 0), _below_one("subsample"), "subsample draws other rows"),
-    Difference((0, 0), (1, 5), _below_one("colsample_bytree", "colsample_bylevel", "colsample_bynode"),
-               "colsample_* draws other columns"),
+    Difference(
+        (0, 0),
+        (1, 5),
+        _below_one("colsample_bytree", "colsample_bylevel", "colsample_bynode"),
+        "colsample_* draws other columns",
+    ),
     Difference((0, 0), (2, 0), _objective("rank:.*"), "ranking forms other pairs"),
     Difference((0, 0), (1, 2), _method("hist"), "tree_method hist places its bins elsewhere"),
     Difference((0, 0), (1, 6), _method("approx"), "tree_method approx proposes other splits"),
     Difference((0, 0), (1, 6), _objective("survival:cox"), "survival:cox has other gradients"),
     Difference((0, 0), (1, 3), _objective("binary:logitraw"), "binary:logitraw has other gradients"),
     Difference((0, 0), (1, 3), _objective("reg:pseudohubererror"), "reg:pseudohubererror has other gradients"),
-    Difference((0, 0), (1, 0), lambda settings: settings.get("booster") == "dart" and settings.get("rate_drop", 0) > 0,
-               "dart drops other trees"),
+    Difference(
+        (0, 0),
+        (1, 0),
+        lambda settings: settings.get("booster") == "dart" and settings.get("rate_drop", 0) > 0,
+        "dart drops other trees",
+    ),
     Difference((0, 0), (0, 90), _objective("reg:tweedie"), "reg:tweedie has other gradients"),
-    Difference((0, 0), (0, 90), lambda settings: "interaction_constraints" in settings,
-               "interaction_constraints are not heeded"),
+    Difference(
+        (0, 0),
+        (0, 90),
+        lambda settings: "interaction_constraints" in settings,
+        "interaction_constraints are not heeded",
+    ),
     Difference((3, 1), _NEVER, _objective("multi:.*"), "training starts from how often each class occurs"),
 )
 
