@@ -13,8 +13,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from chalicelib.echo import shown
 from chalicelib.errors import BadRequest, Problem
+from chalicelib.quoting import shown
 
 Schema = Mapping[str, Any]
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.echo import TEXT, cut
+from chalicelib.quoting import TEXT, cut
 
 MOST_PROBLEMS = 100  # that one answer lists
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes orchestrator/chalicelib/hyperparameters.json: what the built-in algorithms take as hyperparameters.
+"""Makes orchestrator/chalicelib/intake/hyperparameters.json: what the built-in algorithms take as hyperparameters.
 
     make hyperparameters        (or: python -m mlops.hyperparameters [WHEEL])
 
@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-TABLE = Path(__file__).parents[2] / "orchestrator" / "chalicelib" / "hyperparameters.json"
+TABLE = Path(__file__).parents[2] / "orchestrator" / "chalicelib" / "intake" / "hyperparameters.json"
 PIN = "sagemaker==2.257.7"
 ESTIMATORS = "sagemaker/amazon/"
 KINDS = {"int": "integer", "float": "number", "bool": "boolean", "str": "text", "list": "text"}

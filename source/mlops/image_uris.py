@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes orchestrator/chalicelib/image_uris.json out of the SageMaker SDK's lists of container images.
+"""Makes orchestrator/chalicelib/images/image_uris.json out of the SageMaker SDK's lists of container images.
 
     make image-uris        (or: python -m mlops.image_uris [WHEEL])
 
@@ -32,7 +32,7 @@ from typing import Any
 import botocore.session
 
 ROOT = Path(__file__).parents[2]
-TABLE = ROOT / "orchestrator" / "chalicelib" / "image_uris.json"
+TABLE = ROOT / "orchestrator" / "chalicelib" / "images" / "image_uris.json"
 PIN = ROOT / "requirements-sdk.txt"
 CONFIGS = "sagemaker/core/image_uri_config/"
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from chalicelib import door, plan, validate
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
-from chalicelib.lookups import LOOKUPS
+from chalicelib.intake import validate
+from chalicelib.intake.check import check_request
+from chalicelib.intake.lookups import LOOKUPS
+from chalicelib.planning import plan
 from chalicelib.settings import Settings
 from mlops.templates import cfn_yaml
 from mlops.templates.folder import read_folders, read_parts
@@ -32,7 +34,7 @@ each_example = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.s
 
 def _planned(path: Path, catalog: Catalog, settings: Settings) -> plan.Plan:
     settings = replace(settings, use_model_registry=".registry" in path.name)
-    return plan.make(door.check(path.read_bytes(), catalog, settings), settings, catalog)
+    return plan.make(check_request(path.read_bytes(), catalog, settings), settings, catalog)
 
 
 @each_type
@@ -129,7 +131,7 @@ def test_every_missing_key_is_told_at_once(
     for registry in (False, True):
         _, schema = catalog.blueprint(folder.name).schema(pipeline_type, registry)
         with pytest.raises(BadRequest) as refused:
-            door.check(
+            check_request(
                 json.dumps({"pipeline_type": pipeline_type}).encode(),
                 catalog,
                 replace(settings, use_model_registry=registry),

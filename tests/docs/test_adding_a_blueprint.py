@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import yaml
-from chalicelib.lookups import LOOKUPS
+from chalicelib.intake.lookups import LOOKUPS
 from chalicelib.settings import for_blueprints
 
 ROOT = Path(__file__).parents[2]

@@ -12,16 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chalicelib import api, door, errors, history, plan, status
+from chalicelib import errors
+from chalicelib.aws.observed import ENDED_BADLY, RUNNING, STACK_PHASES, SUCCEEDED, Execution, Job, Stack
 from chalicelib.catalog import Catalog
+from chalicelib.entrypoints import http
 from chalicelib.errors import OrchestratorError
-from chalicelib.found import ENDED_BADLY, RUNNING, STACK_PHASES, SUCCEEDED, Execution, Job, Stack
-from chalicelib.managing import deleting, listing, stopping
-from chalicelib.managing.query import Query
-from chalicelib.outcome import Outcome
-from chalicelib.provision import provision
-from chalicelib.request import MAX_BYTES, MAX_DEPTH
+from chalicelib.intake.check import check_request
+from chalicelib.intake.query import Query
+from chalicelib.intake.request import MAX_BYTES, MAX_DEPTH
+from chalicelib.managing import delete, listing, stop
+from chalicelib.planning import plan
+from chalicelib.provisioning.provision import provision
 from chalicelib.settings import Settings
+from chalicelib.status import history, report
+from chalicelib.status.outcome import Outcome
 from mlops.bench import cloud
 from mlops.deploy.template import load
 
@@ -30,7 +34,7 @@ from tests.faults.memory import MemoryCloud, World
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
-CALLER = api.Caller("the-request", "arn:aws:iam::111122223333:user/somebody")
+CALLER = http.Caller("the-request", "arn:aws:iam::111122223333:user/somebody")
 
 
 def after(marker: str) -> str:
@@ -54,13 +58,13 @@ def deployed(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> It
         secrets = {"AWS_ACCESS_KEY_ID": "1", "AWS_SECRET_ACCESS_KEY": "2", "AWS_ENDPOINT_URL": f"http://{address}"}
         for name, value in (environment | secrets).items():
             monkeypatch.setenv(name, value)
-        api._deployment.cache_clear()
+        http._deployment.cache_clear()
         yield
-        api._deployment.cache_clear()
+        http._deployment.cache_clear()
 
 
 def asked(body: Any) -> tuple[int, Any]:
-    answer = api.provision_pipeline(json.dumps(body).encode(), CALLER)
+    answer = http.provision_pipeline(json.dumps(body).encode(), CALLER)
     return answer.status, json.loads(answer.body)
 
 
@@ -102,7 +106,7 @@ def test_a_warning_is_answered_as_the_example_has_it(deployed: None) -> None:
 
 
 def test_every_error_has_the_documented_keys(deployed: None) -> None:
-    refused = api.provision_pipeline(b"", CALLER)
+    refused = http.provision_pipeline(b"", CALLER)
     keys = set(json.loads(refused.body))
     assert keys | {"detail"} == set(first_cells("keys: error"))
     assert refused.headers["Content-Type"] == "application/json"
@@ -115,7 +119,7 @@ def test_awss_own_words_are_answered_only_where_that_is_allowed(
     monkeypatch.setenv("ALLOW_DETAILED_ERROR_MESSAGE", allowed)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with caplog.at_level("INFO", "orchestrator"):
-        answer = api.provision_pipeline(json.dumps(readme_json()[0]).encode(), CALLER)
+        answer = http.provision_pipeline(json.dumps(readme_json()[0]).encode(), CALLER)
     body = json.loads(answer.body)
     assert (answer.status, answer.headers["Retry-After"], body["errors"]) == (503, "5", [])
     assert ("127.0.0.1:1" in body.get("detail", "")) == (allowed == "Yes")
@@ -168,7 +172,7 @@ def test_every_message_is_documented(
     world, body = World(), example("model_training_builtin")
 
     def told(**changes: Any) -> str:
-        checked = door.check(json.dumps({**body, **changes}).encode(), catalog, settings)
+        checked = check_request(json.dumps({**body, **changes}).encode(), catalog, settings)
         message = provision(plan.make(checked, settings, catalog), MemoryCloud(world)).message
         world.settle()
         return message
@@ -193,8 +197,8 @@ def test_the_statuses_are_all_there_are() -> None:
     states = [None, *sorted(STACK_PHASES)]
     executions = [None, *(Execution("run", one) for one in sorted(RUNNING | ENDED_BADLY | {SUCCEEDED}))]
     seen = {
-        status.document(
-            status.Seen(
+        report.document(
+            report.Seen(
                 replace(DELIVERY, status=delivery),
                 replace(DEPLOYED, status=deployed) if deployed else None,
                 execution,
@@ -211,7 +215,7 @@ def test_the_statuses_are_all_there_are() -> None:
 
 def test_the_list_is_as_documented(catalog: Catalog, settings: Settings) -> None:
     world = World()
-    checked = door.check(json.dumps({**readme_json()[0], "model_name": "churn"}).encode(), catalog, settings)
+    checked = check_request(json.dumps({**readme_json()[0], "model_name": "churn"}).encode(), catalog, settings)
     provision(plan.make(checked, settings, catalog), MemoryCloud(world))
     world.settle()
     told = example("list")
@@ -226,7 +230,7 @@ def test_the_list_is_as_documented(catalog: Catalog, settings: Settings) -> None
 
 def test_a_stop_and_a_deletion_are_as_documented(catalog: Catalog, settings: Settings) -> None:
     world = World(jobs={(arn := "arn:aws:states:us-east-1:1:execution:m:r"): ("TrainingJob", "churn-training-5b1e")})
-    checked = door.check(json.dumps({**readme_json()[0], "model_name": "churn"}).encode(), catalog, settings)
+    checked = check_request(json.dumps({**readme_json()[0], "model_name": "churn"}).encode(), catalog, settings)
     planned = plan.make(checked, settings, catalog)
     provision(planned, MemoryCloud(world))
     world.settle(ends="InProgress")
@@ -234,15 +238,15 @@ def test_a_stop_and_a_deletion_are_as_documented(catalog: Catalog, settings: Set
     latest = {"stageName": "Run", "latestExecution": {"pipelineExecutionId": run.id}}
     world.stages[pipeline] = [{**latest, "actionStates": stage(externalExecutionId=arn)["actionStates"]}]
     told = example("stopped")
-    stopped = stopping.stop(world.stacks[planned.delivery_stack], MemoryCloud(world)).document()
+    stopped = stop.stop(world.stacks[planned.delivery_stack], MemoryCloud(world)).document()
     assert {**stopped, "executions": ["8a5c"]} == told
     assert set(told) == cells("keys: stopped")
 
     world = World()
     provision(planned, MemoryCloud(world))
     world.settle()
-    told, doomed = example("deletion"), deleting.doomed(planned.name, settings)
-    deletion = deleting.delete(doomed, MemoryCloud(world)).document(doomed.name, settings)
+    told, doomed = example("deletion"), delete.doomed(planned.name, settings)
+    deletion = delete.delete(doomed, MemoryCloud(world)).document(doomed.name, settings)
     stays = [line.replace("the-", "") for line in deletion["stays"]]
     assert {**deletion, "stays": stays} == told
     assert set(told) == cells("keys: deletion")
@@ -264,8 +268,8 @@ def stage(**latest: Any) -> dict[str, Any]:
 
 def test_a_status_has_the_documented_keys() -> None:
     told = example("status")["pipeline"]
-    seen = status.Seen(DELIVERY, DEPLOYED, Execution("run", "InProgress"), {"stageStates": [stage()]})
-    answered = status.document(replace(seen, job=Job("TrainingJob", "j", "InProgress")), detailed=True)["pipeline"]
+    seen = report.Seen(DELIVERY, DEPLOYED, Execution("run", "InProgress"), {"stageStates": [stage()]})
+    answered = report.document(replace(seen, job=Job("TrainingJob", "j", "InProgress")), detailed=True)["pipeline"]
     assert set(answered) == set(told) == set(first_cells("keys: pipeline"))
     for key in ("job", "stack"):
         assert set(answered[key]) == set(told[key])

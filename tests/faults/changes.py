@@ -10,10 +10,11 @@ from functools import cached_property
 from typing import Any
 
 import pytest
-from chalicelib import door, plan
 from chalicelib.catalog import Blueprint, Catalog
 from chalicelib.errors import BadRequest
-from chalicelib.plan import Plan
+from chalicelib.intake.check import check_request
+from chalicelib.planning import plan
+from chalicelib.planning.plan import Plan
 from chalicelib.settings import Settings
 
 
@@ -27,7 +28,7 @@ class Make:
 
     def __call__(self, **changes: Any) -> Plan:
         raw = json.dumps({**self.body, **changes}).encode()
-        return plan.make(door.check(raw, self.catalog, self.settings), self.settings, self.catalog)
+        return plan.make(check_request(raw, self.catalog, self.settings), self.settings, self.catalog)
 
     def changed(self, number: int = 0) -> Plan:
         """The plan of another request for the same pipeline, one that may follow this one."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from chalicelib import names
-from chalicelib.cloud import AlreadyExists, Moved, Named, PipelineGone, Written
+from chalicelib.aws.observed import RUNNING, Action, Bundle, Execution, Job, Ran, Stack
+from chalicelib.aws.port import AlreadyExists, Moved, Named, PipelineGone, Written
 from chalicelib.errors import Unavailable
-from chalicelib.found import RUNNING, Action, Bundle, Execution, Job, Ran, Stack
-from chalicelib.plan import Plan
+from chalicelib.planning import names
+from chalicelib.planning.plan import Plan
 
 
 class Fault(Enum):

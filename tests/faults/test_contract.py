@@ -14,13 +14,14 @@ from typing import Any
 
 import boto3
 import pytest
-from chalicelib import door, plan
-from chalicelib.aws import Aws
+from chalicelib.aws.client import Aws
+from chalicelib.aws.observed import ENDED_BADLY, RUNNING, SUCCEEDED, Phase, Stack
+from chalicelib.aws.port import AlreadyExists, Cloud, Moved, PipelineGone
 from chalicelib.catalog import Catalog
-from chalicelib.cloud import AlreadyExists, Cloud, Moved, PipelineGone
 from chalicelib.errors import Unavailable
-from chalicelib.found import ENDED_BADLY, RUNNING, SUCCEEDED, Phase, Stack
-from chalicelib.plan import Plan
+from chalicelib.intake.check import check_request
+from chalicelib.planning import plan
+from chalicelib.planning.plan import Plan
 from chalicelib.settings import Settings
 from moto import mock_aws
 
@@ -44,7 +45,7 @@ TRUST = {
 def make(catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]) -> Make:
     def of(**changes: Any) -> Plan:
         body = json.dumps({**example("model_training_builtin"), **changes}).encode()
-        return plan.make(door.check(body, catalog, settings), settings, catalog)
+        return plan.make(check_request(body, catalog, settings), settings, catalog)
 
     return of
 

@@ -11,14 +11,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chalicelib import door, plan
+from chalicelib.aws.observed import Stack
 from chalicelib.catalog import Catalog
 from chalicelib.errors import Conflict, NotFound, OrchestratorError, Unavailable
-from chalicelib.found import Stack
-from chalicelib.managing import deleting
-from chalicelib.managing.deleting import Deletion
-from chalicelib.plan import Plan
-from chalicelib.provision import Provisioned, provision
+from chalicelib.intake.check import check_request
+from chalicelib.managing import delete as deleting
+from chalicelib.managing.delete import Deletion
+from chalicelib.planning import plan
+from chalicelib.planning.plan import Plan
+from chalicelib.provisioning.provision import Provisioned, provision
 from chalicelib.settings import Settings
 
 from tests.faults.memory import Fault, Killed, MemoryCloud, World
@@ -32,7 +33,7 @@ Delete = Callable[..., Deletion]
 def make(catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]) -> Make:
     def of(**changes: Any) -> Plan:
         body = json.dumps({**example("byom_realtime_builtin"), **changes}).encode()
-        return plan.make(door.check(body, catalog, settings), settings, catalog)
+        return plan.make(check_request(body, catalog, settings), settings, catalog)
 
     return of
 

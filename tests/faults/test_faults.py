@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from chalicelib.aws.observed import Stack
 from chalicelib.catalog import Catalog
 from chalicelib.errors import Conflict, Unavailable
-from chalicelib.found import Stack
-from chalicelib.plan import Plan
-from chalicelib.provision import Provisioned, provision
+from chalicelib.planning.plan import Plan
+from chalicelib.provisioning.provision import Provisioned, provision
 from chalicelib.settings import Settings
 
 from tests.blueprint_folders import EXAMPLES

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chalicelib import door, plan
 from chalicelib.catalog import Catalog
 from chalicelib.errors import Unavailable
-from chalicelib.managing import deleting, stopping
-from chalicelib.plan import Plan
-from chalicelib.provision import provision
+from chalicelib.intake.check import check_request
+from chalicelib.managing import delete as deleting
+from chalicelib.managing import stop as stopping
+from chalicelib.planning import plan
+from chalicelib.planning.plan import Plan
+from chalicelib.provisioning.provision import provision
 from chalicelib.settings import Settings
 
 from tests.faults.memory import Fault, Killed, MemoryCloud, World
@@ -26,7 +28,7 @@ JOB = ("TrainingJob", "churn-training-1a2b")
 @pytest.fixture
 def planned(catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]) -> Plan:
     body = json.dumps(example("model_training_builtin")).encode()
-    return plan.make(door.check(body, catalog, settings), settings, catalog)
+    return plan.make(check_request(body, catalog, settings), settings, catalog)
 
 
 def world_in(planned: Plan, **latest: Any) -> World:

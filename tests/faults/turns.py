@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from chalicelib import cloud as protocol
+from chalicelib.aws import port as protocol
 
 from tests.faults.memory import MemoryCloud, World
 

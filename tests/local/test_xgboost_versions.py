@@ -98,7 +98,7 @@ def test_a_model_is_the_one_its_version_trains(image: str, tmp_path: Path, capfd
 
 
 def test_every_version_that_sagemaker_ships_is_recorded() -> None:
-    table = json.loads((Path(__file__).parents[2] / "orchestrator/chalicelib/image_uris.json").read_text())
+    table = json.loads((Path(__file__).parents[2] / "orchestrator/chalicelib/images/image_uris.json").read_text())
     shipped = {versions.of_image(_uri(tag)) for tag in table["frameworks"]["xgboost"]["training"] if tag != "1"}
     assert shipped == {versions.of_image(_uri(image)) for image in IMAGES}
     assert all(_recorded("binary", image) for image in IMAGES)

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from chalicelib.aws import Aws
+from chalicelib.aws.client import Aws
 from chalicelib.settings import Settings
 
 from tests.deployment.custom_resources import Reply, serving, use_endpoint

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chalicelib import door, plan
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
+from chalicelib.intake.check import check_request
+from chalicelib.planning import plan
 from chalicelib.settings import Settings
 
 Example = Callable[[str], dict[str, Any]]
@@ -20,7 +21,7 @@ AUGMENTED = {"s3_data_type": "AugmentedManifestFile", "data_input_mode": "Pipe"}
 
 @pytest.fixture
 def make_raw(catalog: Catalog, settings: Settings) -> MakeRaw:
-    return lambda raw: plan.make(door.check(raw, catalog, settings), settings, catalog)
+    return lambda raw: plan.make(check_request(raw, catalog, settings), settings, catalog)
 
 
 @pytest.fixture

@@ -9,11 +9,22 @@ from typing import Any
 
 import botocore.session
 import pytest
-from chalicelib import decide as deciding
-from chalicelib import door, plan
+from chalicelib.aws.observed import (
+    ENDED_BADLY,
+    RUNNING,
+    STACK_PHASES,
+    SUCCEEDED,
+    Bundle,
+    Execution,
+    Found,
+    Phase,
+    Stack,
+)
 from chalicelib.catalog import Catalog
-from chalicelib.decide import Nothing, Recreate, Step, decide
-from chalicelib.found import ENDED_BADLY, RUNNING, STACK_PHASES, SUCCEEDED, Bundle, Execution, Found, Phase, Stack
+from chalicelib.intake.check import check_request
+from chalicelib.planning import plan
+from chalicelib.provisioning import decide as deciding
+from chalicelib.provisioning.decide import Nothing, Recreate, Step, decide
 from chalicelib.settings import Settings
 
 
@@ -24,7 +35,7 @@ def enum(service: str, shape: str) -> set[str]:
 @pytest.fixture
 def planned(catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]) -> plan.Plan:
     body = json.dumps(example("byom_realtime_builtin")).encode()
-    return plan.make(door.check(body, catalog, settings), settings, catalog)
+    return plan.make(check_request(body, catalog, settings), settings, catalog)
 
 
 def test_every_stack_status_of_aws_has_a_meaning() -> None:

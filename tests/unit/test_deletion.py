@@ -7,10 +7,18 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from chalicelib.decide import Refuse, Wait
-from chalicelib.found import ENDED_BADLY, RUNNING, STACK_PHASES, SUCCEEDED, Bundle, Execution, Found, Phase, Stack
-from chalicelib.managing import deletion
-from chalicelib.managing.deletion import (
+from chalicelib.aws.observed import (
+    ENDED_BADLY,
+    RUNNING,
+    STACK_PHASES,
+    SUCCEEDED,
+    Bundle,
+    Execution,
+    Found,
+    Phase,
+    Stack,
+)
+from chalicelib.managing.decide_deletion import (
     TOMBSTONE,
     Await,
     Delete,
@@ -21,7 +29,8 @@ from chalicelib.managing.deletion import (
     Unknown,
     decide_deletion,
 )
-from chalicelib.plan import OWNER_TAG
+from chalicelib.planning.plan import OWNER_TAG
+from chalicelib.provisioning.decide import Refuse, Wait
 
 ROLE = "arn:aws:iam::111122223333:role/mlops-orchestrator-CloudFormationRole-1ABC"
 DOOMED = Doomed("mlops-pipeline-m-type", "mlops-orchestrator", ROLE)
@@ -132,5 +141,5 @@ DONE = Execution("x", SUCCEEDED, "v1")
         (Found(None, None, BUNDLES[4]), Forget),
     ],
 )
-def test_what_is_found_is_decided(found: Found, step: type[deletion.Step]) -> None:
+def test_what_is_found_is_decided(found: Found, step: type[Step]) -> None:
     assert isinstance(decide_deletion(DOOMED, found), step)

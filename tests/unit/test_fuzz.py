@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chalicelib import door, plan
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
+from chalicelib.intake.check import check_request
+from chalicelib.planning import plan
 from chalicelib.settings import Settings
 from hypothesis import HealthCheck, given
 from hypothesis import settings as trying
@@ -62,7 +63,7 @@ changes = some.dictionaries(some.sampled_from(fields) | some.text(max_size=8), v
 def try_one(body: dict[str, Any], catalog: Catalog, deployment: Settings) -> None:
     planned, refusal = None, None
     try:
-        planned = plan.make(door.check(json.dumps(body).encode(), catalog, deployment), deployment, catalog)
+        planned = plan.make(check_request(json.dumps(body).encode(), catalog, deployment), deployment, catalog)
     except BadRequest as refused:
         refusal = refused
     if refusal:
@@ -96,5 +97,5 @@ def test_very_many_changed_examples_are_planned_or_refused(
 @trying(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_refused_with_a_reason(raw: bytes, catalog: Catalog, settings: Settings) -> None:
     with pytest.raises(BadRequest) as refused:
-        door.check(raw, catalog, settings)
+        check_request(raw, catalog, settings)
     assert refused.value.problems

@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from chalicelib import history
-from chalicelib.cloud import PipelineGone, UnknownToken
+from chalicelib.aws.observed import Action, Execution, Job, Ran, Stack
+from chalicelib.aws.port import PipelineGone, UnknownToken
 from chalicelib.errors import BadRequest
-from chalicelib.found import Action, Execution, Job, Ran, Stack
-from chalicelib.history import Page
+from chalicelib.status import history
+from chalicelib.status.history import Page
 
 NAME = "mlops-pipeline-m-modeltraining"
 DELIVERY = Stack("id", f"{NAME}-codepipeline", "CREATE_COMPLETE", {"StackName": NAME}, {"PipelineName": "p"})

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chalicelib import door, hyperparameters, images
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
+from chalicelib.images import uris
+from chalicelib.intake import hyperparameters
+from chalicelib.intake.check import check_request
 from chalicelib.settings import Settings
 from mlops.hyperparameters import TABLE, XGBOOST, written
 from mlops.local.containers.xgboost.hyperparameters import RULES
@@ -28,7 +30,7 @@ def told(catalog: Catalog, settings: Settings, example: Callable[[str], dict[str
         body = example("model_training_builtin")
         body |= {"algo_hyperparameters": given, "model_framework": framework, "model_framework_version": version}
         try:
-            found = door.check(json.dumps(body).encode(), catalog, settings)
+            found = check_request(json.dumps(body).encode(), catalog, settings)
         except BadRequest as refused:
             return [(one.path, one.problem, one.hint) for one in refused.problems], []
         return [], [(one.path, one.problem, one.hint) for one in found.warnings]
@@ -146,8 +148,8 @@ def test_each_algorithm_has_its_own(
 
 
 def test_the_table_is_of_algorithms_that_sagemaker_has_images_for() -> None:
-    assert set(ALGORITHMS) <= set(images.table()["frameworks"])
-    versions = images.table()["frameworks"]["xgboost"]["training"]
+    assert set(ALGORITHMS) <= set(uris.table()["frameworks"])
+    versions = uris.table()["frameworks"]["xgboost"]["training"]
     assert set(ALGORITHMS["xgboost"]["listed"]) <= set(versions)
 
 

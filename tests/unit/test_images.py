@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 import pytest
-from chalicelib import images
-from chalicelib.images import Ambiguous, ImageError, NotFor, NotInRegion, UnknownFramework, UnknownVersion
+from chalicelib.images import uris
+from chalicelib.images.uris import Ambiguous, ImageError, NotFor, NotInRegion, UnknownFramework, UnknownVersion
 from mlops import image_uris
 
 XGBOOST = ("xgboost", "1.7-1", "us-east-1", "ml.m5.xlarge")
@@ -45,7 +45,7 @@ XGBOOST = ("xgboost", "1.7-1", "us-east-1", "ml.m5.xlarge")
     ],
 )
 def test_training_images(wanted: tuple[str, str, str, str], image: str) -> None:
-    assert images.training_image(*wanted) == image
+    assert uris.training_image(*wanted) == image
 
 
 @pytest.mark.parametrize(
@@ -72,32 +72,32 @@ def test_refusals_say_what_to_write_instead(
     wanted: tuple[str, str, str, str], error: type[ImageError], about: str, hint: str
 ) -> None:
     with pytest.raises(error) as refused:
-        images.inference_image(*wanted)
+        uris.inference_image(*wanted)
     assert refused.value.about == about
     assert hint in refused.value.hint
 
 
 def test_versions_come_in_order() -> None:
-    assert images.versions("xgboost", "training")[-3:] == ["3.0-5", "3.2-0", "latest"]
-    found = images.versions("tensorflow", "inference")
+    assert uris.versions("xgboost", "training")[-3:] == ["3.0-5", "3.2-0", "latest"]
+    found = uris.versions("tensorflow", "inference")
     assert found.index("2.9.2") < found.index("2.10.0")
 
 
 def test_the_table_loads_quickly_and_only_once() -> None:
     best = min(_seconds_to_load() for _ in range(5))
     assert best < 0.010
-    assert images.table() is images.table()
+    assert uris.table() is uris.table()
 
 
 def _seconds_to_load() -> float:
-    images.table.cache_clear()
+    uris.table.cache_clear()
     began = time.perf_counter()
-    images.table()
+    uris.table()
     return time.perf_counter() - began
 
 
 def test_the_table_is_written_the_same_way_every_time() -> None:
-    text = images.TABLE.read_text(encoding="utf-8")
+    text = uris.TABLE.read_text(encoding="utf-8")
     assert image_uris.written(json.loads(text)) == text
 
 
@@ -124,11 +124,11 @@ def sdk(monkeypatch: pytest.MonkeyPatch) -> Any:
     return module
 
 
-def questions() -> Iterator[tuple[str, str, str, str, images.Scope]]:
+def questions() -> Iterator[tuple[str, str, str, str, uris.Scope]]:
     """Every framework, version, scope and kind of instance in one region; every region for some versions."""
-    regions = sorted({region for accounts in images.table()["registries"] for region in accounts})
-    scopes: tuple[images.Scope, ...] = ("training", "inference")
-    for framework, images_of in images.table()["frameworks"].items():
+    regions = sorted({region for accounts in uris.table()["registries"] for region in accounts})
+    scopes: tuple[uris.Scope, ...] = ("training", "inference")
+    for framework, images_of in uris.table()["frameworks"].items():
         versions = list(dict.fromkeys(version for rows in images_of.values() for version in rows))
         for scope in scopes:
             if scope not in images_of:
@@ -145,7 +145,7 @@ def test_every_image_is_the_one_the_sdk_gives(sdk: Any) -> None:
     wrong, given = [], 0
     for framework, version, region, instance_type, scope in questions():
         try:
-            ours = images.find(framework, version, region, instance_type, scope)
+            ours = uris.find(framework, version, region, instance_type, scope)
         except ImageError:
             ours = None
         try:
@@ -161,5 +161,5 @@ def test_every_image_is_the_one_the_sdk_gives(sdk: Any) -> None:
 
 def test_the_images_of_our_own_jobs_are_the_ones_the_sdk_gives(sdk: Any) -> None:
     for region in ("us-east-1", "eu-west-1", "cn-north-1"):
-        assert images.monitor_image(region) == sdk.retrieve("model-monitor", region)
-        assert images.clarify_image(region) == sdk.retrieve("clarify", region, version="1.0")
+        assert uris.monitor_image(region) == sdk.retrieve("model-monitor", region)
+        assert uris.clarify_image(region) == sdk.retrieve("clarify", region, version="1.0")

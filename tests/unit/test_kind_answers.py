@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chalicelib import door
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
+from chalicelib.intake.check import check_request
 from chalicelib.settings import Settings
 
 TRAINING, REALTIME = "model_training_builtin", "byom_realtime_builtin"
@@ -54,7 +54,7 @@ def test_one_mistake_is_one_problem(
     example: Callable[[str], dict[str, Any]],
 ) -> None:
     with pytest.raises(BadRequest) as refused:
-        door.check(json.dumps({**example(example_name), **change}).encode(), catalog, settings)
+        check_request(json.dumps({**example(example_name), **change}).encode(), catalog, settings)
     (found,) = refused.value.problems
     assert found.path == path
     assert problem in found.problem
@@ -76,7 +76,7 @@ def test_one_mistake_is_one_problem(
 def test_what_can_be_meant_is_taken(
     change: dict[str, Any], catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]
 ) -> None:
-    assert door.check(json.dumps({**example(TRAINING), **change}).encode(), catalog, settings).parameters
+    assert check_request(json.dumps({**example(TRAINING), **change}).encode(), catalog, settings).parameters
 
 
 def test_a_wrong_name_does_not_hide_a_wrong_version(
@@ -84,5 +84,5 @@ def test_a_wrong_name_does_not_hide_a_wrong_version(
 ) -> None:
     body = {**example(TRAINING), "model_name": "-", "model_framework_version": "1.9-1"}
     with pytest.raises(BadRequest) as refused:
-        door.check(json.dumps(body).encode(), catalog, settings)
+        check_request(json.dumps(body).encode(), catalog, settings)
     assert {problem.path for problem in refused.value.problems} == {"/model_name", "/model_framework_version"}

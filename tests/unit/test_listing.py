@@ -9,15 +9,16 @@ import time
 from typing import Any
 
 import pytest
-from chalicelib import door, plan
+from chalicelib.aws.observed import Stack
 from chalicelib.catalog import Catalog
 from chalicelib.errors import Unavailable
-from chalicelib.found import Stack
+from chalicelib.intake.check import check_request
+from chalicelib.intake.query import Query
 from chalicelib.managing import listing
 from chalicelib.managing.listing import Asked
-from chalicelib.managing.query import Query
-from chalicelib.plan import Plan
-from chalicelib.provision import provision
+from chalicelib.planning import plan
+from chalicelib.planning.plan import Plan
+from chalicelib.provisioning.provision import provision
 from chalicelib.settings import Settings
 
 from tests.faults.memory import Fault, MemoryCloud, World
@@ -29,7 +30,7 @@ MANY = 230
 def plans(catalog: Catalog, settings: Settings) -> list[Plan]:
     def of(name: str) -> Plan:
         body = {**EXAMPLE, "model_name": name}
-        return plan.make(door.check(json.dumps(body).encode(), catalog, settings), settings, catalog)
+        return plan.make(check_request(json.dumps(body).encode(), catalog, settings), settings, catalog)
 
     return [of(f"model-{number}") for number in range(MANY)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from chalicelib.errors import BadRequest
-from chalicelib.managing.query import Query
+from chalicelib.intake.query import Query
 
 
 def test_what_is_given_is_read() -> None:

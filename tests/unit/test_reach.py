@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chalicelib import door
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
+from chalicelib.intake.check import check_request
 from chalicelib.settings import Settings
 
 Example = Callable[[str], dict[str, Any]]
@@ -27,7 +27,7 @@ def closed(settings: Settings) -> Settings:
 def refused(body: dict[str, Any], catalog: Catalog, settings: Settings) -> list[dict[str, str]]:
     """The problems of a request; none where it is taken."""
     try:
-        door.check(json.dumps(body).encode(), catalog, settings)
+        check_request(json.dumps(body).encode(), catalog, settings)
     except BadRequest as error:
         return [problem.document() for problem in error.problems]
     return []

@@ -3,7 +3,7 @@
 
 import pytest
 from chalicelib.errors import BadRequest, TooLarge
-from chalicelib.request import MAX_BYTES, parse
+from chalicelib.intake.request import MAX_BYTES, parse
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chalicelib import door, plan
+from chalicelib.aws.observed import Action, Execution, Job, Ran, Stack
+from chalicelib.aws.port import PipelineGone
 from chalicelib.catalog import Catalog
-from chalicelib.cloud import PipelineGone
 from chalicelib.errors import BadRequest, Conflict
-from chalicelib.found import Action, Execution, Job, Ran, Stack
-from chalicelib.resolve import PAGE, Resolved, resolve
+from chalicelib.intake.check import check_request
+from chalicelib.planning import plan
+from chalicelib.provisioning.resolve import PAGE, Resolved, resolve
 from chalicelib.settings import Settings
 
 NAME = "mlops-pipeline-m-modeltraining"
@@ -150,9 +151,9 @@ def test_a_newer_model_makes_an_equal_request_a_changed_one(
     catalog: Catalog, settings: Settings, request_body: dict[str, Any]
 ) -> None:
     raw = json.dumps(request_body).encode()
-    assert door.check(raw, catalog, settings).unresolved == {"model_from": NAME}
+    assert check_request(raw, catalog, settings).unresolved == {"model_from": NAME}
     plans = [
-        plan.make(door.check(raw, catalog, settings, resolved={"model_from": key}), settings, catalog)
+        plan.make(check_request(raw, catalog, settings, resolved={"model_from": key}), settings, catalog)
         for key in ("out/first/model.tar.gz", "out/first/model.tar.gz", "out/second/model.tar.gz")
     ]
     assert plans[0] == plans[1]
@@ -160,19 +161,19 @@ def test_a_newer_model_makes_an_equal_request_a_changed_one(
     assert plans[2].parameters["ModelArtifactLocation"] == "out/second/model.tar.gz"
     named = {**request_body, "model_artifact_location": "out/second/model.tar.gz"}
     del named["model_from"]
-    assert plan.make(door.check(json.dumps(named).encode(), catalog, settings), settings, catalog) == plans[2]
+    assert plan.make(check_request(json.dumps(named).encode(), catalog, settings), settings, catalog) == plans[2]
 
 
 def test_a_request_names_its_model_once(catalog: Catalog, settings: Settings, request_body: dict[str, Any]) -> None:
     both = {**request_body, "model_artifact_location": "out/model.tar.gz"}
     with pytest.raises(BadRequest) as refused:
-        door.check(json.dumps(both).encode(), catalog, settings)
+        check_request(json.dumps(both).encode(), catalog, settings)
     (problem,) = refused.value.problems
     assert (problem.path, problem.hint) == ("/model_artifact_location", "keep one of them")
     assert "/model_from" in problem.problem
     del both["model_from"], both["model_artifact_location"]
     with pytest.raises(BadRequest) as refused:
-        door.check(json.dumps(both).encode(), catalog, settings)
+        check_request(json.dumps(both).encode(), catalog, settings)
     (problem,) = refused.value.problems
     assert (problem.path, problem.problem) == ("/model_artifact_location", "is missing")
     assert "`model_from`" in problem.hint
@@ -183,7 +184,7 @@ def test_a_name_that_no_pipeline_can_have_is_refused_before_it_is_looked_up(
     catalog: Catalog, settings: Settings, request_body: dict[str, Any], wrong: Any
 ) -> None:
     with pytest.raises(BadRequest) as refused:
-        door.check(json.dumps({**request_body, "model_from": wrong}).encode(), catalog, settings)
+        check_request(json.dumps({**request_body, "model_from": wrong}).encode(), catalog, settings)
     assert [problem.path for problem in refused.value.problems] == ["/model_from"]
 
 
@@ -191,6 +192,6 @@ def test_a_deployment_with_a_registry_takes_no_model_from_a_pipeline(
     catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]
 ) -> None:
     body = {**example("byom_realtime_builtin.registry"), "model_from": NAME}
-    checked = door.check(json.dumps(body).encode(), catalog, replace(settings, use_model_registry=True))
+    checked = check_request(json.dumps(body).encode(), catalog, replace(settings, use_model_registry=True))
     assert checked.unresolved == {}
     assert [warning.path for warning in checked.warnings] == ["/model_from"]

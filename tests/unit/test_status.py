@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chalicelib import status
-from chalicelib.cloud import PipelineGone
+from chalicelib.aws.observed import ENDED_BADLY, STACK_PHASES, Action, Execution, Job, Phase, Ran, Stack
+from chalicelib.aws.port import PipelineGone
 from chalicelib.errors import NotFound
-from chalicelib.found import ENDED_BADLY, STACK_PHASES, Action, Execution, Job, Phase, Ran, Stack
 from chalicelib.settings import Settings
+from chalicelib.status import report
 
 NAME = "mlops-pipeline-m-modeltraining"
 DELIVERY = Stack(
@@ -86,7 +86,7 @@ def read(
     **answers: Any,
 ) -> Any:
     cloud: Any = Told(*stacks, execution=execution, stages=stages, **answers)
-    return status.document(status.look_up(NAME, settings, cloud), detailed)["pipeline"]
+    return report.document(report.look_up(NAME, settings, cloud), detailed)["pipeline"]
 
 
 SUCCEEDED = [stage(name, "one", "Succeeded") for name in ("Source", "Deploy", "Run")]
@@ -218,9 +218,9 @@ def test_what_was_stopped_is_stopped(settings: Settings, ended: str) -> None:
 
 def test_what_was_deleted_behind_it_is_failed_with_the_reason(settings: Settings) -> None:
     found = read(settings, DELIVERY, execution=Execution("one", "Succeeded"), stages=SUCCEEDED)
-    assert (found["status"], found["reason"]) == ("Failed", status.STACK_GONE)
+    assert (found["status"], found["reason"]) == ("Failed", report.STACK_GONE)
     found = read(settings, DELIVERY, DEPLOYED, execution=None, stages=[], gone=True)
-    assert (found["status"], found["reason"]) == ("Failed", status.PIPELINE_GONE)
+    assert (found["status"], found["reason"]) == ("Failed", report.PIPELINE_GONE)
 
 
 @pytest.mark.parametrize("stack_status", sorted(STACK_PHASES))
@@ -258,13 +258,13 @@ def test_before_the_pipeline_and_before_its_first_run_it_is_creating(settings: S
 def test_a_pipeline_is_found_by_its_name_and_its_id(settings: Settings, pipeline_id: str) -> None:
     stack = replace(DELIVERY, id=f"arn:aws:cloudformation:us-east-1:123456789012:stack/{DELIVERY.name}/uuid")
     cloud: Any = Told(stack, DEPLOYED, execution=None, stages=[])
-    assert status.look_up(pipeline_id, settings, cloud).delivery == stack
+    assert report.look_up(pipeline_id, settings, cloud).delivery == stack
 
 
 def test_somebody_elses_stack_is_no_pipeline(settings: Settings) -> None:
     cloud: Any = Told(replace(DELIVERY, tags={"stack_name": "x"}), execution=None, stages=[])
     with pytest.raises(NotFound):
-        status.look_up(NAME, settings, cloud)
+        report.look_up(NAME, settings, cloud)
 
 
 def test_awss_words_and_arns_are_kept_inside_where_the_deployment_says_so(settings: Settings) -> None:
@@ -280,16 +280,16 @@ def test_awss_words_and_arns_are_kept_inside_where_the_deployment_says_so(settin
     cloud: Any = Told(
         DELIVERY, deployed, execution=Execution("one", "Failed"), stages=stages, job=job, jobs_failure=secret
     )
-    seen = status.look_up(NAME, settings, cloud)
-    assert secret in str(status.document(seen, detailed=True))
-    kept = status.document(seen, detailed=False)
+    seen = report.look_up(NAME, settings, cloud)
+    assert secret in str(report.document(seen, detailed=True))
+    kept = report.document(seen, detailed=False)
     assert "arn:" not in str(kept)
     assert kept["stageStates"][0]["latestExecution"] == {"pipelineExecutionId": "one", "status": "Failed"}
     assert kept["pipeline"]["reason"].startswith("TrainingJob job-1a2b3c4d ended as Failed; ")
     assert kept["pipeline"]["outputs"] == {"TrainingJobName": "job-1a2b3c4d"}
     cloud = Told(DELIVERY, execution=Execution("one", "Succeeded"), stages=[])
-    ours = status.document(status.look_up(NAME, settings, cloud), detailed=False)
-    assert ours["pipeline"]["reason"] == status.STACK_GONE, "our own words are told"
+    ours = report.document(report.look_up(NAME, settings, cloud), detailed=False)
+    assert ours["pipeline"]["reason"] == report.STACK_GONE, "our own words are told"
 
 
 def test_what_was_deleted_inside_the_deployed_stack_is_failed_with_the_reason(settings: Settings) -> None:

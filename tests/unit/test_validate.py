@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chalicelib import door
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
+from chalicelib.intake.check import check_request
 from chalicelib.settings import Settings
 
 Example = Callable[[str], dict[str, Any]]
@@ -22,7 +22,7 @@ def told(catalog: Catalog, settings: Settings) -> Told:
 
     def check(body: dict[str, Any]) -> list[tuple[str, str, str]]:
         try:
-            door.check(json.dumps(body).encode(), catalog, settings)
+            check_request(json.dumps(body).encode(), catalog, settings)
         except BadRequest as refused:
             return [(problem.path, problem.problem, problem.hint) for problem in refused.problems]
         return []
@@ -176,13 +176,13 @@ def test_a_model_package_without_a_version_is_taken_with_a_warning(
     registry = replace(settings, use_model_registry=True)
     body = example("byom_realtime_builtin.registry")
     arn = body["model_package_name"].removesuffix("/3")
-    checked = door.check(json.dumps({**body, "model_package_name": arn}).encode(), catalog, registry)
+    checked = check_request(json.dumps({**body, "model_package_name": arn}).encode(), catalog, registry)
     assert [(one.path, "no version" in one.problem, f"'{arn}/1'" in one.hint) for one in checked.warnings] == [
         ("/model_package_name", True, True)
     ]
     group = arn.replace(":model-package/", ":model-package-group/")
     with pytest.raises(BadRequest) as refused:
-        door.check(json.dumps({**body, "model_package_name": group}).encode(), catalog, registry)
+        check_request(json.dumps({**body, "model_package_name": group}).encode(), catalog, registry)
     assert [one.hint for one in refused.value.problems] == [f"name a version of the group: '{arn}/1'"]
 
 
@@ -195,7 +195,7 @@ def test_a_key_of_another_region_is_taken_with_a_warning(
     example: Example, catalog: Catalog, settings: Settings, key: str, warns: bool
 ) -> None:
     body = {**example("model_training_builtin"), "kms_key_arn": f"arn:aws:kms:{key}:111122223333:alias/models"}
-    checked = door.check(json.dumps(body).encode(), catalog, settings)
+    checked = check_request(json.dumps(body).encode(), catalog, settings)
     assert [(one.path, "eu-west-1" in one.problem) for one in checked.warnings] == [("/kms_key_arn", True)] * warns
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ParamValidationError
-from chalicelib.aws import Aws
+from chalicelib.aws.client import Aws
 from chalicelib.settings import Settings
 
 

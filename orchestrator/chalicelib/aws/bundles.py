@@ -6,11 +6,11 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime
 
-from chalicelib import names
 from chalicelib.aws.calls import Calls, code, translated
-from chalicelib.cloud import Moved, Named, Written
+from chalicelib.aws.observed import Bundle
+from chalicelib.aws.port import Moved, Named, Written
 from chalicelib.errors import Unavailable
-from chalicelib.found import Bundle
+from chalicelib.planning import names
 
 DIGEST = "request-digest"  # the bundle's metadata key, for people
 NO_VERSION = "null"  # of an object that was written while its bucket was not versioned

@@ -10,8 +10,8 @@ from functools import reduce
 from typing import Any
 
 from chalicelib.aws.calls import Calls, code, translated
-from chalicelib.cloud import Document
-from chalicelib.found import Job, Ran
+from chalicelib.aws.observed import Job, Ran
+from chalicelib.aws.port import Document
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.aws.calls import Calls, code, translated
-from chalicelib.cloud import Document, PipelineGone, UnknownToken
-from chalicelib.found import Action, Execution
+from chalicelib.aws.observed import Action, Execution
+from chalicelib.aws.port import Document, PipelineGone, UnknownToken
 
 _STOPPED_HERE = "A request to the orchestrator stopped the run."
 _STOPPED_ALREADY = ("DuplicatedStopRequestException", "PipelineExecutionNotStoppableException")

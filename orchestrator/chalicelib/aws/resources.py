@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chalicelib.aws.calls import Calls, code, translated
-from chalicelib.found import Stack
+from chalicelib.aws.observed import Stack
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.aws.calls import Calls, code, translated
-from chalicelib.cloud import AlreadyExists
-from chalicelib.found import Stack
-from chalicelib.plan import Plan
+from chalicelib.aws.observed import Stack
+from chalicelib.aws.port import AlreadyExists
+from chalicelib.planning.plan import Plan
 
 
 class Stacks(Calls):

@@ -11,14 +11,15 @@ from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib import names, status
-from chalicelib.cloud import Cloud, PipelineGone
+from chalicelib.aws.observed import RUNNING, Execution
+from chalicelib.aws.port import Cloud, PipelineGone
 from chalicelib.errors import Unavailable
-from chalicelib.finding import ours
-from chalicelib.found import RUNNING, Execution
-from chalicelib.managing.query import Query
-from chalicelib.outcome import iso
+from chalicelib.intake.query import Query
+from chalicelib.planning import names
 from chalicelib.settings import Settings
+from chalicelib.status import report
+from chalicelib.status.finding import ours
+from chalicelib.status.outcome import iso
 
 PAGE, LARGEST_PAGE = 25, 100
 AT_ONCE = 5  # rows looked up at the same time: CloudFormation throttles an account's DescribeStacks calls
@@ -80,7 +81,7 @@ def row(name: str, settings: Settings, cloud: Cloud) -> dict[str, Any]:
     if delivery is None or not ours(delivery, settings):
         return _told(name, ABSENT)
     execution: Execution | None = None
-    state: status.Document = {}
+    state: report.Document = {}
     if pipeline := delivery.outputs.get(names.PIPELINE_OUTPUT):
         try:
             execution = cloud.latest_execution(pipeline)
@@ -88,9 +89,9 @@ def row(name: str, settings: Settings, cloud: Cloud) -> dict[str, Any]:
                 state = cloud.pipeline_state(pipeline)
         except PipelineGone:
             execution = Execution("", "Failed")
-    seen = status.Seen(delivery, cloud.stack(name), execution, state)
+    seen = report.Seen(delivery, cloud.stack(name), execution, state)
     return _told(
-        name, status.status_of(seen), delivery.id, delivery.tags.get("pipeline_type"), delivery.created, execution
+        name, report.status_of(seen), delivery.id, delivery.tags.get("pipeline_type"), delivery.created, execution
     )
 
 

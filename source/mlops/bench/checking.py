@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jsonschema
-from chalicelib.canonical import canonical
 from chalicelib.catalog import Catalog
-from chalicelib.door import check
 from chalicelib.errors import BadRequest
-from chalicelib.request import parse
+from chalicelib.intake.canonical import canonical
+from chalicelib.intake.check import check_request
+from chalicelib.intake.request import parse
 from chalicelib.settings import Settings
 
 from mlops.bench.measures import Measure, Samples
@@ -37,12 +37,12 @@ def measure(catalog_folder: Path, rounds: int) -> Iterator[Measure]:
 
     def refused(raw: bytes) -> None:
         try:
-            check(raw, catalog, settings)
+            check_request(raw, catalog, settings)
         except BadRequest:
             return
         raise AssertionError("the wrong request passed")
 
-    checked = _cpu(lambda: check(good, catalog, settings), rounds, 20)
+    checked = _cpu(lambda: check_request(good, catalog, settings), rounds, 20)
     yield Measure(_GROUP, "a good one", "s", checked, _cpu(lambda: json.loads(good), rounds, 500), "json.loads of it")
     whole = _cpu(lambda: explained(good), rounds, 2), "jsonschema's check of its canonical form"
     yield Measure(_GROUP, "a good one", "s", checked, *whole)

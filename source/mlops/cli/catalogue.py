@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chalicelib import images
 from chalicelib.catalog import ANY, Blueprint, Catalog
+from chalicelib.images import uris
 
 from mlops.cli.failures import Document
 from mlops.templates import compile_catalog
@@ -26,7 +26,7 @@ MODELS = {
     "artifact": "the deployment does not use the model registry",
     "registry": "the deployment uses the model registry",
 }
-SCOPES: Mapping[str, images.Scope] = {"training_image": "training", "inference_image": "inference"}
+SCOPES: Mapping[str, uris.Scope] = {"training_image": "training", "inference_image": "inference"}
 NO_DEFAULT: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -227,4 +227,4 @@ def _with(path: str, value: Any) -> str:
 def _frameworks(blueprint: Blueprint) -> dict[str, list[str]]:
     """The frameworks that the table of images has for a blueprint, each with its versions."""
     lookups = [SCOPES[one["lookup"]] for one in blueprint.parameters.values() if one.get("lookup") in SCOPES]
-    return {name: images.versions(name, lookups[0]) for name in images.frameworks(lookups[0])} if lookups else {}
+    return {name: uris.versions(name, lookups[0]) for name in uris.frameworks(lookups[0])} if lookups else {}

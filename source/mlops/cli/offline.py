@@ -11,9 +11,9 @@ import tempfile
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from chalicelib import door
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
+from chalicelib.intake.check import check_request
 from chalicelib.settings import Settings
 
 from mlops.cli.connection import STACK_NAME
@@ -50,7 +50,7 @@ def check(
         compile_catalog(blueprints, Path(folder))
         catalog = Catalog(Path(folder))
         try:
-            checked = door.check(raw, catalog, settings or assumed(region, registry), deployed=settings is not None)
+            checked = check_request(raw, catalog, settings or assumed(region, registry), deployed=settings is not None)
         except BadRequest as refused:
             return Verdict(refused.message, [problem.document() for problem in refused.problems], [])
     return Verdict(

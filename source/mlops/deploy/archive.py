@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from chalicelib.bundle import pack
+from chalicelib.planning.bundle import pack
 
 from mlops.deploy.errors import NativeCode
 

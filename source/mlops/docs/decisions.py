@@ -11,9 +11,30 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from chalicelib.decide import Continue, Create, Nothing, Recreate, Refuse, Rerun, Step, Upload, Wait, decide
-from chalicelib.found import ENDED_BADLY, RUNNING, STACK_PHASES, SUCCEEDED, Bundle, Execution, Found, Phase, Stack
-from chalicelib.plan import OWNER_TAG, TYPE_TAG, Plan
+from chalicelib.aws.observed import (
+    ENDED_BADLY,
+    RUNNING,
+    STACK_PHASES,
+    SUCCEEDED,
+    Bundle,
+    Execution,
+    Found,
+    Phase,
+    Stack,
+)
+from chalicelib.planning.plan import OWNER_TAG, TYPE_TAG, Plan
+from chalicelib.provisioning.decide import (
+    Continue,
+    Create,
+    Nothing,
+    Recreate,
+    Refuse,
+    Rerun,
+    Step,
+    Upload,
+    Wait,
+    decide,
+)
 
 from mlops.docs.pages import table
 

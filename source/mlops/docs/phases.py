@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from chalicelib.found import STACK_PHASES, Phase
+from chalicelib.aws.observed import STACK_PHASES, Phase
 
 from mlops.docs.pages import table
 

@@ -151,7 +151,7 @@ def _resolved(where: str, template: cfn_yaml.Template) -> cfn_yaml.Template:
 
 
 _HEAD = """import re
-from chalicelib.validate import Mismatch as JsonSchemaValueException
+from chalicelib.intake.validate import Mismatch as JsonSchemaValueException
 JsonSchemaValuesException = JsonSchemaValueException"""
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from chalicelib import door
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
+from chalicelib.intake.check import check_request
 
 from mlops.cli.offline import assumed
 from mlops.templates.folder import BlueprintError, Folder
@@ -27,7 +27,7 @@ def check(folder: Folder, compiled: Path) -> None:
         where = f"{folder.name}/examples/{name}"
         registry = REGISTRY in name
         try:
-            pipeline_type = door.check(raw, catalog, assumed("us-east-1", registry), deployed=False).pipeline_type
+            pipeline_type = check_request(raw, catalog, assumed("us-east-1", registry), deployed=False).pipeline_type
         except BadRequest as refused:
             told = "; ".join(f"{one.path or 'it'} {one.problem}" for one in refused.problems)
             raise BlueprintError(f"{where}: {told}") from refused
@@ -44,7 +44,7 @@ def _check_shortest(folder: Folder, catalog: Catalog, raw: bytes, registry: bool
     _, schema = catalog.find(body["pipeline_type"]).schema(body["pipeline_type"], registry)
     shortest = json.dumps({key: body[key] for key in schema["required"] if key in body}).encode()
     try:
-        door.check(shortest, catalog, assumed("us-east-1", registry), deployed=False)
+        check_request(shortest, catalog, assumed("us-east-1", registry), deployed=False)
     except BadRequest:
         return  # an alias stands in the example, or a rule asks for more
     except KeyError as key:

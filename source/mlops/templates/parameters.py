@@ -3,8 +3,8 @@
 
 from typing import Any
 
-from chalicelib.lookups import LOOKUPS
-from chalicelib.parameters import PARAMETER_BYTES, parameter_text
+from chalicelib.intake.lookups import LOOKUPS
+from chalicelib.intake.parameters import PARAMETER_BYTES, parameter_text
 from chalicelib.settings import for_blueprints
 
 from mlops.templates.folder import BlueprintError

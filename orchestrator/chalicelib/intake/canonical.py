@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.catalog import Schema
-from chalicelib.echo import pointer
 from chalicelib.errors import BadRequest, Problem
-from chalicelib.request import Body, Decimal, parse
+from chalicelib.intake.request import Body, Decimal, parse
+from chalicelib.quoting import pointer
 
 _EMPTY: tuple[Any, ...] = ("", [], {})  # as a default: the same as absent
 _TRUE, _FALSE = ("true", "yes"), ("false", "no")

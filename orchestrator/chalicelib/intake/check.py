@@ -6,17 +6,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chalicelib import hyperparameters, names, parameters, reach, validate
-from chalicelib.canonical import canonical
 from chalicelib.catalog import Blueprint, Catalog
-from chalicelib.echo import shown
 from chalicelib.errors import BadRequest, Problem
-from chalicelib.request import parse
+from chalicelib.intake import hyperparameters, parameters, reach, validate
+from chalicelib.intake.canonical import canonical
+from chalicelib.intake.request import parse
+from chalicelib.planning import names
+from chalicelib.quoting import shown
 from chalicelib.settings import Settings
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedRequest:
     """A request that nothing is wrong with, and what follows from it."""
 
     pipeline_type: str
@@ -28,14 +29,14 @@ class Checked:
     unresolved: Mapping[str, str] = field(default_factory=dict)  # field -> the pipeline whose model it stands for
 
 
-def check(
+def check_request(
     raw: bytes,
     catalog: Catalog,
     settings: Settings,
     *,
     deployed: bool = True,
     resolved: Mapping[str, str] | None = None,
-) -> Checked:
+) -> CheckedRequest:
     """Check a request's bytes for a deployment. Without one (`deployed` is false) its reach is not checked.
 
     `resolved` says what those fields stand for that only AWS can resolve; without it they stay so (see resolve.py).
@@ -71,7 +72,7 @@ def check(
     if problems:
         many = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         raise BadRequest(f"{many} in this {pipeline_type} request", sorted(problems, key=lambda one: one.path))
-    return Checked(
+    return CheckedRequest(
         pipeline_type=pipeline_type,
         blueprint=blueprint,
         name=names.pipeline_name(settings.pipeline_stack_name, str(identity), suffix),

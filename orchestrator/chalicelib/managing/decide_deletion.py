@@ -19,10 +19,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from chalicelib import bundle, names
-from chalicelib.decide import RETRY_LATER, RETRY_SOON, Refuse, Wait, is_current
-from chalicelib.found import RUNNING, Execution, Found, Phase, Stack
-from chalicelib.plan import OWNER_TAG
+from chalicelib.aws.observed import RUNNING, Execution, Found, Phase, Stack
+from chalicelib.planning import bundle, names
+from chalicelib.planning.plan import OWNER_TAG
+from chalicelib.provisioning.decide import RETRY_LATER, RETRY_SOON, Refuse, Wait, is_current
 
 _TOMBSTONE = bundle.pack({"DELETED": "This pipeline is being deleted.\n"})
 TOMBSTONE = hashlib.sha256(_TOMBSTONE).hexdigest()

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from chalicelib import images
 from chalicelib.catalog import Schema
 from chalicelib.errors import Problem
-from chalicelib.request import Body
+from chalicelib.images import uris
+from chalicelib.intake.request import Body
 from chalicelib.settings import Settings
 
 Refusal = tuple[str, str] | None  # the problem and the hint
@@ -42,7 +42,7 @@ def _bucket(location: str, settings: Settings) -> Refusal:
 
 def _image(uri: str, settings: Settings) -> Refusal:
     account = uri.partition(".")[0]
-    if account in images.registry_accounts():
+    if account in uris.registry_accounts():
         return None
     return _account(account, "images", settings.image_accounts, "ImageAccounts", settings)
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.cloud import Cloud, PipelineGone, UnknownToken
+from chalicelib.aws.observed import RUNNING, Execution, Stack
+from chalicelib.aws.port import Cloud, PipelineGone, UnknownToken
 from chalicelib.errors import BadRequest, Problem
-from chalicelib.found import RUNNING, Execution, Stack
-from chalicelib.managing.query import Query
-from chalicelib.names import PIPELINE_OUTPUT
-from chalicelib.outcome import Outcome, iso, job_document, of_actions, told, word
+from chalicelib.intake.query import Query
+from chalicelib.planning.names import PIPELINE_OUTPUT
+from chalicelib.status.outcome import Outcome, iso, job_document, of_actions, told, word
 
 LIMIT, MOST = 10, 50  # runs in one answer, each of which takes three calls
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 
-from chalicelib.cloud import Cloud
-from chalicelib.echo import shown
+from chalicelib.aws.observed import Phase, Stack
+from chalicelib.aws.port import Cloud
 from chalicelib.errors import NotFound
-from chalicelib.found import Phase, Stack
-from chalicelib.names import DELIVERY, delivery_stack, is_stack_name
-from chalicelib.plan import OWNER_TAG
+from chalicelib.planning.names import DELIVERY, delivery_stack, is_stack_name
+from chalicelib.planning.plan import OWNER_TAG
+from chalicelib.quoting import shown
 from chalicelib.settings import Settings
 
 _UNIQUE = re.compile(r"[A-Za-z0-9-]+")  # the last part of a stack's ARN

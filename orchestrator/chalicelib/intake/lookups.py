@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib import images, names
 from chalicelib.errors import Problem
-from chalicelib.request import Body
+from chalicelib.images import uris
+from chalicelib.intake.request import Body
+from chalicelib.planning import names
 
 
 class Wrong(Exception):
@@ -73,7 +74,7 @@ def _reads(*fields: str, **arguments: str) -> Callable[[Callable[[Asked], str]],
 @_reads("/model_framework", "/model_framework_version", "/instance_type")
 def training_image(asked: Asked) -> str:
     """The container image that trains."""
-    return _image(asked, images.training_image, "/instance_type")
+    return _image(asked, uris.training_image, "/instance_type")
 
 
 @_reads(
@@ -90,7 +91,7 @@ def inference_image(asked: Asked) -> str:
         return ""
     if "custom_image_uri" in asked.body:
         return str(asked.body["custom_image_uri"])
-    return _image(asked, images.inference_image, "/inference_instance")
+    return _image(asked, uris.inference_image, "/inference_instance")
 
 
 @_reads("/job_name", kind=WORD)
@@ -145,5 +146,5 @@ def _image(asked: Asked, find: Callable[[str, str, str, str], str], instance: st
     instance_type = body.get(instance.removeprefix("/"), "ml.m5.large")
     try:
         return find(body["model_framework"], body["model_framework_version"], asked.region, instance_type)
-    except images.ImageError as error:
+    except uris.ImageError as error:
         raise Wrong(Problem(paths[error.about], error.problem, error.hint)) from None

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from chalicelib.found import Action, Bundle, Execution, Job, Ran, Stack
-from chalicelib.plan import Plan
+from chalicelib.aws.observed import Action, Bundle, Execution, Job, Ran, Stack
+from chalicelib.planning.plan import Plan
 
 Document = Mapping[str, Any]
 

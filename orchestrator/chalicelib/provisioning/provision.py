@@ -10,12 +10,24 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
-from chalicelib.cloud import AlreadyExists, Cloud, Moved, Named, PipelineGone
-from chalicelib.decide import RETRY_SOON, Continue, Create, Nothing, Recreate, Refuse, Rerun, Step, Upload, Wait, decide
+from chalicelib.aws.observed import RUNNING, Execution, Found, Phase, Stack
+from chalicelib.aws.port import AlreadyExists, Cloud, Moved, Named, PipelineGone
 from chalicelib.errors import Conflict
-from chalicelib.found import RUNNING, Execution, Found, Phase, Stack
-from chalicelib.names import PIPELINE_OUTPUT
-from chalicelib.plan import Plan
+from chalicelib.planning.names import PIPELINE_OUTPUT
+from chalicelib.planning.plan import Plan
+from chalicelib.provisioning.decide import (
+    RETRY_SOON,
+    Continue,
+    Create,
+    Nothing,
+    Recreate,
+    Refuse,
+    Rerun,
+    Step,
+    Upload,
+    Wait,
+    decide,
+)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.cloud import Cloud
-from chalicelib.found import SUCCEEDED, Action, Execution, Job, Stack
+from chalicelib.aws.observed import SUCCEEDED, Action, Execution, Job, Stack
+from chalicelib.aws.port import Cloud
 
 WORDS = {"InProgress": "Running", "Stopping": "Running", SUCCEEDED: "Succeeded", "Failed": "Failed"}
 ENDED_BADLY = ("Failed", "Stopped")  # words, not AWS's statuses

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.cloud import Cloud, PipelineGone
-from chalicelib.decide import lost
-from chalicelib.finding import find
-from chalicelib.found import RUNNING, SUCCEEDED, Action, Execution, Job, Phase, Stack
-from chalicelib.names import PIPELINE_OUTPUT
-from chalicelib.outcome import Reason, job_document, of_actions, told
+from chalicelib.aws.observed import RUNNING, SUCCEEDED, Action, Execution, Job, Phase, Stack
+from chalicelib.aws.port import Cloud, PipelineGone
+from chalicelib.planning.names import PIPELINE_OUTPUT
+from chalicelib.provisioning.decide import lost
 from chalicelib.settings import Settings
+from chalicelib.status.finding import find
+from chalicelib.status.outcome import Reason, job_document, of_actions, told
 
 NOT_YET = "The delivery stack has not made its pipeline yet."
 PIPELINE_GONE = "The delivery pipeline was deleted; the same request makes it anew."

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checked request x settings -> Plan: everything that is to exist, as plain data.
+"""CheckedRequest request x settings -> Plan: everything that is to exist, as plain data.
 
 No clock, no random part, no AWS call: requests equal in canonical form give equal plans, digests and bytes.
 """
@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib import bundle, names
 from chalicelib.catalog import Catalog
-from chalicelib.door import Checked
 from chalicelib.errors import Problem
-from chalicelib.parameters import as_json
+from chalicelib.intake.check import CheckedRequest
+from chalicelib.intake.parameters import as_json
+from chalicelib.planning import bundle, names
 from chalicelib.settings import Settings
 
 OWNER_TAG = "mlops_orchestrator"  # on a delivery stack: the orchestrator that made it
@@ -47,7 +47,7 @@ class Plan:
         return names.delivery_stack(self.name)
 
 
-def make(checked: Checked, settings: Settings, catalog: Catalog) -> Plan:
+def make(checked: CheckedRequest, settings: Settings, catalog: Catalog) -> Plan:
     """Plan a checked request."""
     template_file = f"{checked.blueprint.name}.yaml"
     files = {

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.cloud import Cloud, PipelineGone
-from chalicelib.echo import shown
+from chalicelib.aws.observed import RUNNING, SUCCEEDED, Execution, Job, Stack
+from chalicelib.aws.port import Cloud, PipelineGone
 from chalicelib.errors import BadRequest, Conflict, NotFound, Problem
-from chalicelib.finding import find
-from chalicelib.found import RUNNING, SUCCEEDED, Execution, Job, Stack
-from chalicelib.names import PIPELINE_OUTPUT
+from chalicelib.planning.names import PIPELINE_OUTPUT
+from chalicelib.quoting import shown
 from chalicelib.settings import Settings
+from chalicelib.status.finding import find
 
 RETRY_AFTER = 60  # seconds, while the pipeline runs for the first time
 PAGE, PAGES = 100, 10  # of executions; AWS keeps those of a year

@@ -11,20 +11,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib import history, status
-from chalicelib import plan as planning
-from chalicelib.aws import Aws
+from chalicelib.aws.client import Aws
 from chalicelib.catalog import Catalog
-from chalicelib.door import check
-from chalicelib.echo import pointer
 from chalicelib.errors import BadRequest, OrchestratorError, Problem
-from chalicelib.finding import find
-from chalicelib.managing import deleting, listing, stopping
-from chalicelib.managing.query import Query
-from chalicelib.provision import provision
-from chalicelib.request import describe, parse
-from chalicelib.resolve import resolve
+from chalicelib.intake.check import check_request
+from chalicelib.intake.query import Query
+from chalicelib.intake.request import describe, parse
+from chalicelib.managing import delete, listing, stop
+from chalicelib.planning import plan as planning
+from chalicelib.provisioning.provision import provision
+from chalicelib.provisioning.resolve import resolve
+from chalicelib.quoting import pointer
 from chalicelib.settings import Settings
+from chalicelib.status import history, report
+from chalicelib.status.finding import find
 
 log = logging.getLogger("orchestrator")
 log.setLevel(os.environ.get("LOG_LEVEL", "INFO"))
@@ -105,11 +105,11 @@ def _answering(operation: Callable[..., dict[str, Any]]) -> Callable[..., Answer
 def provision_pipeline(raw: bytes) -> dict[str, Any]:
     """POST /provisionpipeline: one request becomes a running pipeline."""
     deployment = _deployment()
-    checked = check(raw, deployment.catalog, deployment.settings)
+    checked = check_request(raw, deployment.catalog, deployment.settings)
     resolved = resolve(checked.unresolved, deployment.settings, deployment.cloud)
     if resolved:
         keys = {name: model.key for name, model in resolved.items()}
-        checked = check(raw, deployment.catalog, deployment.settings, resolved=keys)
+        checked = check_request(raw, deployment.catalog, deployment.settings, resolved=keys)
     plan = planning.make(checked, deployment.settings, deployment.catalog)
     done = provision(plan, deployment.cloud)
     answer: dict[str, Any] = {"message": done.message, "pipeline_id": done.pipeline_id, "name": plan.name}
@@ -146,10 +146,10 @@ def pipeline_runs(name: str, query: Mapping[str, str]) -> dict[str, Any]:
 
 def _status(pipeline_id: str) -> dict[str, Any]:
     deployment = _deployment()
-    seen = status.look_up(pipeline_id, deployment.settings, deployment.cloud)
+    seen = report.look_up(pipeline_id, deployment.settings, deployment.cloud)
     if seen.reason and not seen.reason.ours:
         log.info("%s: %s", seen.delivery.name, seen.reason.words)
-    return status.document(seen, deployment.settings.allow_detailed_error_message)
+    return report.document(seen, deployment.settings.allow_detailed_error_message)
 
 
 @_answering
@@ -167,8 +167,8 @@ def delete_pipeline(name: str, query: Mapping[str, str]) -> dict[str, Any]:
     asked = Query(query)
     stop, dry_run = asked.flag("stop"), asked.flag("dry_run")
     asked.done()
-    doomed = deleting.doomed(name, deployment.settings)
-    done = deleting.delete(doomed, deployment.cloud, stop, dry_run)
+    doomed = delete.doomed(name, deployment.settings)
+    done = delete.delete(doomed, deployment.cloud, stop, dry_run)
     document = done.document(doomed.name, deployment.settings)
     return Accepted(document, done.retry_after) if done.retry_after else document
 
@@ -179,7 +179,7 @@ def stop_pipeline(name: str, raw: bytes) -> dict[str, Any]:
     deployment = _deployment()
     if unknown := parse(raw) if raw.strip() else {}:
         raise BadRequest("A stop request has no keys", [Problem(pointer(key), "is not a known key") for key in unknown])
-    return stopping.stop(find(name, deployment.settings, deployment.cloud), deployment.cloud).document()
+    return stop.stop(find(name, deployment.settings, deployment.cloud), deployment.cloud).document()
 
 
 _JSON = {"Content-Type": "application/json"}

@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.cloud import Cloud, Moved
-from chalicelib.decide import RETRY_LATER, RETRY_SOON, Refuse, Wait
-from chalicelib.echo import shown
+from chalicelib.aws.observed import Found, Phase, Stack
+from chalicelib.aws.port import Cloud, Moved
 from chalicelib.errors import Conflict, NotFound
-from chalicelib.found import Found, Phase, Stack
-from chalicelib.managing import stopping
-from chalicelib.managing.deletion import Await, Delete, Doomed, Forget, Running, Unknown, decide_deletion
-from chalicelib.names import DELIVERY, is_stack_name
-from chalicelib.provision import look
+from chalicelib.managing.decide_deletion import Await, Delete, Doomed, Forget, Running, Unknown, decide_deletion
+from chalicelib.managing.stop import stop as stop_pipeline
+from chalicelib.planning.names import DELIVERY, is_stack_name
+from chalicelib.provisioning.decide import RETRY_LATER, RETRY_SOON, Refuse, Wait
+from chalicelib.provisioning.provision import look
+from chalicelib.quoting import shown
 from chalicelib.settings import Settings
 
 
@@ -81,7 +81,7 @@ def delete(pipeline: Doomed, cloud: Cloud, stop: bool = False, dry_run: bool = F
         return Deletion(f"The pipeline {pipeline.name} can be deleted.", left)
     if isinstance(step, Running):
         assert found.delivery is not None
-        return Deletion(stopping.stop(found.delivery, cloud).message, left, RETRY_SOON)
+        return Deletion(stop_pipeline(found.delivery, cloud).message, left, RETRY_SOON)
     if isinstance(step, Forget):
         _forget(pipeline, found, step.marked, cloud)
         return Deletion(f"The pipeline {pipeline.name} is deleted.", deleted=True)

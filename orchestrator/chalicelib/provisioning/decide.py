@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chalicelib import names
-from chalicelib.found import RUNNING, SUCCEEDED, Bundle, Execution, Found, Phase, Stack
-from chalicelib.plan import OWNER_TAG, TYPE_TAG, Plan
+from chalicelib.aws.observed import RUNNING, SUCCEEDED, Bundle, Execution, Found, Phase, Stack
+from chalicelib.planning import names
+from chalicelib.planning.plan import OWNER_TAG, TYPE_TAG, Plan
 
 RETRY_SOON = 15  # seconds: a delivery stack is one resource
 RETRY_LATER = 60  # a deployed stack may hold an endpoint

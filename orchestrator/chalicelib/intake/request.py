@@ -10,8 +10,8 @@ import json
 import math
 from typing import Any
 
-from chalicelib.echo import cut, pointer
 from chalicelib.errors import BadRequest, Problem, TooLarge
+from chalicelib.quoting import cut, pointer
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20

@@ -11,8 +11,8 @@ from typing import Any
 
 from chalicelib.catalog import Blueprint
 from chalicelib.errors import Problem
-from chalicelib.lookups import LOOKUPS, Asked, Wrong
-from chalicelib.request import Body
+from chalicelib.intake.lookups import LOOKUPS, Asked, Wrong
+from chalicelib.intake.request import Body
 from chalicelib.settings import Settings
 
 PARAMETER_BYTES = 4096  # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html

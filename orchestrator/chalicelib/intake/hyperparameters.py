@@ -17,12 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from chalicelib import images
 from chalicelib.catalog import Schema
-from chalicelib.echo import pointer, shown
 from chalicelib.errors import Problem
-from chalicelib.request import Body
-from chalicelib.validate import nearest
+from chalicelib.images import uris
+from chalicelib.intake.request import Body
+from chalicelib.intake.validate import nearest
+from chalicelib.quoting import pointer, shown
 
 TABLE = Path(__file__).with_name("hyperparameters.json")  # made by `make hyperparameters`
 SCRIPT_MODE = {"sagemaker_program", "sagemaker_submit_directory"}
@@ -88,7 +88,7 @@ class _Checked:
         listed = self.entry.get("listed")
         if rule[0] not in ("one", "some") or listed is None or self.version in listed:
             return True
-        return self.version not in images.table()["frameworks"][self.algorithm]["training"]
+        return self.version not in uris.table()["frameworks"][self.algorithm]["training"]
 
     def missing(self) -> None:
         takes: Mapping[str, Rule] = self.entry["takes"]

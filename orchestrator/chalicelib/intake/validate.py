@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from chalicelib.canonical import text as canonical_text
 from chalicelib.catalog import Schema
-from chalicelib.echo import VALUE, cut, pointer, shown
 from chalicelib.errors import MOST_PROBLEMS, BadRequest, Problem
-from chalicelib.request import Body, describe, parse
+from chalicelib.intake.canonical import text as canonical_text
+from chalicelib.intake.request import Body, describe, parse
+from chalicelib.quoting import VALUE, cut, pointer, shown
 
 _NEAR = 0.6
 _SHORT_LIST = 12

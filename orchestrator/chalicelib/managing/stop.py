@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.cloud import Cloud, PipelineGone
-from chalicelib.found import RUNNING, Stack
-from chalicelib.names import PIPELINE_OUTPUT
+from chalicelib.aws.observed import RUNNING, Stack
+from chalicelib.aws.port import Cloud, PipelineGone
+from chalicelib.planning.names import PIPELINE_OUTPUT
 
 MOST = 20  # executions that are looked at: a pipeline runs few at once, and they are its latest
 

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A checked request -> everything that is to exist, as data. Pure: equal requests give equal plans.
+
+plan.py        the plan
+names.py       what everything is called
+bundle.py      the bytes of template.zip
+"""
