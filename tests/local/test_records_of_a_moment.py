@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from mlops.local import bridge
+from mlops.local.ministack import state
 from mlops.local.store import Store
 
 MANY = 5_000
@@ -44,11 +44,11 @@ def test_records_of_our_services() -> None:
 
 
 def test_records_of_ministacks_services(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bridge._logs, "copy", bridge._copies)  # as `bridge.keep_state` does
-    groups = bridge._logs._log_groups._data
+    monkeypatch.setattr(state._logs, "copy", state._copies)  # as `state.keep_state` does
+    groups = state._logs._log_groups._data
     try:
         groups.update({("123456789012", "us-east-1", f"{number}"): {} for number in range(MANY)})
         with growing(groups):
-            assert sum(1 for _ in bridge.state(set())) >= MANY
+            assert sum(1 for _ in state.state(set())) >= MANY
     finally:
         groups.clear()

@@ -3,5 +3,5 @@
 
 `server` starts it. A service is a folder here (`codepipeline`, `sagemaker`) that declares its operations on
 an `api.Api`, its CloudFormation types with `resources.resource`, its Step Functions tasks with `tasks.task`.
-Only `bridge` knows ministack's insides.
+Only `ministack` knows ministack's insides.
 """

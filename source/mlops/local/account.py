@@ -6,43 +6,39 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from mlops.local import (
-    bridge,
-    bridge_services,
-    bridge_signatures,
-    bridge_stacks,
-    cloudwatch,
-    environment,
-    functions,
-    missing,
-    permissions,
-    resources,
-    roles,
-    rules,
-    tasks,
-)
+from mlops.local import cloudwatch, environment, functions, missing, permissions, resources, roles, rules, tasks
 from mlops.local.api import Api
+from mlops.local.ministack import (
+    cloudformation,
+    context,
+    router,
+    signatures,
+    stack_records,
+    state,
+    stepfunctions,
+    unsupported,
+)
 from mlops.local.settings import CUT_OFF, REGION
 from mlops.local.store import Disk
 
 
-def assemble(state: Path) -> None:
+def assemble(directory: Path) -> None:
     """Once, after the modules of our services are imported and before the first request."""
     for signing_name, apis in _by_signing_name().items():
-        bridge.serve(signing_name, _one_of(apis))
+        router.serve(signing_name, _one_of(apis))
     resources.install()
     tasks.install()
     roles.install()
     rules.install()
     permissions.install()
-    functions.install(state / "python")
+    functions.install(directory / "python")
     cloudwatch.install()
     missing.install()
-    bridge_services.show_update_time_after_updates()
-    bridge_signatures.sessions_of_functions(environment.secret_key())
-    bridge_signatures.require_signatures(REGION)
-    bridge_stacks.install()
-    bridge.note_stack_operations()
+    unsupported.show_update_time_after_updates()
+    signatures.sessions_of_functions(environment.secret_key())
+    signatures.require_signatures(REGION)
+    stack_records.install()
+    cloudformation.note_stack_operations()
 
 
 # where a stack ends whose operation was cut off; nobody knows how far the last resource had come
@@ -57,18 +53,18 @@ _ENDS = {
 }
 
 
-def disk(state: Path) -> Disk:
-    bridge.keep_state()
-    return Disk(state)
+def disk(directory: Path) -> Disk:
+    state.keep_state()
+    return Disk(directory)
 
 
 def restore(where: Disk) -> None:
     """Read the state, and fail what was running when the account stopped."""
     where.load()
-    for account_id, region, stack in bridge_stacks.settle(_ENDS, CUT_OFF):
-        with bridge.scope(account_id, region), bridge.principal(roles.principal_of(stack, account_id)):
-            bridge_stacks.delete_again(stack)
-    bridge.settle_executions(CUT_OFF)
+    for account_id, region, stack in stack_records.settle(_ENDS, CUT_OFF):
+        with context.scope(account_id, region), context.principal(roles.principal_of(stack, account_id)):
+            stack_records.delete_again(stack)
+    stepfunctions.settle_executions(CUT_OFF)
 
 
 def _by_signing_name() -> dict[str, list[Api]]:
@@ -78,12 +74,12 @@ def _by_signing_name() -> dict[str, list[Api]]:
     return apis
 
 
-def _one_of(apis: list[Api]) -> bridge.Handler:
+def _one_of(apis: list[Api]) -> router.Handler:
     """sagemaker and sagemaker-runtime sign alike: the request tells them apart."""
 
     async def handle(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
-    ) -> bridge.Response:
+    ) -> router.Response:
         api = next((api for api in apis if api.recognises(method, path, headers)), apis[0])
         return await api.handle(method, path, headers, body, query)
 

@@ -16,8 +16,9 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel, StructureShape
 
-from mlops.local import bridge, identity, missing, shapes
+from mlops.local import identity, missing, shapes
 from mlops.local.errors import ApiError, Caller
+from mlops.local.ministack import context, router
 from mlops.local.wire import JsonProtocol, RestJsonProtocol, Wire
 
 __all__ = ["Api", "ApiError", "Caller"]
@@ -87,18 +88,18 @@ class Api:
 
     async def handle(
         self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> bridge.Response:
+    ) -> router.Response:
         """One request over the wire."""
         request_id = str(uuid.uuid4())
         try:
-            if not bridge.is_signed(headers, query):
+            if not context.is_signed(headers, query):
                 raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
             name = self._wire.operation(method, path, headers)
             if name is None:
                 raise ApiError("NotImplemented", missing.words(self.service, f"{method} {path}"), 501)
             model = self._operation_model(name)
             request = self._wire.read(model, path, headers, body, query)
-            answer = await bridge.in_thread(self.call, name, request, identity.current_caller())
+            answer = await router.in_thread(self.call, name, request, identity.current_caller())
             return self._wire.write(model, answer, request_id)
         except ApiError as error:
             return self._wire.write_error(self._with_model_status(error), request_id)

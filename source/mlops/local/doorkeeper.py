@@ -4,7 +4,7 @@
 A page in a browser can send requests to this machine, under any name that resolves to 127.0.0.1. So a request is
 refused that names another host, that comes from a page which is not the account's own, or that asks for a cross-origin
 permission; and no answer grants one. ministack's own controls (reset, config, code downloads) are not AWS's, so nothing
-outside needs them. Who a request is signed by is checked later, where its body is known: bridge_signatures.
+outside needs them. Who a request is signed by is checked later, where its body is known: ministack/signatures.py.
 """
 
 from __future__ import annotations

@@ -12,16 +12,17 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlops.local import bridge, bridge_functions, gate, isolated
+from mlops.local import gate, isolated
+from mlops.local.ministack import functions
 
 _LAMBDA_VARIABLES = ("AWS_", "_LAMBDA_", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR", "_HANDLER", "_X_AMZN_TRACE_ID")
 
 
 def install(directory: Path) -> None:
     """Start every Python function in an isolated virtual environment made in `directory`, and not too many at once."""
-    bridge.isolate_functions(str(isolated.make(directory)), _environment)
-    bridge_functions.bound(gate.size(gate.cores(), gate.memory()))
-    bridge_functions.refuse_glue_jobs()
+    functions.isolate_functions(str(isolated.make(directory)), _environment)
+    functions.bound(gate.size(gate.cores(), gate.memory()))
+    functions.refuse_glue_jobs()
 
 
 def _environment(made: Mapping[str, str]) -> dict[str, str]:

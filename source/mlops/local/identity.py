@@ -14,8 +14,9 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
-from mlops.local import activity, bridge, environment
+from mlops.local import activity, environment
 from mlops.local.errors import ApiError, Caller
+from mlops.local.ministack import context, events, iam
 
 _CLIENTS = Config(
     retries={"mode": "standard", "max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=20
@@ -24,8 +25,8 @@ _LOADER = Loader(include_default_search_paths=True)
 
 
 def current_caller() -> Caller:
-    account_id, region = bridge.current_scope()
-    return Caller(account_id, region, bridge.current_principal())
+    account_id, region = context.current_scope()
+    return Caller(account_id, region, context.current_principal())
 
 
 def role_name(role_arn: str) -> str:
@@ -43,7 +44,7 @@ def authorize(
 ) -> None:
     """Refuse `caller` what its identity policies do not allow on every one of `resources`."""
     for resource in resources:
-        decision = bridge.decide(caller.arn, action, resource, dict(keys or {}))
+        decision = iam.decide(caller.arn, action, resource, dict(keys or {}))
         if decision != "Allow":
             reason = (
                 "with an explicit deny in an identity-based policy"
@@ -64,8 +65,8 @@ def authorize_pass_role(caller: Caller, role_arn: str, service: str) -> None:
 def check_role(role_arn: str, service: str, caller: Caller, source_arn: str | None = None) -> None:
     """A role that a service is to use must exist and trust that service."""
     keys = {"aws:SourceAccount": caller.account_id, **({"aws:SourceArn": source_arn} if source_arn else {})}
-    record = bridge.role(role_arn) if role_arn.count(":") == 5 else None
-    if record is None or not bridge.trusts_service(record, service, keys):
+    record = iam.role(role_arn) if role_arn.count(":") == 5 else None
+    if record is None or not iam.trusts_service(record, service, keys):
         raise ApiError(
             "ValidationException",
             f"Could not assume role {role_arn}. Please ensure that the role exists and allows "
@@ -76,7 +77,7 @@ def check_role(role_arn: str, service: str, caller: Caller, source_arn: str | No
 def role_session(role_arn: str, service: str, caller: Caller, source_arn: str | None = None) -> boto3.Session:
     """A session on this account with the role's permissions, as a service gets one that assumes the role."""
     check_role(role_arn, service, caller, source_arn)
-    credentials = bridge.open_session(session_arn(role_arn, service.split(".")[0]))
+    credentials = iam.open_session(session_arn(role_arn, service.split(".")[0]))
     return _session(caller.region, **credentials)
 
 
@@ -112,8 +113,8 @@ def put_event(
     caller: Caller, source: str, detail_type: str, detail: dict[str, Any], resources: Sequence[str] = ()
 ) -> None:
     """An event of a service on the account's default bus."""
-    with bridge.scope(caller.account_id, caller.region):
-        bridge.put_event(
+    with context.scope(caller.account_id, caller.region):
+        events.put_event(
             {
                 "Source": source,
                 "DetailType": detail_type,

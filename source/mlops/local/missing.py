@@ -12,13 +12,13 @@ import json
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
-from mlops.local import bridge_services
+from mlops.local.ministack import unsupported
 
 _CODE = "NotImplemented"
 
 
 def install() -> None:
-    bridge_services.answer_missing(_answer, words)
+    unsupported.answer_missing(_answer, words)
 
 
 def words(service: str, operation: str) -> str:
@@ -26,7 +26,7 @@ def words(service: str, operation: str) -> str:
     return f"The account on your laptop does not have {service} {operation}."
 
 
-def _answer(service: str, operation: str, headers: Mapping[str, str]) -> bridge_services.Response:
+def _answer(service: str, operation: str, headers: Mapping[str, str]) -> unsupported.Response:
     message = f"{words(service, operation)} It has no {service} at all."
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         error = f"<Error><Type>Sender</Type><Code>{_CODE}</Code><Message>{escape(message)}</Message></Error>"

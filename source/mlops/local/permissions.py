@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mlops.local import bridge, identity
+from mlops.local import identity
 from mlops.local.errors import ApiError, Caller
+from mlops.local.ministack import apigateway, cloudformation, iam
 from mlops.local.resources import ResourceFailed
 
 
@@ -24,14 +25,14 @@ class Call:
     keys: dict[str, Any]
 
 
-Calls = Callable[[bridge.Change, Caller], Iterator[Call]]
+Calls = Callable[[cloudformation.Change, Caller], Iterator[Call]]
 
 
 def install() -> None:
-    bridge.check_changes(_check)
+    cloudformation.check_changes(_check)
 
 
-def _check(change: bridge.Change) -> None:
+def _check(change: cloudformation.Change) -> None:
     caller, calls = identity.current_caller(), _TYPES.get(change.type_name)
     if calls is None or caller.arn.endswith(":root"):
         return
@@ -44,7 +45,7 @@ def _check(change: bridge.Change) -> None:
             ) from error
 
 
-def _name(change: bridge.Change, member: str) -> str:
+def _name(change: cloudformation.Change, member: str) -> str:
     """What the resource is called; a generated name's random end is not known yet."""
     given = change.new.get(member) or change.old.get(member)
     return str(given or change.physical_id or f"{change.stack['StackName']}-{change.logical_id}-XXXXXXXXXXXX")
@@ -58,7 +59,7 @@ def _pass_role(role_arn: Any, service: str) -> Iterator[Call]:
 # --- IAM -----------------------------------------------------------------------------------------------------
 
 
-def _role(change: bridge.Change, caller: Caller) -> Iterator[Call]:
+def _role(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
     path = change.new.get("Path") or change.old.get("Path") or "/"
     arn = f"arn:aws:iam::{caller.account_id}:role{path}{_name(change, 'RoleName')}"
     boundary = change.new.get("PermissionsBoundary") or change.old.get("PermissionsBoundary")
@@ -81,10 +82,10 @@ def _role(change: bridge.Change, caller: Caller) -> Iterator[Call]:
             yield Call("iam:AttachRolePolicy", arn, {**keys, "iam:PolicyARN": policy})
 
 
-def _policy(change: bridge.Change, caller: Caller) -> Iterator[Call]:
+def _policy(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
     action = "iam:DeleteRolePolicy" if change.operation == "delete" else "iam:PutRolePolicy"
     for name in change.new.get("Roles") or change.old.get("Roles") or []:
-        role = bridge.role_named(name) or {"Arn": f"arn:aws:iam::{caller.account_id}:role/{name}"}
+        role = iam.role_named(name) or {"Arn": f"arn:aws:iam::{caller.account_id}:role/{name}"}
         boundary = role.get("PermissionsBoundary")
         yield Call(action, role["Arn"], {"iam:PermissionsBoundary": boundary} if boundary else {})
 
@@ -96,7 +97,7 @@ def _function_arn(caller: Caller, name: str) -> str:
     return name if name.startswith("arn:") else f"arn:aws:lambda:{caller.region}:{caller.account_id}:function:{name}"
 
 
-def _function(change: bridge.Change, caller: Caller) -> Iterator[Call]:
+def _function(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
     arn = _function_arn(caller, _name(change, "FunctionName"))
     code = change.new.get("Code", {})
     if change.operation == "delete":
@@ -119,7 +120,7 @@ def _function(change: bridge.Change, caller: Caller) -> Iterator[Call]:
             yield Call("lambda:UpdateFunctionConfiguration", arn, {})
 
 
-def _function_permission(change: bridge.Change, caller: Caller) -> Iterator[Call]:
+def _function_permission(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
     arn = _function_arn(caller, str(change.new.get("FunctionName") or change.old.get("FunctionName")))
     if change.operation != "create":
         yield Call("lambda:RemovePermission", arn, {})
@@ -131,7 +132,7 @@ def _function_permission(change: bridge.Change, caller: Caller) -> Iterator[Call
 # --- the rest ------------------------------------------------------------------------------------------------
 
 
-def _log_group(change: bridge.Change, caller: Caller) -> Iterator[Call]:
+def _log_group(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
     arn = f"arn:aws:logs:{caller.region}:{caller.account_id}:log-group:{_name(change, 'LogGroupName')}:*"
     if change.operation == "create":
         yield Call("logs:CreateLogGroup", arn, {})
@@ -141,7 +142,7 @@ def _log_group(change: bridge.Change, caller: Caller) -> Iterator[Call]:
         yield Call("logs:PutRetentionPolicy", arn, {})
 
 
-def _state_machine(change: bridge.Change, caller: Caller) -> Iterator[Call]:
+def _state_machine(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
     name = _name(change, "StateMachineName").rsplit(":", 1)[-1]
     arn = f"arn:aws:states:{caller.region}:{caller.account_id}:stateMachine:{name}"
     yield Call(f"states:{change.operation.capitalize()}StateMachine", arn, {})
@@ -149,7 +150,7 @@ def _state_machine(change: bridge.Change, caller: Caller) -> Iterator[Call]:
         yield from _pass_role(change.new.get("RoleArn"), "states.amazonaws.com")
 
 
-def _state_machine_version(change: bridge.Change, caller: Caller) -> Iterator[Call]:
+def _state_machine_version(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
     arn = str(change.new.get("StateMachineArn") or change.old.get("StateMachineArn"))
     if change.operation == "delete":
         yield Call("states:DeleteStateMachineVersion", arn, {})
@@ -157,7 +158,7 @@ def _state_machine_version(change: bridge.Change, caller: Caller) -> Iterator[Ca
         yield Call("states:PublishStateMachineVersion", arn, {})
 
 
-def _rest_api(change: bridge.Change, caller: Caller) -> Iterator[Call]:
+def _rest_api(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
     apis = f"arn:aws:apigateway:{caller.region}::/restapis"
     if change.operation == "create":
         tags = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in change.new.get("Tags", [])}
@@ -171,7 +172,7 @@ def _rest_api(change: bridge.Change, caller: Caller) -> Iterator[Call]:
 
 def _of_api(action: str, arn: str, api_id: str) -> Iterator[Call]:
     """A call about an API or a part of it: policies see the API's tags. What is gone is not found, whoever asks."""
-    tags = bridge.rest_api_tags(api_id)
+    tags = apigateway.rest_api_tags(api_id)
     if tags is not None:
         yield Call(action, arn, {f"aws:ResourceTag/{key}": value for key, value in tags.items()})
 
@@ -179,7 +180,7 @@ def _of_api(action: str, arn: str, api_id: str) -> Iterator[Call]:
 def _rest_api_part(path: str, verb: str = "POST") -> Calls:
     """A part of a REST API, under the path it is created at; `{Member}` stands for a property."""
 
-    def calls(change: bridge.Change, caller: Caller) -> Iterator[Call]:
+    def calls(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
         given = {**change.old, **change.new}
         where = path.format_map({name: value for name, value in given.items() if isinstance(value, str)})
         action = {"create": verb, "update": "PATCH", "delete": "DELETE"}[change.operation]
@@ -190,7 +191,7 @@ def _rest_api_part(path: str, verb: str = "POST") -> Calls:
     return calls
 
 
-def _stage(change: bridge.Change, caller: Caller) -> Iterator[Call]:
+def _stage(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
     """CloudFormation tags a stage as it makes it, with the stack's name if with nothing else."""
     yield from _rest_api_part("/restapis/{RestApiId}/stages")(change, caller)
     if change.operation == "create":

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
-from mlops.local import bridge, bridge_stacks, identity, schemas
+from mlops.local import identity, schemas
 from mlops.local.errors import ApiError, Caller
+from mlops.local.ministack import cloudformation, stack_records
 
 Properties = dict[str, Any]
 
@@ -83,37 +84,37 @@ def install() -> None:
     """Make our types known, and hold every resource of every template to its schema."""
     for type_name, instance in _registered.items():
         _add(type_name, instance)
-    bridge.on_worker_thread(lambda type_name: type_name in _registered)
-    bridge.name_like_cloudformation("AWS::Logs::LogGroup", "LogGroupName", _generated)
-    bridge.check_changes(_check)
-    bridge.check_templates(_check_references)
-    bridge.check_parameters(_check_parameters)
+    cloudformation.on_worker_thread(lambda type_name: type_name in _registered)
+    cloudformation.name_like_cloudformation("AWS::Logs::LogGroup", "LogGroupName", _generated)
+    cloudformation.check_changes(_check)
+    cloudformation.check_templates(_check_references)
+    cloudformation.check_parameters(_check_parameters)
 
 
 def _add(type_name: str, instance: ResourceType) -> None:
     def create(logical_id: str, properties: Properties, stack_name: str) -> tuple[str, dict[str, Any]]:
         def identify(physical_id: str) -> None:
-            bridge_stacks.making(stack_name, logical_id, type_name, physical_id, properties)
+            stack_records.making(stack_name, logical_id, type_name, physical_id, properties)
 
-        request = replace(_request(logical_id, bridge.stack(stack_name)), identify=identify)
+        request = replace(_request(logical_id, cloudformation.stack(stack_name)), identify=identify)
         return _run(instance.create, request, schemas.coerce(type_name, properties))
 
     def update(
         physical_id: str, old: Properties, new: Properties, stack_name: str, logical_id: str
     ) -> tuple[str, dict[str, Any]]:
-        request = _request(logical_id, bridge.stack(stack_name))
+        request = _request(logical_id, cloudformation.stack(stack_name))
         before, after = (schemas.coerce(type_name, properties) for properties in (old, new))
         return _run(instance.update, request, physical_id, before, after)
 
     def delete(physical_id: str, properties: Properties, logical_id: str | None) -> None:
-        request = _request(logical_id or physical_id, bridge.stack_owning(physical_id))
+        request = _request(logical_id or physical_id, cloudformation.stack_owning(physical_id))
         try:
             instance.delete(physical_id, schemas.coerce(type_name, properties), request)
         except ApiError as error:
             raise ResourceFailed(_reason(error)) from error
 
-    bridge.add_resource_type(type_name, create, update, delete, schemas.tag_property(type_name))
-    bridge.replace_on(type_name, schemas.create_only(type_name))
+    cloudformation.add_resource_type(type_name, create, update, delete, schemas.tag_property(type_name))
+    cloudformation.replace_on(type_name, schemas.create_only(type_name))
 
 
 def _request(logical_id: str, stack: dict[str, Any] | None) -> Request:
@@ -148,7 +149,7 @@ def _handler_code(error: ApiError) -> str:
 # --- the registry's rules ----------------------------------------------------------------------------------
 
 
-def _check(change: bridge.Change) -> None:
+def _check(change: cloudformation.Change) -> None:
     if change.operation == "delete":
         return
     given = dict(change.new)
@@ -197,7 +198,7 @@ def _check_references(template: dict[str, Any]) -> None:
         )
     for section in ("Resources", "Outputs"):
         unknown = sorted(
-            bridge.template_references(template.get(section, {})) - known
+            cloudformation.template_references(template.get(section, {})) - known
             | (awaited - resources.keys() if section == "Resources" else set())
         )
         if unknown:

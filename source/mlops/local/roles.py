@@ -11,8 +11,9 @@ import re
 import uuid
 from typing import Any
 
-from mlops.local import bridge, identity
+from mlops.local import identity
 from mlops.local.errors import ApiError, Caller
+from mlops.local.ministack import cloudformation, context, router
 
 _SERVICE = "cloudformation.amazonaws.com"
 _ROLE_FIELD = "_mlops_role_arn"
@@ -28,7 +29,7 @@ _STACK_OPERATIONS = {
 
 
 def install() -> None:
-    bridge.wrap_service("cloudformation", _as_stack_role)
+    router.wrap_service("cloudformation", _as_stack_role)
 
 
 def principal_of(stack: dict[str, Any], account_id: str) -> str:
@@ -39,11 +40,11 @@ def principal_of(stack: dict[str, Any], account_id: str) -> str:
     return f"arn:aws:iam::{account_id}:root"
 
 
-def _as_stack_role(handler: bridge.Handler) -> bridge.Handler:
+def _as_stack_role(handler: router.Handler) -> router.Handler:
     async def handle(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> bridge.Response:
-        form = bridge.form(body, query)
+    ) -> router.Response:
+        form = router.form(body, query)
         if form.get("Action") == "DescribeStacks":
             return _with_roles(await handler(method, path, headers, body, query))
         if form.get("Action") not in _STACK_OPERATIONS:
@@ -57,10 +58,10 @@ def _as_stack_role(handler: bridge.Handler) -> bridge.Handler:
                 identity.authorize_pass_role(caller, role_arn, _SERVICE)
             _check_trust(role_arn, form.get("StackName", ""), caller)
         except ApiError as error:
-            return bridge.stack_error(error.code, error.message, error.status)
-        with bridge.principal(identity.session_arn(role_arn, "AWSCloudFormation")):
+            return cloudformation.stack_error(error.code, error.message, error.status)
+        with context.principal(identity.session_arn(role_arn, "AWSCloudFormation")):
             answer = await handler(method, path, headers, body, query)
-        stack = bridge.stack(form.get("StackName", ""))
+        stack = cloudformation.stack(form.get("StackName", ""))
         if stack is not None and answer[0] == 200:
             stack[_ROLE_FIELD] = role_arn
         return answer
@@ -68,11 +69,11 @@ def _as_stack_role(handler: bridge.Handler) -> bridge.Handler:
     return handle
 
 
-def _with_roles(answer: bridge.Response) -> bridge.Response:
+def _with_roles(answer: router.Response) -> router.Response:
     """DescribeStacks' answer, with the role of each stack that has one."""
 
     def with_role(stack_id: re.Match[str]) -> str:
-        stack = bridge.stack(stack_id[1])
+        stack = cloudformation.stack(stack_id[1])
         role_arn = stack.get(_ROLE_FIELD) if stack else None
         return f"{stack_id[0]}<RoleARN>{role_arn}</RoleARN>" if role_arn else stack_id[0]
 
@@ -81,12 +82,12 @@ def _with_roles(answer: bridge.Response) -> bridge.Response:
 
 
 def _recorded_role(form: dict[str, str]) -> str | None:
-    stack = bridge.stack(form.get("StackName", ""))
+    stack = cloudformation.stack(form.get("StackName", ""))
     return stack.get(_ROLE_FIELD) if stack and form["Action"] != "CreateStack" else None
 
 
 def _check_trust(role_arn: str, stack_name: str, caller: Caller) -> None:
-    stack = bridge.stack(stack_name)
+    stack = cloudformation.stack(stack_name)
     arn = f"arn:aws:cloudformation:{caller.region}:{caller.account_id}:stack/{stack_name}/{uuid.uuid4()}"
     try:
         identity.check_role(role_arn, _SERVICE, caller, stack["StackId"] if stack else arn)

@@ -7,8 +7,9 @@ import json
 import re
 from typing import Any
 
-from mlops.local import bridge, identity
+from mlops.local import identity
 from mlops.local.errors import ApiError, Caller
+from mlops.local.ministack import apigateway, cloudformation, iam, router, s3, stepfunctions
 from mlops.local.resources import ResourceFailed
 
 
@@ -21,25 +22,25 @@ def install() -> None:
         _check_stack_policy,
         _check_state_machine,
     ):
-        bridge.check_changes(check)
-    bridge.after_changes("AWS::IAM::Role", _set_permissions_boundary)
-    bridge.after_changes("AWS::ApiGateway::RestApi", _set_gateway_responses)
-    bridge.wrap_service("cloudformation", _refuse_name_of_failed_stack)
-    bridge.wrap_service("s3", _expect_bucket_owner)
-    bridge.wrap_service("states", _refuse_deleted_state_machine)
-    bridge.check_tasks(_check_task_role)
-    bridge.verify_root_signatures()
-    bridge.name_denied_resources()
+        cloudformation.check_changes(check)
+    cloudformation.after_changes("AWS::IAM::Role", _set_permissions_boundary)
+    cloudformation.after_changes("AWS::ApiGateway::RestApi", _set_gateway_responses)
+    router.wrap_service("cloudformation", _refuse_name_of_failed_stack)
+    router.wrap_service("s3", _expect_bucket_owner)
+    router.wrap_service("states", _refuse_deleted_state_machine)
+    stepfunctions.check_tasks(_check_task_role)
+    iam.verify_root_signatures()
+    iam.name_denied_resources()
 
 
 # --- stacks ------------------------------------------------------------------------------------------------
 
 
-def _check_function_code(change: bridge.Change) -> None:
+def _check_function_code(change: cloudformation.Change) -> None:
     """A function's zip must be where its template says."""
     code = change.new.get("Code", {}) if change.type_name == "AWS::Lambda::Function" else {}
     bucket, key = code.get("S3Bucket"), code.get("S3Key")
-    if bucket and key and not bridge.has_object(bucket, key, code.get("S3ObjectVersion")):
+    if bucket and key and not s3.has_object(bucket, key, code.get("S3ObjectVersion")):
         raise ResourceFailed(
             'Resource handler returned message: "Error occurred while GetObject. S3 Error Code: '
             "NoSuchKey. S3 Error Message: The specified key does not exist. "
@@ -47,7 +48,7 @@ def _check_function_code(change: bridge.Change) -> None:
         )
 
 
-def _check_function_role(change: bridge.Change) -> None:
+def _check_function_role(change: cloudformation.Change) -> None:
     """Lambda must be able to assume its role."""
     role = change.new.get("Role")
     if change.type_name != "AWS::Lambda::Function" or role is None or role == change.old.get("Role"):
@@ -61,26 +62,26 @@ def _check_function_role(change: bridge.Change) -> None:
         ) from error
 
 
-def _check_dependents_are_gone(change: bridge.Change) -> None:
+def _check_dependents_are_gone(change: cloudformation.Change) -> None:
     """A resource stays while one that depends on it could not be deleted; ministack deletes it all the same."""
     if change.operation != "delete" or change.stack["StackStatus"] != "DELETE_IN_PROGRESS":
         return
     defined = change.stack["_template"].get("Resources", {})
     for name in change.stack["_resources"].keys() & defined.keys() - {change.logical_id}:
-        if bridge.needs(defined[name], change.logical_id):
+        if cloudformation.needs(defined[name], change.logical_id):
             raise ResourceFailed(f"{name}, which depends on it, is still there")
 
 
-def _check_bucket_is_empty(change: bridge.Change) -> None:
+def _check_bucket_is_empty(change: cloudformation.Change) -> None:
     deletes_bucket = change.operation == "delete" and change.type_name == "AWS::S3::Bucket"
-    if deletes_bucket and bridge.has_objects(change.physical_id or ""):
+    if deletes_bucket and s3.has_objects(change.physical_id or ""):
         raise ResourceFailed(
             'Resource handler returned message: "The bucket you tried to delete is not empty. You '
             'must delete all versions in the bucket." (HandlerErrorCode: GeneralServiceException)'
         )
 
 
-def _check_stack_policy(change: bridge.Change) -> None:
+def _check_stack_policy(change: cloudformation.Change) -> None:
     """A stack policy that is set denies every update it doesn't allow."""
     policy, status = change.stack.get("_stack_policy"), change.stack["StackStatus"]
     if not policy or "ROLLBACK" in status or not status.startswith("UPDATE"):
@@ -92,7 +93,7 @@ def _check_stack_policy(change: bridge.Change) -> None:
         action = "Update:Replace" if change.replaces else "Update:Modify"
     else:
         return  # new, or the predecessor of what was replaced with permission
-    decision = bridge.decide_document(
+    decision = iam.decide_document(
         json.loads(policy), action, f"LogicalResourceId/{change.logical_id}", {"ResourceType": change.type_name}
     )
     if decision != "Allow":
@@ -106,27 +107,29 @@ def _set_gateway_responses(api_id: str, properties: dict[str, Any]) -> None:
     """ministack imports an API's document without what API Gateway answers by itself."""
     document = properties.get("Body") or {}
     for response_type, response in document.get("x-amazon-apigateway-gateway-responses", {}).items():
-        bridge.put_gateway_response(api_id, response_type, response)
+        apigateway.put_gateway_response(api_id, response_type, response)
 
 
 def _set_permissions_boundary(role_name: str, properties: dict[str, Any]) -> None:
     """ministack's CloudFormation forgets it, and then the role may do more than on AWS."""
-    role = bridge.role_named(role_name)
+    role = iam.role_named(role_name)
     if role is not None:
         role["PermissionsBoundary"] = properties.get("PermissionsBoundary")
 
 
-def _refuse_name_of_failed_stack(handler: bridge.Handler) -> bridge.Handler:
+def _refuse_name_of_failed_stack(handler: router.Handler) -> router.Handler:
     """A stack whose creation was rolled back keeps its name until it is deleted."""
 
     async def handle(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> bridge.Response:
-        form = bridge.form(body, query)
+    ) -> router.Response:
+        form = router.form(body, query)
         if form.get("Action") == "CreateStack":
-            stack = bridge.stack(form.get("StackName", ""))
+            stack = cloudformation.stack(form.get("StackName", ""))
             if stack is not None and stack["StackStatus"] == "ROLLBACK_COMPLETE":
-                return bridge.stack_error("AlreadyExistsException", f"Stack [{form['StackName']}] already exists", 400)
+                return cloudformation.stack_error(
+                    "AlreadyExistsException", f"Stack [{form['StackName']}] already exists", 400
+                )
         return await handler(method, path, headers, body, query)
 
     return handle
@@ -135,14 +138,14 @@ def _refuse_name_of_failed_stack(handler: bridge.Handler) -> bridge.Handler:
 # --- S3 ------------------------------------------------------------------------------------------------------
 
 
-def _expect_bucket_owner(handler: bridge.Handler) -> bridge.Handler:
+def _expect_bucket_owner(handler: router.Handler) -> router.Handler:
     """A caller that says whose a bucket is gets no other account's."""
 
     async def handle(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> bridge.Response:
+    ) -> router.Response:
         expected = headers.get("x-amz-expected-bucket-owner")
-        bucket, owner = bridge.bucket_and_owner(path)
+        bucket, owner = s3.bucket_and_owner(path)
         if expected and owner and expected != owner:
             refusal = (
                 "<Error><Code>AccessDenied</Code><Message>Access Denied</Message>"
@@ -166,7 +169,7 @@ _EVENT_RULES = {
 }
 
 
-def _check_state_machine(change: bridge.Change) -> None:
+def _check_state_machine(change: cloudformation.Change) -> None:
     """The role must trust Step Functions, and may make the rules that `.sync` tasks wait with."""
     if change.type_name != "AWS::StepFunctions::StateMachine" or change.operation == "delete":
         return
@@ -195,15 +198,15 @@ def _check_state_machine(change: bridge.Change) -> None:
         ) from error
 
 
-def _refuse_deleted_state_machine(handler: bridge.Handler) -> bridge.Handler:
+def _refuse_deleted_state_machine(handler: router.Handler) -> router.Handler:
     """The versions of a state machine go with it; ministack keeps them, and stumbles when one is started."""
 
     async def handle(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> bridge.Response:
+    ) -> router.Response:
         if headers.get("x-amz-target", "").endswith(".StartExecution"):
             arn = str(json.loads(body or b"{}").get("stateMachineArn", ""))
-            if arn.startswith("arn:") and not bridge.has_state_machine(arn):
+            if arn.startswith("arn:") and not stepfunctions.has_state_machine(arn):
                 refusal = {"__type": "StateMachineDoesNotExist", "message": f"State Machine Does Not Exist: '{arn}'"}
                 return 400, {"content-type": "application/x-amz-json-1.0"}, json.dumps(refusal).encode()
         return await handler(method, path, headers, body, query)
@@ -230,4 +233,4 @@ def _check_task_role(resource: str, arguments: dict[str, Any]) -> None:
     try:
         identity.authorize(caller, wanted[0], [wanted[1]])
     except ApiError as refusal:
-        raise bridge.task_error(error, refusal.message) from refusal
+        raise stepfunctions.task_error(error, refusal.message) from refusal

@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from mlops.local import activity, bridge, writes
+from mlops.local import activity, writes
+from mlops.local.ministack import s3
 from mlops.local.settings import TIMING
 from mlops.local.store import Disk
 
@@ -110,7 +111,7 @@ class Saver:
                 await application(scope, receive, send)
                 return
             request = writes.Request(scope)
-            with bridge.failed_writes() as failures:
+            with s3.failed_writes() as failures:
                 await application(scope, request.read_by(receive), _Answer(self, request, failures, send))
 
         return answering

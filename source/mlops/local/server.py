@@ -104,7 +104,8 @@ async def _serve(listener: socket.socket, disk: Disk | None, this: Running) -> i
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
-    from mlops.local import activity, bridge, connections, saving
+    from mlops.local import activity, connections, saving
+    from mlops.local.ministack import router
 
     connections.install()
     started, ended = asyncio.Event(), asyncio.Event()
@@ -130,7 +131,7 @@ async def _serve(listener: socket.socket, disk: Disk | None, this: Running) -> i
     config.bind = [f"fd://{listener.detach()}"]
     config.loglevel, config.errorlog, config.accesslog = "CRITICAL", None, None
     config.graceful_timeout, config.keep_alive_timeout = 0.2, 75
-    served = saver.answering(bridge.application) if saver else bridge.application
+    served = saver.answering(router.application) if saver else router.application
     application: Any = _prepared(served, started, disk, this.port)
     server = asyncio.create_task(hypercorn_serve(application, config, shutdown_trigger=ended.wait))
     await asyncio.wait([server, asyncio.create_task(started.wait())], return_when=asyncio.FIRST_COMPLETED)

@@ -13,8 +13,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from mlops.local import activity, bridge
+from mlops.local import activity
 from mlops.local.journal import Journal, Key, freeze, thaw
+from mlops.local.ministack import cloudformation, context, s3, state
 
 Record = dict[str, Any]
 Scope = tuple[str, str]
@@ -32,7 +33,7 @@ class Table(MutableMapping[str, Record]):
 
     def _records(self) -> dict[str, Record]:
         with self.lock:
-            return self._scopes.setdefault(bridge.current_scope(), {})
+            return self._scopes.setdefault(context.current_scope(), {})
 
     def __getitem__(self, key: str) -> Record:
         return self._records()[key]
@@ -100,7 +101,7 @@ class Store:
 
     def _loaded(self, scopes: set[Scope]) -> None:
         for account_id, region in sorted(scopes):
-            with bridge.scope(account_id, region):
+            with context.scope(account_id, region):
                 for hook in self._hooks:
                     hook()
 
@@ -125,39 +126,41 @@ class Disk:
             _, service, name, account_id, region, record_key = key
             Store(service)._put(name, (account_id, region), record_key, thaw(blob))
             scopes.setdefault(service, set()).add((account_id, region))
-        bridge.load_state(theirs)
+        state.load_state(theirs)
         for service, store in Store.all.items():
             store._loaded(scopes.get(service, set()))
 
     def save(self) -> bool:
         """Write what changed since the last time; whether anything did. OSError: it could not be written."""
-        bridge.keep_objects()
+        s3.keep_objects()
         return self._journal.write(self._frozen())
 
     def _frozen(self) -> dict[Key, bytes]:
         """All records of one moment: nothing was made or deleted while they were looked at."""
-        progress = activity.progress(bridge.STACKS)
+        progress = activity.progress(cloudformation.STACKS)
         resting = self._stacks if progress is not None and progress == self._progress else {}
-        but = {bridge.STACKS} if resting else set()
+        but = {cloudformation.STACKS} if resting else set()
         for attempt in count(1):
             keys, records = self._records(but)
             try:
-                with bridge.stacks_at_rest():
+                with state.stacks_at_rest():
                     blobs = list(map(freeze, records))
             except RuntimeError:  # "dictionary changed size during iteration"
                 if attempt >= _ATTEMPTS:
                     raise
                 continue
-            copied = bridge.copied()  # of one moment as it is
+            copied = state.copied()  # of one moment as it is
             live = [key for key in keys if key[0] == _OURS or key[1] not in copied]
             if attempt >= _ATTEMPTS or live == self._records(but | copied)[0]:
                 break
         frozen = dict(zip(keys, blobs, strict=True))
-        self._stacks = resting or {key: blob for key, blob in frozen.items() if key[:2] == (_THEIRS, bridge.STACKS)}
+        self._stacks = resting or {
+            key: blob for key, blob in frozen.items() if key[:2] == (_THEIRS, cloudformation.STACKS)
+        }
         self._progress = progress
         return {**frozen, **resting}
 
     def _records(self, but: set[str]) -> tuple[list[Key], list[Any]]:
         found = [entry for store in list(Store.all.values()) for entry in store.records()]
-        found += [((_THEIRS, *key), record) for key, record in bridge.state(but)]
+        found += [((_THEIRS, *key), record) for key, record in state.state(but)]
         return [key for key, _ in found], [record for _, record in found]

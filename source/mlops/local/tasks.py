@@ -14,9 +14,10 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from mlops.local import bridge, identity, shapes
+from mlops.local import identity, shapes
 from mlops.local.api import Api
 from mlops.local.errors import ApiError, Caller
+from mlops.local.ministack import stepfunctions
 
 Arguments = dict[str, Any]
 Run = Callable[[Arguments, Caller], dict[str, Any]]
@@ -79,10 +80,10 @@ def install() -> None:
     """Let ministack's state machines run our tasks, each execution as its state machine's role."""
     for service in Api.registered:
         name = _SDK_NAMES.get(service, service)
-        bridge.serve_tasks(f"arn:aws:states:::aws-sdk:{name}:", _sdk_task(service))
+        stepfunctions.serve_tasks(f"arn:aws:states:::aws-sdk:{name}:", _sdk_task(service))
     for prefix in sorted({f"arn:aws:states:::{name.split(':')[0]}:" for name in _optimized}):
-        bridge.serve_tasks(prefix, _optimized_task)
-    bridge.run_executions_as(identity.session_arn)
+        stepfunctions.serve_tasks(prefix, _optimized_task)
+    stepfunctions.run_executions_as(identity.session_arn)
 
 
 def _sdk_task(service: str) -> Callable[[str, Arguments], Any]:
@@ -92,7 +93,7 @@ def _sdk_task(service: str) -> Callable[[str, Arguments], Any]:
     def run(resource: str, arguments: Arguments) -> Any:
         action = resource.rsplit(":", 1)[1]
         if action not in operations:
-            raise bridge.task_error("States.Runtime", f"The resource provided {resource} is not recognized.")
+            raise stepfunctions.task_error("States.Runtime", f"The resource provided {resource} is not recognized.")
         return _run(lambda given, caller: sdk_call(service, operations[action], given, caller), arguments)
 
     return run
@@ -102,7 +103,7 @@ def _optimized_task(resource: str, arguments: Arguments) -> Any:
     name = resource.removeprefix("arn:aws:states:::")
     run = _optimized.get(name)
     if run is None:
-        raise bridge.task_error("States.Runtime", f"The resource provided {resource} is not recognized.")
+        raise stepfunctions.task_error("States.Runtime", f"The resource provided {resource} is not recognized.")
     return _run(run, arguments)
 
 
@@ -110,9 +111,9 @@ def _run(function: Run, arguments: Arguments) -> Any:
     try:
         return function(arguments, identity.current_caller())
     except TaskFailed as failure:
-        raise bridge.task_error(failure.error, failure.cause) from failure
+        raise stepfunctions.task_error(failure.error, failure.cause) from failure
     except ApiError as error:
-        raise bridge.task_error(error.code, error.message) from error
+        raise stepfunctions.task_error(error.code, error.message) from error
 
 
 # --- names and values of Task states -----------------------------------------------------------------------

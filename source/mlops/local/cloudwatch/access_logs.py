@@ -12,21 +12,21 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from mlops.local import bridge, bridge_cloudwatch
-from mlops.local.bridge_cloudwatch import Access
+from mlops.local.ministack import cloudformation, cloudwatch, context
+from mlops.local.ministack.cloudwatch import Access
 
 _VARIABLE = re.compile(r"\$context\.([A-Za-z][\w.\-]*[\w])|\$context\.([A-Za-z])\b")
 
 
 def install() -> None:
-    bridge.after_changes("AWS::ApiGateway::Stage", _keep_settings)
-    bridge_cloudwatch.after_access(_log)
+    cloudformation.after_changes("AWS::ApiGateway::Stage", _keep_settings)
+    cloudwatch.after_access(_log)
 
 
 def _keep_settings(stage_name: str, properties: dict[str, Any]) -> None:
     given = properties.get("AccessLogSetting") or {}
     settings = {"destinationArn": given.get("DestinationArn", ""), "format": given.get("Format", "")}
-    bridge_cloudwatch.set_access_log(properties["RestApiId"], stage_name, settings if given else {})
+    cloudwatch.set_access_log(properties["RestApiId"], stage_name, settings if given else {})
 
 
 def _log(access: Access, stage: dict[str, Any]) -> None:
@@ -36,7 +36,7 @@ def _log(access: Access, stage: dict[str, Any]) -> None:
         return
     group = destination.split(":log-group:", 1)[1].removesuffix(":*")
     stream = hashlib.md5(f"{access.api_id}/{access.stage}".encode(), usedforsecurity=False).hexdigest()
-    bridge_cloudwatch.write_log(group, stream, int(access.started * 1000), line(form, access))
+    cloudwatch.write_log(group, stream, int(access.started * 1000), line(form, access))
 
 
 def line(form: str, access: Access) -> str:
@@ -47,7 +47,7 @@ def line(form: str, access: Access) -> str:
 
 def _values(access: Access) -> dict[str, str]:
     moment = datetime.fromtimestamp(access.started, UTC)
-    account_id = bridge.current_scope()[0]
+    account_id = context.current_scope()[0]
     error = _error(access)
     return {
         "accountId": account_id,

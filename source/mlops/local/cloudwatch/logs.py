@@ -14,22 +14,23 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from mlops.local import bridge, bridge_cloudwatch, paging, shapes
+from mlops.local import paging, shapes
 from mlops.local.cloudwatch import patterns
 from mlops.local.errors import ApiError
+from mlops.local.ministack import cloudwatch, router
 
 _PAGE = 10_000
 _MODEL = ServiceModel(Loader().load_service_model("logs", "service-2"), "logs")
 
 
 def install() -> None:
-    bridge.wrap_service("logs", _wrapped)
+    router.wrap_service("logs", _wrapped)
 
 
-def _wrapped(handler: bridge.Handler) -> bridge.Handler:
+def _wrapped(handler: router.Handler) -> router.Handler:
     async def handle(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> bridge.Response:
+    ) -> router.Response:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         try:
             if operation == "FilterLogEvents":
@@ -97,7 +98,7 @@ def _streams(request: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     names, prefix = request.get("logStreamNames"), request.get("logStreamNamePrefix")
     if names and prefix:
         raise _invalid("logStreamNames and logStreamNamePrefix cannot be specified together.")
-    held = bridge_cloudwatch.log_events(identifier)
+    held = cloudwatch.log_events(identifier)
     if held is None:
         raise ApiError("ResourceNotFoundException", "The specified log group does not exist.")
     if any(name not in held for name in names or ()):

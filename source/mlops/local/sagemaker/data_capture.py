@@ -19,8 +19,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mlops.local import bridge, identity
+from mlops.local import identity
 from mlops.local.errors import ApiError, Caller
+from mlops.local.ministack import context
 from mlops.local.outbox import Outbox
 from mlops.local.sagemaker import storage
 from mlops.local.sagemaker.service import PRINCIPAL
@@ -117,7 +118,7 @@ def _write(destination: _Destination, lines: list[str]) -> None:
     name = f"{datetime.now(UTC):%M-%S-%f}"[:-3] + f"-{uuid.uuid4()}.jsonl"
     uri = f"{destination.prefix}/{destination.hour}/{name}"
     try:
-        with bridge.scope(caller.account_id, caller.region):
+        with context.scope(caller.account_id, caller.region):
             storage.check_key(role_arn, destination.kms_key, caller)
             if (caller, role_arn) not in _clients:
                 _clients[caller, role_arn] = identity.role_session(role_arn, PRINCIPAL, caller).client("s3")

@@ -20,8 +20,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mlops.local import bridge, bridge_cloudwatch, identity
+from mlops.local import identity
 from mlops.local.errors import ApiError, Caller
+from mlops.local.ministack import cloudwatch, context
 from mlops.local.outbox import Outbox
 from mlops.local.sagemaker.service import PRINCIPAL
 
@@ -111,16 +112,16 @@ def _count(source: Source, invocations: list[Invocation]) -> None:
         ("ModelLatency", "Microseconds"): [one.model * 1e6 for one in invocations],
         ("OverheadLatency", "Microseconds"): [(one.whole - one.model) * 1e6 for one in invocations],
     }
-    with bridge.scope(source.caller.account_id, source.caller.region):
+    with context.scope(source.caller.account_id, source.caller.region):
         for (name, unit), values in measured.items():
-            bridge_cloudwatch.record_metric(_NAMESPACE, name, list(values), unit, dimensions)
+            cloudwatch.record_metric(_NAMESPACE, name, list(values), unit, dimensions)
 
 
 def _write(source: Source, lines: list[tuple[int, str]]) -> None:
     group, stream = f"/aws/sagemaker/Endpoints/{source.endpoint}", f"{source.variant}/{source.instance}"
     holder = (source.caller, source.role_arn)
     try:
-        with bridge.scope(source.caller.account_id, source.caller.region):
+        with context.scope(source.caller.account_id, source.caller.region):
             if holder not in _clients:
                 _clients[holder] = identity.role_session(source.role_arn, PRINCIPAL, source.caller).client("logs")
             client = _clients[holder]

@@ -8,8 +8,8 @@ import json
 import time
 from typing import Any
 
-from mlops.local import bridge
 from mlops.local.errors import Caller
+from mlops.local.ministack import stepfunctions
 from mlops.local.settings import TIMING
 from mlops.local.tasks import TaskFailed, sdk_call, task
 
@@ -31,7 +31,7 @@ def run_training_job(arguments: dict[str, Any], caller: Caller) -> dict[str, Any
     name = {"TrainingJobName": arguments["TrainingJobName"]}
     stopped = False
     while True:
-        if bridge.execution_stopped() and not stopped:
+        if stepfunctions.execution_stopped() and not stopped:
             stopped = True
             with contextlib.suppress(TaskFailed):  # the job may have ended in this moment
                 sdk_call("sagemaker", "StopTrainingJob", name, caller, _UNMODELLED)

@@ -19,8 +19,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mlops.local import bridge_cloudwatch, containers, identity
+from mlops.local import containers, identity
 from mlops.local.errors import ApiError, Caller
+from mlops.local.ministack import cloudwatch
 from mlops.local.sagemaker import archives, storage, tags
 from mlops.local.sagemaker.logs import LogStream
 from mlops.local.sagemaker.service import PRINCIPAL, invalid, now, put_event
@@ -161,7 +162,7 @@ def _carry(stream: LogStream, container: containers.Container, job: Record, now:
             if math.isfinite(value):
                 reported.setdefault(name, []).append(value)
     for name, values in reported.items():
-        bridge_cloudwatch.record_metric(_NAMESPACE, name, values, "None", {"TrainingJobName": job["TrainingJobName"]})
+        cloudwatch.record_metric(_NAMESPACE, name, values, "None", {"TrainingJobName": job["TrainingJobName"]})
 
 
 def _last_lines(text: str) -> str:

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from mlops.local import bridge_cloudwatch
+from mlops.local.ministack import cloudwatch
 
 
 class HostUsage:
@@ -39,5 +39,5 @@ class HostUsage:
         moment, (cpu, memory) = time.monotonic(), self._seen
         share = 100 * (cpu - self._cpu) / max(moment - self._since, 0.001)
         for name, value in (("CPUUtilization", share), ("MemoryUtilization", memory)):
-            bridge_cloudwatch.record_metric(self._namespace, name, [value], "Percent", self._dimensions)
+            cloudwatch.record_metric(self._namespace, name, [value], "Percent", self._dimensions)
         self._since, self._cpu, self._seen = moment, cpu, None

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ministack lacks is said in one way: a service it doesn't have, and an operation of one it has.
-
-Part of the bridge: it names ministack's private parts.
-"""
+"""What ministack lacks is said in one way: a service it doesn't have, and an operation of one it has."""
 
 from __future__ import annotations
 

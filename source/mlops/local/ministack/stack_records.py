@@ -3,7 +3,7 @@
 
 A resource of our own types is recorded before it is made, as soon as its physical id is known. One of ministack's types
 is made and recorded, or deleted and forgotten, in one go: no state of the account is taken in between
-(`bridge.stacks_at_rest`). An update records what the stack was before. In: ministack's stack operations. Out: stacks
+(`state.stacks_at_rest`). An update records what the stack was before. In: ministack's stack operations. Out: stacks
 that `settle` brings into a state from which DeleteStack or ContinueUpdateRollback goes on.
 """
 
@@ -19,7 +19,7 @@ from ministack.services.cloudformation import handlers as _stack_operations
 from ministack.services.cloudformation import provisioners as _provisioners
 from ministack.services.cloudformation import stacks as _stacks
 
-from mlops.local import bridge
+from mlops.local.ministack import cloudformation, context, state
 
 Record = dict[str, Any]
 _MAKING = "_mlops_making"  # by logical id: what the operation has made or updated, or is about to
@@ -44,7 +44,7 @@ def install() -> None:
 
 def making(stack_name: str, logical_id: str, type_name: str, physical_id: str, properties: Record) -> None:
     """Record a resource that is about to be made; it stays recorded until the operation has ended."""
-    stack = bridge.stack(stack_name)
+    stack = cloudformation.stack(stack_name)
     if stack is not None:
         stack.setdefault(_MAKING, {})[logical_id] = {
             "PhysicalResourceId": physical_id,
@@ -60,12 +60,12 @@ def _record_resources() -> None:
         try:
             if _stacks._runs_on_worker_thread(type_name):
                 return make()
-            with bridge.stacks_at_rest():
+            with state.stacks_at_rest():
                 made = make()
                 making(stack_name, logical_id, type_name, made[0], new)
                 return made
         except Exception:
-            (bridge.stack(stack_name) or {}).get(_MAKING, {}).pop(logical_id, None)
+            (cloudformation.stack(stack_name) or {}).get(_MAKING, {}).pop(logical_id, None)
             raise
 
     def recorded_provision(type_name: str, logical_id: str, new: Record, stack_name: str) -> Any:
@@ -92,13 +92,13 @@ def _record_resources() -> None:
         stack_name: str | None = None,
         logical_id: str | None = None,
     ) -> None:
-        stack = bridge.stack(stack_name or "") or {}
+        stack = cloudformation.stack(stack_name or "") or {}
         if stack.get("StackStatus") == "UPDATE_IN_PROGRESS" and _OPERATION in stack:
             stack[_OPERATION]["cleaning"] = True  # what it replaced goes: from here on it can only be completed
         if _stacks._runs_on_worker_thread(type_name):
             delete(type_name, physical_id, properties, stack_name, logical_id)
             return
-        with bridge.stacks_at_rest():
+        with state.stacks_at_rest():
             delete(type_name, physical_id, properties, stack_name, logical_id)
             held = stack.get("_resources", {})
             if held.get(logical_id, {}).get("PhysicalResourceId") == physical_id:
@@ -120,7 +120,7 @@ def _record_operations() -> None:
         previous_stack: Record | None = None,
         **more: Any,
     ) -> Any:
-        stack = bridge.stack(stack_name)
+        stack = cloudformation.stack(stack_name)
         if stack is not None:
             stack.pop(_MAKING, None)
         if stack is not None and previous_stack:
@@ -153,7 +153,7 @@ def settle(ends: Mapping[str, str], reason: str) -> list[tuple[str, str, Record]
             continue
         _gather(stack)
         stack.update(StackStatus=ended, StackStatusReason=reason)
-        with bridge.scope(account_id, region):
+        with context.scope(account_id, region):
             _stacks._add_event(
                 stack["StackId"], name, name, "AWS::CloudFormation::Stack", ended, reason, stack["StackId"]
             )

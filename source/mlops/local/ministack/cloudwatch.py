@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logs and metrics as ministack keeps them, and what goes through the stages of REST APIs.
-
-Part of the bridge: it names ministack's private parts.
-"""
+"""Logs and metrics as ministack keeps them, and what goes through the stages of REST APIs."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from ministack.services import apigateway_v1 as _apigateway
 from ministack.services import cloudwatch as _cloudwatch
 from ministack.services import cloudwatch_logs as _logs
 
-from mlops.local import bridge
+from mlops.local.ministack import context
 
 Response = tuple[int, dict[str, str], bytes]
 
@@ -133,7 +130,7 @@ def after_access(tell: Callable[[Access, dict[str, Any]], None]) -> None:
             **{name: value for name, value in answered.items() if name.lower() != "x-amzn-requestid"},
             "x-amzn-requestid": request_id,
         }
-        with bridge.scope(*scope):
+        with context.scope(*scope):
             stage = _apigateway._stages_v1.get(api_id, {}).get(stage_name)
             if stage is not None:
                 tell(

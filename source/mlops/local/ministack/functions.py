@@ -2,13 +2,15 @@
 """The processes that functions run in: not more than the machine holds, and none that has long been idle.
 
 ministack starts a process for every invocation that finds none free, keeps the first one of each function for ever, and
-the others for five minutes. Part of the bridge: it names ministack's private parts.
+the others for five minutes.
 """
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ministack.services.glue as _glue
@@ -135,3 +137,28 @@ def _taken_out(workers: list[Any]) -> list[Any]:
 def _end(workers: list[Any]) -> None:
     """Outside the lock: a process may take seconds to end."""
     _lambda_runtime.kill_workers(workers)
+
+
+class _FunctionProcesses:
+    """`subprocess` as ministack's Lambda runtime sees it: its functions start in a clean environment."""
+
+    def __init__(self, kept: Callable[[Mapping[str, str]], dict[str, str]]) -> None:
+        self._kept = kept
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(subprocess, name)
+
+    def Popen(self, command: list[str], *, env: Mapping[str, str], **options: Any) -> Any:
+        return subprocess.Popen(command, env=self._kept(env), **options)
+
+
+def isolate_functions(interpreter: str, kept: Callable[[Mapping[str, str]], dict[str, str]]) -> None:
+    """Start Python functions with `interpreter`, in what `kept` leaves of the environment ministack made."""
+    detect = _lambda_runtime._detect_runtime_binary
+
+    def detect_isolated(runtime: str) -> tuple[str, str]:
+        binary, script = detect(runtime)
+        return (interpreter if runtime.startswith("python") else binary), script
+
+    _lambda_runtime._detect_runtime_binary = detect_isolated
+    _lambda_runtime.subprocess = _FunctionProcesses(kept)

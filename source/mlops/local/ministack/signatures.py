@@ -4,7 +4,7 @@
 ministack leaves authentication to each of its routes, and some have none: registries, sign-in pages, load balancers,
 function URLs. Here it is done once, after the body was read, for all of them. What remains open is what AWS leaves
 open: methods of an API whose authorization is not IAM, and the answer to a custom resource, which proves itself by the
-random token in its address. Part of the bridge: it names ministack's private parts.
+random token in its address.
 """
 
 from __future__ import annotations
