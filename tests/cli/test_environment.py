@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from mlops import process
-from mlops.local.running import Running
+from mlops.local.process.running import Running
 from mlops.sample import dataset
 
 from .conftest import Up, without_aws

@@ -80,12 +80,16 @@ def test_every_module_in_the_picture_exists() -> None:
     assert set(re.findall(r"\b\w+\.py\b", picture)) <= names
 
 
-def test_every_module_of_the_laptop_account_is_told_of() -> None:
-    folder = ROOT / "source" / "mlops" / "local"
-    untold = {"__init__.py", "__main__.py", "errors.py"}
+ACCOUNT = sorted(path.parent for path in (ROOT / "source" / "mlops" / "local").glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("folder", ACCOUNT, ids=lambda one: one.name)
+def test_every_package_of_the_laptop_account_is_told_of_and_lists_what_it_holds(folder: Path) -> None:
+    assert f"`{folder.name}/`" in PAGE
+    listed = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
     for path in folder.iterdir():
-        if path.suffix == ".py" and path.name not in untold:
-            assert f"`{path.name}`" in PAGE, path.name
+        if path.name not in ("__init__.py", "__pycache__"):
+            assert (path.name if path.is_file() else f"{path.name}/") in listed, path.name
 
 
 def test_only_aws_imports_boto3() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mlops.local.sagemaker import archives
+from mlops.local.services.sagemaker import archives
 
 from tests.local.laptop import Account
 from tests.local.machine_learning import Lab, channel

@@ -12,7 +12,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
-from mlops.local.cloudwatch import patterns
+from mlops.local.services.cloudwatch import patterns
 
 from tests.local.laptop import Account, wait_for
 from tests.local.machine_learning import unique

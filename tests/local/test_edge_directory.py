@@ -12,7 +12,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from mlops.local import running
+from mlops.local.process import running
 
 from tests.local.laptop import Account, stop_account, wait_for
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
-from mlops.local import gate
+from mlops.local.functions import gate
 
 from tests.local.laptop import Account, start_account, stop_account, wait_for
 from tests.local.pipelines import trusted_role, unique, zipped

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from mlops.local.journal import Journal
+from mlops.local.state.journal import Journal
 
 ONE: Mapping[tuple[str, ...], bytes] = {("a",): b"1", ("b", "c"): b"2"}
 TWO: Mapping[tuple[str, ...], bytes] = {("a",): b"3", ("d",): b"4"}
@@ -68,7 +68,7 @@ def test_a_file_that_is_mostly_out_of_date_is_written_anew(path: Path) -> None:
 WRITER = """
 import resource, sys
 from pathlib import Path
-from mlops.local.journal import Journal
+from mlops.local.state.journal import Journal
 journal = Journal(Path(sys.argv[1]))
 journal.read()
 journal.write({("a",): b"1"})

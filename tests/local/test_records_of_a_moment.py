@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from mlops.local.ministack import state
-from mlops.local.store import Store
+from mlops.local.state.store import Store
 
 MANY = 5_000
 NEW = count()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from mlops.local import gate
+from mlops.local.functions import gate
 
 GIB = 1 << 30
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops.bench import wire
-from mlops.local import isolated
+from mlops.local.functions import interpreter
 
 REGION = "us-east-1"
 _CLIENT = ("awslambdaric", "simplejson", "runtime_client")
@@ -46,8 +46,8 @@ class Package:
         """Unzip a function into a folder, and make it a Python there."""
         with zipfile.ZipFile(zipped) as archive:
             archive.extractall(folder / "task")
-        packages = (*isolated.RUNTIME_PACKAGES, *map(_file_name, _CLIENT))
-        return cls(folder / "task", isolated.make(folder / "python", packages))
+        packages = (*interpreter.RUNTIME_PACKAGES, *map(_file_name, _CLIENT))
+        return cls(folder / "task", interpreter.make(folder / "python", packages))
 
 
 class Function:

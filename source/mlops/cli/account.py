@@ -18,7 +18,7 @@ from mlops.cli.building import Build, build
 from mlops.cli.connection import STACK_NAME, Connection
 from mlops.cli.failures import Failure, last_line
 from mlops.deploy.install import ResourceEvent, install
-from mlops.local.running import accounts
+from mlops.local.process.running import accounts
 
 BUCKET = "mlops-distribution"
 PARAMETERS = {"NotificationEmail": "you@laptop.example"}

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 
-from mlops.local.server import main
+from mlops.local.process.server import main
 
 
 def end_with_parent() -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """mlops local env, status, down, reset: the laptop accounts of this user that run, and the state that they keep.
 
-In: the files that running accounts keep (mlops.local.running). An account is chosen by its port where several run.
+In: the files that running accounts keep (mlops.local.process.running). An account is chosen by its port where several
+run.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from click.shell_completion import CompletionItem
 
 from mlops.cli import show, table
 from mlops.cli.failures import Document, Failure, Interrupted
-from mlops.local import directory, running
-from mlops.local.running import Running
+from mlops.local.process import running
+from mlops.local.process.running import Running
+from mlops.local.state import directory
 
 DOWN_SECONDS = 60  # saving may take a moment on a slow disk
 UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")

@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """An AWS account on your laptop: ministack, and in this package what it lacks.
 
-`server` starts it. A service is a folder here (`codepipeline`, `sagemaker`) that declares its operations on
-an `api.Api`, its CloudFormation types with `resources.resource`, its Step Functions tasks with `tasks.task`.
-Only `ministack` knows ministack's insides.
+process/         the process and its port
+state/           the account's records, written with --data
+ministack/       the edge to ministack, by service: the only package that knows its private parts
+kit/             serves an AWS API from its model
+cloudformation/  resource types, permissions and rules of stacks
+stepfunctions/   tasks and versions of state machines
+functions/       what Lambda functions see, and how many run
+services/        the services that ministack lacks: a package each. It declares its operations on a
+                 `kit.api.Api`, its resource types with `cloudformation.resources.resource`, its tasks with
+                 `stepfunctions.tasks.task`
+containers/      images that really train and serve
+settings.py      the account's number and region, and how long each status is shown
 """

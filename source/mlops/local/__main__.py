@@ -8,7 +8,7 @@ from mlops import process
 
 process.use_utf8()  # before anything else of ours is imported
 
-from mlops.local.server import main  # noqa: E402
+from mlops.local.process.server import main  # noqa: E402
 
 code = main()
 sys.stdout.flush()

@@ -7,6 +7,9 @@ and the image is a program of ours that reads and writes the same files:
     input/config/hyperparameters.json    input/data/<channel>/...     model/...
     input/config/inputdataconfig.json    output/failure               output/data/...
 
+base.py      what a container is: it trains, it serves
+xgboost/     SageMaker's built-in XGBoost image
+
 Nothing in here knows SageMaker's API or this account, so that a training process starts fast.
 """
 

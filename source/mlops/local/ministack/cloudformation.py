@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,8 @@ from ministack.services.cloudformation import helpers as _stack_helpers
 from ministack.services.cloudformation import provisioners as _provisioners
 from ministack.services.cloudformation import stacks as _stacks
 
-from mlops.local import activity
 from mlops.local.ministack import router
+from mlops.local.state import activity
 
 Wire = Callable[..., Any]
 STACKS = "cloudformation"  # as `state` and `activity` call it
@@ -209,3 +210,21 @@ def note_stack_operations() -> None:
 
     _stack_operations._create_stack_task_in_region = _changesets._create_stack_task_in_region = schedule_noted
     router.wrap_service("cloudformation", wrapper)
+
+
+def show_update_time_after_updates() -> None:
+    """A stack that was not updated has no LastUpdatedTime."""
+    create, describe = _stack_operations._create_stack, _stack_operations._describe_stacks
+
+    def create_stack(parameters: dict[str, Any]) -> Any:
+        answer = create(parameters)
+        record = _stack_operations._resolve_stack(_stack_operations._p(parameters, "StackName"))
+        if record and answer[0] == 200:
+            record.pop("LastUpdatedTime", None)
+        return answer
+
+    def describe_stacks(parameters: dict[str, Any]) -> Any:
+        status, headers, body = describe(parameters)
+        return status, headers, re.sub(rb"<(LastUpdatedTime|StackStatusReason|Description)></\1>", b"", body)
+
+    _stack_operations._ACTION_HANDLERS.update(CreateStack=create_stack, DescribeStacks=describe_stacks)

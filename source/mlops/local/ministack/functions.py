@@ -17,7 +17,7 @@ import ministack.services.glue as _glue
 import ministack.services.lambda_svc as _lambda
 from ministack.core import lambda_runtime as _lambda_runtime
 
-from mlops.local.gate import Gate, Size
+from mlops.local.functions.gate import Gate, Size
 
 _SPARE_SECONDS = 10.0  # a function's second process and all further ones
 _LAST_SECONDS = 300.0

@@ -10,7 +10,6 @@ from urllib.parse import parse_qs
 
 import ministack.app as _app
 from ministack.core import router as _router
-from ministack.services.cloudformation import handlers as _stack_operations
 
 Response = tuple[int, dict[str, str], bytes]
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, Any]], Awaitable[Response]]
@@ -65,21 +64,3 @@ def _operation(method: str, path: str, headers: Mapping[str, str], body: bytes, 
     form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     action = (parse_qs(body.decode("latin-1")) if form else query).get("Action")
     return str(action[0]) if action else f"{method} {path}"
-
-
-def show_update_time_after_updates() -> None:
-    """A stack that was not updated has no LastUpdatedTime."""
-    create, describe = _stack_operations._create_stack, _stack_operations._describe_stacks
-
-    def create_stack(parameters: dict[str, Any]) -> Any:
-        answer = create(parameters)
-        record = _stack_operations._resolve_stack(_stack_operations._p(parameters, "StackName"))
-        if record and answer[0] == 200:
-            record.pop("LastUpdatedTime", None)
-        return answer
-
-    def describe_stacks(parameters: dict[str, Any]) -> Any:
-        status, headers, body = describe(parameters)
-        return status, headers, re.sub(rb"<(LastUpdatedTime|StackStatusReason|Description)></\1>", b"", body)
-
-    _stack_operations._ACTION_HANDLERS.update(CreateStack=create_stack, DescribeStacks=describe_stacks)

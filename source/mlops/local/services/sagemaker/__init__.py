@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Amazon SageMaker: trains, keeps and serves models for real, with the containers in `mlops.local.containers`.
+
+One module a resource, each with its operations. Importing this package registers all of them, their
+CloudFormation types and the integrations with Step Functions.
+"""
+
+from mlops.local.services.sagemaker import (
+    endpoint_configs,
+    endpoints,
+    invocations,
+    model_package_groups,
+    model_packages,
+    models,
+    resource_types,
+    tags,
+    tasks,
+    training_jobs,
+)
+
+__all__ = [
+    "endpoint_configs",
+    "endpoints",
+    "invocations",
+    "model_package_groups",
+    "model_packages",
+    "models",
+    "resource_types",
+    "tags",
+    "tasks",
+    "training_jobs",
+]

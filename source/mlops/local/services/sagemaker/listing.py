@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""List operations: filter, sort and page in the way all of SageMaker's do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlops.local.kit import paging
+from mlops.local.services.sagemaker.service import invalid
+from mlops.local.state.store import Record
+
+_DEFAULT_PAGE = 10
+
+
+def page(
+    records: Iterable[Record],
+    request: Mapping[str, Any],
+    members: Iterable[str],
+    answer: str,
+    *,
+    name: str,
+    status: str = "",
+    default_sort: str = "CreationTime",
+    default_order: str = "Descending",
+) -> dict[str, Any]:
+    """The answer of a list operation: summaries with `members`, and a token where there are more.
+
+    `name` and `status` are the members that NameContains and StatusEquals look at.
+    """
+    found = [record for record in records if _matches(record, request, name, status)]
+    sort = request.get("SortBy", default_sort)
+    key = {"Name": name, "Status": status}.get(sort, sort)
+    found.sort(
+        key=lambda record: (key in record, record.get(key, ""), record[name]),
+        reverse=request.get("SortOrder", default_order) == "Descending",
+    )
+    start = _position(request.get("NextToken"))
+    end = start + request.get("MaxResults", _DEFAULT_PAGE)
+    summaries = [
+        {member: record[member] for member in members if record.get(member) is not None} for record in found[start:end]
+    ]
+    return {answer: summaries, **({"NextToken": paging.token(end)} if end < len(found) else {})}
+
+
+def _matches(record: Record, request: Mapping[str, Any], name: str, status: str) -> bool:
+    if request.get("NameContains", "") not in record[name]:
+        return False
+    if status and "StatusEquals" in request and record[status] != request["StatusEquals"]:
+        return False
+    for member in ("CreationTime", "LastModifiedTime"):
+        if f"{member}After" in request and not record[member] > request[f"{member}After"]:
+            return False
+        if f"{member}Before" in request and not record[member] < request[f"{member}Before"]:
+            return False
+    return True
+
+
+def _position(token: str | None) -> int:
+    try:
+        return paging.position(token)
+    except ValueError as error:
+        raise invalid("Invalid pagination token.") from error

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every part of SageMaker shares: its two APIs, its store, names and times."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from mlops.local.kit import identity
+from mlops.local.kit.api import Api
+from mlops.local.kit.errors import ApiError, Caller
+from mlops.local.state.store import Store
+
+PRINCIPAL = "sagemaker.amazonaws.com"
+
+sagemaker = Api("sagemaker")
+runtime = Api("sagemaker-runtime")
+store = Store("sagemaker")
+
+# The member that names a resource, and the resource's part of an ARN.
+_KINDS = {
+    "TrainingJobName": "training-job",
+    "ModelName": "model",
+    "EndpointConfigName": "endpoint-config",
+    "EndpointName": "endpoint",
+    "ModelPackageGroupName": "model-package-group",
+    "ModelPackageName": "model-package",
+}
+# Instance types that come with storage of their own, which no customer key can encrypt.
+_LOCAL_STORAGE = re.compile(
+    r"ml\.([a-z]+\d[a-z]*d[a-z]*|g5|g6e?|gr6|g7e?|p5[a-z]*|p6[a-z0-9-]*|trn\d[a-z]*|dl1|i\d[a-z]*)\."
+)
+
+
+def now() -> datetime:
+    """The time to the millisecond, which is what SageMaker keeps."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def arn(caller: Caller, kind: str, name: str) -> str:
+    """A SageMaker ARN. Names keep their case, and IAM compares with case."""
+    return f"arn:aws:sagemaker:{caller.region}:{caller.account_id}:{kind}/{name}"
+
+
+def invalid(message: str) -> ApiError:
+    return ApiError("ValidationException", message)
+
+
+def has_local_storage(instance_type: str) -> bool:
+    return _LOCAL_STORAGE.match(instance_type) is not None
+
+
+@sagemaker.resources
+def _resources(operation: str, request: dict[str, Any], caller: Caller) -> list[str]:
+    """The ARNs that a caller's policies must allow."""
+    if operation.startswith("List") and operation != "ListTags":
+        return ["*"]
+    if "ResourceArn" in request:
+        return [request["ResourceArn"]]
+    if "ModelPackageArn" in request:
+        return [request["ModelPackageArn"]]
+    if operation == "CreateModelPackage":
+        return [arn(caller, "model-package", request.get("ModelPackageGroupName", "*") + "/*")]
+    named = [
+        request[member] if request[member].startswith("arn:") else arn(caller, kind, request[member])
+        for member, kind in _KINDS.items()
+        if isinstance(request.get(member), str)
+    ]
+    return named or ["*"]
+
+
+@runtime.resources
+def _runtime_resources(operation: str, request: dict[str, Any], caller: Caller) -> list[str]:
+    return [arn(caller, "endpoint", request["EndpointName"])]
+
+
+def put_event(caller: Caller, subject: str, detail: dict[str, Any], resource_arn: str) -> None:
+    """SageMaker's event of a state change, with times in milliseconds as it writes them."""
+    identity.put_event(caller, "aws.sagemaker", f"SageMaker {subject} State Change", _plain(detail), [resource_arn])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return int(value.timestamp() * 1000) if isinstance(value, datetime) else value
