@@ -27,7 +27,7 @@ def test_types_lists_every_type_with_its_summary_delivery_and_readme() -> None:
     for one in found:
         assert Path(one["readme"]).is_file()
         assert one["summary"] in mlops("types").stdout
-        assert one["delivery"] in ("single account", "dev, staging, prod")
+        assert one["delivery"] in ("single account", "single account, multi-account planned")
 
 
 @pytest.mark.parametrize("name", TYPES)

@@ -92,8 +92,11 @@ class World:
         if not isinstance(plan, Plan):  # there is nothing to deploy
             return replace(execution, status="Failed", revision=version)
         if ends == "Succeeded":
-            status = "UPDATE_COMPLETE" if name in self.stacks else "CREATE_COMPLETE"
-            self.stacks[name] = Stack(f"id/{name}", name, status, parameters=dict(plan.parameters), role=plan.role)
+            for stage in plan.stages:
+                status = "UPDATE_COMPLETE" if stage.stack in self.stacks else "CREATE_COMPLETE"
+                self.stacks[stage.stack] = Stack(
+                    f"id/{stage.stack}", stage.stack, status, parameters=dict(stage.parameters), role=plan.role
+                )
         return replace(execution, status=ends, revision=version)
 
     def _latest(self, name: str) -> str:

@@ -60,7 +60,7 @@ def test_two_ways_of_writing_a_request_are_one_request(make: Make, example: Exam
     )
     assert first.digest == second.digest
     assert first.bundle == second.bundle
-    assert first.parameters == second.parameters
+    assert first.stages == second.stages
 
 
 def test_a_misspelt_key_of_the_predecessor_is_the_right_one(make: Make, example: Example) -> None:
@@ -97,7 +97,7 @@ def test_a_different_request_has_another_digest_and_job_name(make: Make, example
     body = example("model_training_builtin")
     first, second = make(body), make({**body, **change})
     assert first.digest != second.digest
-    assert first.parameters["JobName"] != second.parameters["JobName"]
+    assert first.stages[0].parameters["JobName"] != second.stages[0].parameters["JobName"]
     assert first.name == second.name
 
 
@@ -108,7 +108,7 @@ def test_a_version_written_as_a_number_keeps_its_digits(make: Make, make_raw: Ma
         make({**body, "model_framework": "tensorflow", "model_framework_version": "2.99"})
     as_text = make({**body, "model_framework": "tensorflow", "model_framework_version": "2.10"})
     assert make_raw(raw.encode()).digest == as_text.digest
-    assert ":2.10" in as_text.parameters["ImageUri"]
+    assert ":2.10" in as_text.stages[0].parameters["ImageUri"]
 
 
 def test_keys_of_other_types_are_accepted_with_a_warning(make: Make, example: Example) -> None:

@@ -53,7 +53,7 @@ def stacks(name: str, planned: plan.Plan) -> list[Stack | None]:
             "id",
             name,
             status,
-            parameters=planned.delivery_parameters if delivery else planned.parameters,
+            parameters=planned.delivery_parameters if delivery else planned.stages[0].parameters,
             outputs={"PipelineName": "p"} if delivery else {},
             tags=planned.tags if delivery else {},
             role=planned.role,

@@ -72,7 +72,9 @@ def try_one(body: dict[str, Any], catalog: Catalog, deployment: Settings) -> Non
         assert all(problem.problem for problem in refusal.problems)
         assert all(problem.path == "" or problem.path.startswith("/") for problem in refusal.problems)
     if planned:
-        assert all(isinstance(value, str) and len(value.encode()) <= 4096 for value in planned.parameters.values())
+        for stage in planned.stages:
+            assert all(isinstance(value, str) and len(value.encode()) <= 4096 for value in stage.parameters.values())
+            assert len(stage.stack) <= 128
         assert len(planned.delivery_stack) <= 128
 
 

@@ -158,7 +158,7 @@ def test_a_newer_model_makes_an_equal_request_a_changed_one(
     ]
     assert plans[0] == plans[1]
     assert plans[0].digest != plans[2].digest
-    assert plans[2].parameters["ModelArtifactLocation"] == "out/second/model.tar.gz"
+    assert plans[2].stages[0].parameters["ModelArtifactLocation"] == "out/second/model.tar.gz"
     named = {**request_body, "model_artifact_location": "out/second/model.tar.gz"}
     del named["model_from"]
     assert plan.make(check_request(json.dumps(named).encode(), catalog, settings), settings, catalog) == plans[2]

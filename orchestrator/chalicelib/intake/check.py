@@ -11,7 +11,7 @@ from chalicelib.errors import BadRequest, Problem
 from chalicelib.intake import hyperparameters, parameters, reach, validate
 from chalicelib.intake.canonical import canonical
 from chalicelib.intake.request import parse
-from chalicelib.planning import names
+from chalicelib.planning import delivery, names
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings
 
@@ -66,6 +66,8 @@ def check_request(
     suffix: str = blueprint.pipeline_types[pipeline_type]["stack_suffix"]
     if blueprint.identity not in wrong:
         problems += _too_long(identity, blueprint.identity, settings.pipeline_stack_name, suffix)
+    if not delivery.is_supported(blueprint.delivery, settings):
+        problems.append(_unsupported(pipeline_type))
     unresolved = {
         name: body[name] for name, one in schema["properties"].items() if "x-resolves" in one and name in body
     }
@@ -86,6 +88,14 @@ def check_request(
 def _later(name: str, pipeline: str) -> Problem:
     return Problem(
         f"/{name}", f"is looked up when the request is sent: the model of the last successful run of {pipeline}"
+    )
+
+
+def _unsupported(pipeline_type: str) -> Problem:
+    return Problem(
+        "/pipeline_type",
+        f"{pipeline_type} deploys to dev, staging and prod in a multi-account deployment, which is not supported yet",
+        "use a single-account deployment",
     )
 
 

@@ -13,7 +13,7 @@ BUNDLES = "mlops_provisioned_pipelines"
 
 
 def pipeline_name(prefix: str, identity: str, stack_suffix: str) -> str:
-    """The name of a pipeline, which is also the name of the stack it deploys."""
+    """The name of a pipeline."""
     return f"{prefix}-{identity.strip()}-{stack_suffix}".lower()
 
 

@@ -15,29 +15,29 @@ from chalicelib.catalog import Catalog
 from chalicelib.errors import Problem
 from chalicelib.intake.check import CheckedRequest
 from chalicelib.intake.parameters import as_json
-from chalicelib.planning import bundle, names
+from chalicelib.planning import bundle, delivery, names
+from chalicelib.planning.delivery import Stage
 from chalicelib.settings import Settings
 
 OWNER_TAG = "mlops_orchestrator"  # on a delivery stack: the orchestrator that made it
 TYPE_TAG = "pipeline_type"
-PARAMETERS_FILE = "template_params.json"
 
 
 @dataclass(frozen=True)
 class Plan:
     """One pipeline as it shall be."""
 
-    name: str  # of the pipeline, and of the stack it deploys
+    name: str
     pipeline_type: str
     digest: str  # of the bundle: SHA-256, in hexadecimal digits
     bundle_key: str
     bundle: bytes
-    parameters: Mapping[str, str]  # of the deployed stack
-    immutable: tuple[str, ...]  # parameters that may not change once deployed
+    stages: tuple[Stage, ...]  # in the order of their deployment
+    immutable: tuple[str, ...]  # template parameters that may not change once deployed
     delivery_template: str
     delivery_parameters: Mapping[str, str]
     tags: Mapping[str, str]  # of the delivery stack, the same for as long as it lives
-    role: str  # that CloudFormation works as, for both stacks
+    role: str  # that CloudFormation works as, for every stack
     rerun: bool
     warnings: tuple[Problem, ...]
 
@@ -46,16 +46,22 @@ class Plan:
         """The stack that holds the delivery pipeline."""
         return names.delivery_stack(self.name)
 
+    @property
+    def stacks(self) -> tuple[str, ...]:
+        """The names of the stacks it deploys, in the order of its stages."""
+        return tuple(stage.stack for stage in self.stages)
+
 
 def make(checked: CheckedRequest, settings: Settings, catalog: Catalog) -> Plan:
     """Plan a checked request."""
     template_file = f"{checked.blueprint.name}.yaml"
-    files = {
-        template_file: checked.blueprint.template,
-        PARAMETERS_FILE: as_json({"Parameters": checked.parameters, "StackPolicy": STACK_POLICY}),
+    delivered = delivery.single(checked.name, checked.parameters)
+    configurations = {
+        stage.parameters_file: as_json({"Parameters": stage.parameters, "StackPolicy": STACK_POLICY})
+        for stage in delivered.stages
     }
-    packed = bundle.pack(files)
-    delivery_template, delivery_digest = catalog.delivery("single")
+    packed = bundle.pack({template_file: checked.blueprint.template, **configurations})
+    delivery_template, delivery_digest = catalog.delivery(delivered.template)
     key = names.bundle_key(checked.name)
     return Plan(
         name=checked.name,
@@ -63,15 +69,14 @@ def make(checked: CheckedRequest, settings: Settings, catalog: Catalog) -> Plan:
         digest=hashlib.sha256(packed).hexdigest(),
         bundle_key=key,
         bundle=packed,
-        parameters=checked.parameters,
+        stages=delivered.stages,
         immutable=checked.blueprint.immutable,
         delivery_template=delivery_template,
         delivery_parameters={
-            "StackName": checked.name,
+            **delivered.template_parameters,
             "BundleBucket": settings.bundle_bucket,
             "TemplateZipFileName": key,
             "TemplateFileName": template_file,
-            "TemplateParamsName": PARAMETERS_FILE,
             "ArtifactBucket": settings.artifact_bucket,
             "PipelineRoleArn": settings.pipeline_role_arn,
             "CloudFormationRoleArn": settings.cfn_role_arn,

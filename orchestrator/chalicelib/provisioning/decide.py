@@ -184,12 +184,13 @@ def lost(names_of: Sequence[str], stack: Stack) -> str:
 
 
 def _replaces(plan: Plan, deployed: Stack | None) -> Step | None:
+    (stage,) = plan.stages
     for name in plan.immutable if deployed else ():
         assert deployed is not None
         before = deployed.parameters.get(name, "")
-        if before != plan.parameters[name]:
+        if before != stage.parameters[name]:
             return Refuse(
-                f"{name} is {before or 'generated'!r} and would become {plan.parameters[name] or 'generated'!r}: that "
+                f"{name} is {before or 'generated'!r} and would become {stage.parameters[name] or 'generated'!r}: that "
                 f"would replace what is live in {deployed.name}. Use another model_name, or delete that stack first."
             )
     return None

@@ -21,7 +21,7 @@ from mlops.cli.failures import Document
 from mlops.templates import compile_catalog
 
 BLUEPRINTS = Path(__file__).parents[3] / "blueprints"
-DELIVERY = {"home": "single account", "staged": "dev, staging, prod"}
+DELIVERY = {"home": "single account", "staged": "single account, multi-account planned"}
 MODELS = {
     "artifact": "the deployment does not use the model registry",
     "registry": "the deployment uses the model registry",

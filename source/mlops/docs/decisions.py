@@ -22,6 +22,7 @@ from chalicelib.aws.observed import (
     Phase,
     Stack,
 )
+from chalicelib.planning.delivery import Stage
 from chalicelib.planning.plan import OWNER_TAG, TYPE_TAG, Plan
 from chalicelib.provisioning.decide import (
     Continue,
@@ -44,7 +45,7 @@ PLAN = Plan(
     digest="asked",
     bundle_key="mlops_provisioned_pipelines/mlops-pipeline-m-type/template.zip",
     bundle=b"",
-    parameters={"EndpointName": "live"},
+    stages=(Stage("mlops-pipeline-m-type", {"EndpointName": "live"}, "template_params.json"),),
     immutable=("EndpointName",),
     delivery_template="",
     delivery_parameters={"DeliveryDigest": "new"},
@@ -86,7 +87,7 @@ class Situation:
     @property
     def replaces(self) -> bool:
         deployed = self.found.deployed
-        return bool(deployed and self.deployed and deployed.parameters != self.plan.parameters)
+        return bool(deployed and self.deployed and deployed.parameters != self.plan.stages[0].parameters)
 
     @property
     def same(self) -> bool:
@@ -194,7 +195,7 @@ def situations(statuses: Iterable[str]) -> Iterator[Situation]:
     """Every combination of what can be found, with stacks in each of the statuses."""
     statuses = list(statuses)
     delivery = Stack("id", PLAN.delivery_stack, "", PLAN.delivery_parameters, {"PipelineName": "p"}, PLAN.tags)
-    deployed = Stack("id", PLAN.name, "", PLAN.parameters, role=PLAN.role)
+    deployed = Stack("id", PLAN.stages[0].stack, "", PLAN.stages[0].parameters, role=PLAN.role)
     executions = [None] + [
         Execution("run", status, revision)
         for status in sorted(RUNNING | ENDED_BADLY | {SUCCEEDED})
