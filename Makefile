@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := PYTHONPATH=source $(BIN)/python -m tools
 CHECKOV := .venv-checkov
 READY := $(VENV)/.ready
 
@@ -31,20 +32,20 @@ lint: setup $(CHECKOV)/.ready ## Check style and types, and lint everything that
 	$(CHECKOV)/bin/checkov --config-file .checkov.yaml
 
 bench: setup ## Measure against the references and write docs/performance.md
-	$(BIN)/python -m mlops.bench
+	$(TOOLS).bench
 
 templates: setup ## Write the plain CloudFormation of every blueprint to dist/catalog
 	$(BIN)/python -m mlops.templates --out dist/catalog
 
 docs: setup ## Renew what the documentation repeats from the code
 	$(BIN)/python -m mlops.templates.readme
-	$(BIN)/python -m mlops.docs
+	$(TOOLS).docs
 
 image-uris: setup ## Renew the table of container images from the SageMaker SDK's data
-	$(BIN)/python -m mlops.image_uris
+	$(TOOLS).image_uris
 
 hyperparameters: setup ## Renew the table of what the built-in algorithms take, from the SageMaker SDK
-	$(BIN)/python -m mlops.hyperparameters
+	$(TOOLS).hyperparameters
 
 pins: setup ## Renew requirements.txt from requirements.in, pinned and hashed
 	$(BIN)/python -m pip install --quiet uv

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlops.bench import wire
-from mlops.bench.orchestrator import OURS, event, reading, start, through
-from mlops.bench.recorder import forward, operation
-from mlops.bench.runtime import Function, Package
+from tools.bench import wire
+from tools.bench.orchestrator import OURS, event, reading, start, through
+from tools.bench.recorder import forward, operation
+from tools.bench.runtime import Function, Package
 
 from tests.api.installed import Installed, build
 

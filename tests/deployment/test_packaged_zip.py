@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlops.bench import cloud
-from mlops.bench.orchestrator import EXAMPLE, OURS, USAGE, WRONG, event, start
-from mlops.bench.runtime import Function, FunctionFailed, Package
+from tools.bench import cloud
+from tools.bench.orchestrator import EXAMPLE, OURS, USAGE, WRONG, event, start
+from tools.bench.runtime import Function, FunctionFailed, Package
 
 
 @pytest.fixture(scope="module")

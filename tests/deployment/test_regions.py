@@ -10,7 +10,7 @@ import pytest
 from mlops.deploy import regions
 from mlops.deploy.build import ROOT
 from mlops.deploy.errors import InstallError
-from mlops.docs import generated
+from tools.docs import generated
 
 
 def test_every_supported_region_has_every_resource_type(built: Path) -> None:

@@ -26,8 +26,8 @@ from chalicelib.provisioning.provision import provision
 from chalicelib.settings import Settings
 from chalicelib.status import history, report
 from chalicelib.status.outcome import Outcome
-from mlops.bench import cloud
 from mlops.deploy.template import load
+from tools.bench import cloud
 
 from tests.faults.memory import MemoryCloud, World
 

@@ -13,8 +13,8 @@ from chalicelib.errors import Conflict
 from chalicelib.provisioning.decide import Create, Step, Upload, decide
 from chalicelib.provisioning.provision import carry_out
 from mlops.deploy.template import load
-from mlops.docs import decisions
-from mlops.docs.decisions import Situation
+from tools.docs import decisions
+from tools.docs.decisions import Situation
 
 from tests.faults.memory import MemoryCloud, World
 

@@ -14,8 +14,8 @@ import pytest
 from mlops.cli import main
 from mlops.demo.__main__ import demo
 from mlops.deploy.template import load
-from mlops.docs import generated
-from mlops.docs.pages import renewed
+from tools.docs import generated
+from tools.docs.pages import renewed
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("blueprints/*/README.md")])

@@ -14,8 +14,8 @@ from chalicelib.images import uris
 from chalicelib.intake import hyperparameters
 from chalicelib.intake.check import check_request
 from chalicelib.settings import Settings
-from mlops.hyperparameters import TABLE, XGBOOST, written
 from mlops.local.containers.xgboost.hyperparameters import RULES
+from tools.hyperparameters import TABLE, XGBOOST, written
 
 Told = Callable[..., tuple[list[tuple[str, str, str]], list[tuple[str, str, str]]]]
 ALGORITHMS = json.loads(TABLE.read_text("utf-8"))["algorithms"]

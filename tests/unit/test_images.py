@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from chalicelib.images import uris
 from chalicelib.images.uris import Ambiguous, ImageError, NotFor, NotInRegion, UnknownFramework, UnknownVersion
-from mlops import image_uris
+from tools import image_uris
 
 XGBOOST = ("xgboost", "1.7-1", "us-east-1", "ml.m5.xlarge")
 

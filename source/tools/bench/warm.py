@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mlops.bench import cloud
-from mlops.bench.measures import Goal, Measure, Samples
-from mlops.bench.orchestrator import BARE, EXAMPLE, OURS, USAGE, WRONG, event, start
-from mlops.bench.runtime import Function, Package
+from tools.bench import cloud
+from tools.bench.measures import Goal, Measure, Samples
+from tools.bench.orchestrator import BARE, EXAMPLE, OURS, USAGE, WRONG, event, start
+from tools.bench.runtime import Function, Package
 
 GROUP = "A warm request, CPU time"
 _BARE = "bare boto3"

@@ -37,7 +37,7 @@ from chalicelib.provisioning.decide import (
     decide,
 )
 
-from mlops.docs.pages import table
+from tools.docs.pages import table
 
 PLAN = Plan(
     name="mlops-pipeline-m-type",

@@ -9,18 +9,18 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rich.console import Console
-
-from mlops.bench import checking, cold, laptop, report, sizes, warm
-from mlops.bench.measures import Measure
-from mlops.bench.runtime import Package
 from mlops.cli.building import build
 from mlops.deploy.build import ROOT
 from mlops.deploy.upload import REGIONAL_ASSETS
+from rich.console import Console
+
+from tools.bench import checking, cold, laptop, report, sizes, warm
+from tools.bench.measures import Measure
+from tools.bench.runtime import Package
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m mlops.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "docs", help="where to write (default: docs/)")
     parser.add_argument("--quick", action="store_true", help="fewer samples, to try the bench itself")
     options = parser.parse_args()

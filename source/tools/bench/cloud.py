@@ -6,7 +6,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from urllib.parse import parse_qs
 
-from mlops.bench import wire
+from tools.bench import wire
 
 _REFUSAL = """<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type>
 <Code>ValidationError</Code><Message>Stack with id {name} does not exist</Message></Error></ErrorResponse>"""

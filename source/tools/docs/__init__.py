@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlops.docs.decisions import decisions_table
-from mlops.docs.installation import outputs_table, parameters_table, refused_regions, supported_regions
-from mlops.docs.phases import phases_table
+from tools.docs.decisions import decisions_table
+from tools.docs.installation import outputs_table, parameters_table, refused_regions, supported_regions
+from tools.docs.phases import phases_table
 
 
 def generated(root: Path) -> Mapping[str, Mapping[str, str]]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from mlops.bench import wire
+from tools.bench import wire
 
 _READS = ("Describe", "Get", "Head", "List")
 

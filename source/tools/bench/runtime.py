@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlops.bench import wire
 from mlops.local.functions import interpreter
+
+from tools.bench import wire
 
 REGION = "us-east-1"
 _CLIENT = ("awslambdaric", "simplejson", "runtime_client")

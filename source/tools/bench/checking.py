@@ -16,9 +16,9 @@ from chalicelib.intake.check import check_request
 from chalicelib.intake.request import parse
 from chalicelib.settings import Settings
 
-from mlops.bench.measures import Measure, Samples
-from mlops.bench.orchestrator import ENVIRONMENT, EXAMPLE, WRONG
-from mlops.bench.runtime import REGION
+from tools.bench.measures import Measure, Samples
+from tools.bench.orchestrator import ENVIRONMENT, EXAMPLE, WRONG
+from tools.bench.runtime import REGION
 
 _GROUP = "Checking a request, CPU time"
 _MANY = {f"no_key_of_ours_{number:04}": number for number in range(2000)}

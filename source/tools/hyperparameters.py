@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes orchestrator/chalicelib/intake/hyperparameters.json: what the built-in algorithms take as hyperparameters.
 
-    make hyperparameters        (or: python -m mlops.hyperparameters [WHEEL])
+    make hyperparameters        (or: python -m tools.hyperparameters [WHEEL])
 
     algorithm -> {"required": [name, ...], "needs": [[name, [value, ...], needed name], ...], "auto": bool,
                   "listed": [version, ...], "takes": {name: [kind, range or values]}}

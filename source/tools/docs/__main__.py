@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m mlops.docs`: renews the generated parts of the pages in docs/."""
+"""`python -m tools.docs`: renews the generated parts of the pages in docs/."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
-
 from mlops.deploy.errors import DeployError
-from mlops.docs import generated
-from mlops.docs.pages import PageError, renewed
+
+from tools.docs import generated
+from tools.docs.pages import PageError, renewed
 
 
 @click.command()

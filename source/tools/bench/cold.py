@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlops.bench import cloud
-from mlops.bench.measures import Goal, Measure, Samples
-from mlops.bench.orchestrator import BARE, EMPTY, EXAMPLE, OURS, USAGE, WRONG, event, start
-from mlops.bench.runtime import Package
+from tools.bench import cloud
+from tools.bench.measures import Goal, Measure, Samples
+from tools.bench.orchestrator import BARE, EMPTY, EXAMPLE, OURS, USAGE, WRONG, event, start
+from tools.bench.runtime import Package
 
 _GROUP = "A cold start"
 _NAMES = {"bare": "bare boto3", "empty": "an empty function"}

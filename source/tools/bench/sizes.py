@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlops.bench.measures import Goal, Measure, Samples
 from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE, REGIONAL_ASSETS
+
+from tools.bench.measures import Goal, Measure, Samples
 
 _GROUP = "What ships"
 

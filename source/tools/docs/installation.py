@@ -8,8 +8,9 @@ from typing import Any
 
 from mlops.deploy import regions
 from mlops.deploy.template import load
-from mlops.docs.pages import PageError, table
 from mlops.templates import cfn_yaml
+
+from tools.docs.pages import PageError, table
 
 TEMPLATES = Path("deployment") / "templates"
 

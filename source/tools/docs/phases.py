@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from chalicelib.aws.observed import STACK_PHASES, Phase
 
-from mlops.docs.pages import table
+from tools.docs.pages import table
 
 
 def phases_table() -> str:

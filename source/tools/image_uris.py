@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes orchestrator/chalicelib/images/image_uris.json out of the SageMaker SDK's lists of container images.
 
-    make image-uris        (or: python -m mlops.image_uris [WHEEL])
+    make image-uris        (or: python -m tools.image_uris [WHEEL])
 
 The SDK keeps one JSON file a framework and works an image's URI out of it by rules. Here the rules are
 applied once, so that what the orchestrator reads is a plain table:

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mlops.bench.measures import Goal, Measure, Samples
+from tools.bench.measures import Goal, Measure, Samples
 
 _HEAD = ("what", "ours", "reference", "ratio", "goal", "met")
 _INTRODUCTION = """# Performance

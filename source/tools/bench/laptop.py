@@ -8,16 +8,17 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from mlops.bench import accounts, recorder, warm
-from mlops.bench.measures import Goal, Measure, Samples
-from mlops.bench.orchestrator import OURS, event, start, through
-from mlops.bench.recorder import Recorder, is_write
-from mlops.bench.runtime import Function, Package
 from mlops.cli import account
 from mlops.cli.building import Build
 from mlops.cli.connection import Connection
 from mlops.demo import story
 from mlops.sample import dataset
+
+from tools.bench import accounts, recorder, warm
+from tools.bench.measures import Goal, Measure, Samples
+from tools.bench.orchestrator import OURS, event, start, through
+from tools.bench.recorder import Recorder, is_write
+from tools.bench.runtime import Function, Package
 
 _GROUP = "The account on a laptop"
 _CALLS = "AWS calls"

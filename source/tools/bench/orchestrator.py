@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlops.bench.runtime import Function, Package
 from mlops.deploy.build import ROOT
 from mlops.local.settings import ACCOUNT_ID
+
+from tools.bench.runtime import Function, Package
 
 OURS, BARE, EMPTY = "app.app", "bare.handler", "empty.handler"
 USAGE = "usage"  # the event that a function answers with what its process has used
