@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mlops.cli.building import Build, build
-from mlops.cli.connection import STACK_NAME, Connection
+from mlops.cli.connection import Connection
 from mlops.cli.failures import Failure, last_line
+from mlops.defaults import STACK_NAME
 from mlops.deploy.install import ResourceEvent, install
 from mlops.local.process.running import accounts
 

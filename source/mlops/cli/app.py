@@ -28,8 +28,9 @@ from mlops.cli import (
     reference,
     show,
 )
-from mlops.cli.connection import STACK_NAME, Connection
+from mlops.cli.connection import Connection
 from mlops.cli.failures import WRONG_ENDPOINT, Failure, Interrupted, UsageFailure, of_aws
+from mlops.defaults import STACK_NAME
 from mlops.deploy.errors import DeployError
 from mlops.templates import BlueprintError
 

@@ -26,8 +26,8 @@ from botocore.utils import get_environ_proxies
 from mlops import process
 from mlops.cli import responses
 from mlops.cli.failures import Document, Failure
+from mlops.defaults import STACK_NAME
 
-STACK_NAME = "mlops-orchestrator"
 AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".ic.gov", ".sgov.gov", ".adc-e.uk")
 ANSWER_SECONDS = 35  # API Gateway gives up after 29
 

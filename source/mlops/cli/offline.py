@@ -8,7 +8,7 @@ knows is a placeholder: <assets-bucket>.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chalicelib.catalog import Catalog
@@ -16,9 +16,9 @@ from chalicelib.errors import BadRequest
 from chalicelib.intake.check import check_request
 from chalicelib.settings import Settings
 
-from mlops.cli.connection import STACK_NAME
 from mlops.cli.failures import Document
 from mlops.templates import compile_catalog
+from mlops.templates.assumed import assumed
 
 OUTPUTS = {"AssetsBucketName": "assets-bucket"}  # what ${AssetsBucketName} is in a request that nobody sends
 BLUEPRINTS = Path(__file__).parents[3] / "blueprints"
@@ -61,23 +61,3 @@ def check(
         checked.name,
         dict(checked.parameters),
     )
-
-
-def assumed(region: str, registry: bool) -> Settings:
-    """The settings of a deployment with the default names, and placeholders for what only it knows."""
-    known = {
-        "AWS_REGION": region,
-        "PIPELINE_STACK_NAME": "mlops-pipeline",
-        "ORCHESTRATOR_STACK": STACK_NAME,
-        "ASSETS_BUCKET_KMS_KEY_ARN": "",
-        "CFN_ROLE_ARN": "arn:aws:iam::000000000000:role/cloudformation",
-        "IS_MULTI_ACCOUNT": "False",
-        "USE_MODEL_REGISTRY": "Yes" if registry else "No",
-    }
-    names = [field.name.upper() for field in fields(Settings) if field.name != "catalog"]
-    return Settings.from_environment({name: known.get(name, placeholder(name)) for name in names})
-
-
-def placeholder(name: str) -> str:
-    """`<assets-bucket>`: no name that AWS would take, so nobody takes it for one."""
-    return f"<{name.lower().replace('_', '-')}>"

@@ -10,7 +10,7 @@ from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
 from chalicelib.intake.check import check_request
 
-from mlops.cli.offline import assumed
+from mlops.templates.assumed import assumed
 from mlops.templates.folder import BlueprintError, Folder
 
 REGISTRY = ".registry."  # in the name of an example for deployments that take models from the registry
