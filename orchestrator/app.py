@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API: routes, and nothing else. A request's way through it is told in docs/architecture.md."""
+"""The API: routes, and nothing else. docs/architecture.md follows a request through it."""
 
 from chalice import Chalice, IAMAuthorizer, Response
 from chalicelib.entrypoints import http
@@ -13,43 +13,43 @@ _delete = {"methods": ["DELETE"], "authorizer": IAMAuthorizer()}
 @app.route("/provisionpipeline", **_post)
 def provision_pipeline() -> Response:
     """Bring about the pipeline that the body asks for."""
-    return _answered(http.provision_pipeline(app.current_request.raw_body, _caller()))
+    return _chalice_response(http.provision_pipeline(app.current_request.raw_body, _caller()))
 
 
 @app.route("/pipelinestatus", **_post)
 def pipeline_status() -> Response:
     """Say how a pipeline is."""
-    return _answered(http.pipeline_status(app.current_request.raw_body, _caller()))
+    return _chalice_response(http.pipeline_status(app.current_request.raw_body, _caller()))
 
 
 @app.route("/pipelines/{name}", **_get)
 def pipeline(name: str) -> Response:
     """Say how the pipeline of that name is."""
-    return _answered(http.pipeline(name, _caller()))
+    return _chalice_response(http.pipeline(name, _caller()))
 
 
 @app.route("/pipelines/{name}/runs", **_get)
 def pipeline_runs(name: str) -> Response:
     """Tell of a pipeline's runs, the newest first."""
-    return _answered(http.pipeline_runs(name, _query(), _caller()))
+    return _chalice_response(http.pipeline_runs(name, _query(), _caller()))
 
 
 @app.route("/pipelines", **_get)
 def list_pipelines() -> Response:
     """List the pipelines, a page at a time."""
-    return _answered(http.list_pipelines(_query(), _caller()))
+    return _chalice_response(http.list_pipelines(_query(), _caller()))
 
 
 @app.route("/pipelines/{name}", **_delete)
 def delete_pipeline(name: str) -> Response:
     """Take the next step of a pipeline's deletion."""
-    return _answered(http.delete_pipeline(name, _query(), _caller()))
+    return _chalice_response(http.delete_pipeline(name, _query(), _caller()))
 
 
 @app.route("/pipelines/{name}/stop", **_post)
 def stop_pipeline(name: str) -> Response:
     """Stop what a pipeline runs."""
-    return _answered(http.stop_pipeline(name, app.current_request.raw_body, _caller()))
+    return _chalice_response(http.stop_pipeline(name, app.current_request.raw_body, _caller()))
 
 
 def _query() -> dict[str, str]:
@@ -61,5 +61,5 @@ def _caller() -> http.Caller:
     return http.Caller(context.get("requestId", ""), (context.get("identity") or {}).get("userArn") or "")
 
 
-def _answered(answer: http.Answer) -> Response:
-    return Response(answer.body, headers=dict(answer.headers), status_code=answer.status)
+def _chalice_response(response: http.Response) -> Response:
+    return Response(response.body, headers=dict(response.headers), status_code=response.status)

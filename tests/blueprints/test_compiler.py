@@ -60,19 +60,19 @@ TEMPLATE = "model_training/template.yaml"
         (TEMPLATE, "[JobPolicy, ", "[JobPolice, ", "DependsOn JobPolice"),
         (TEMPLATE, "- HasKmsKey", "- HasKey", "Condition HasKey"),
         (MANIFEST, "kind: training", "kin: training", "did you mean 'kind'?"),
-        (MANIFEST, ", kind: training", "", "/JobName needs 'kind', an argument of the look-up"),
+        (MANIFEST, ", kind: training", "", "/JobName needs 'kind', an argument of the lookup"),
         (MANIFEST, "kind: training", "kind: A B", "/JobName has 'kind' 'A B': write a short word"),
         (
             MANIFEST,
             "training_image}",
             "training_image, kind: x}",
-            "/ImageUri has 'kind', and the look-up training_image has no such argument",
+            "/ImageUri has 'kind', and the lookup training_image has no such argument",
         ),
         (
             MANIFEST,
             "{from: /training_data}",
             "{from: /training_data, kind: x}",
-            "/TrainingData has 'kind', and only a look-up has arguments",
+            "/TrainingData has 'kind', and only a lookup has arguments",
         ),
         (
             MANIFEST,

@@ -135,7 +135,7 @@ def test_a_look_up_that_needs_what_a_request_may_leave_out_is_told(made: Made) -
     parameters = "parameters:\n  Image: {lookup: training_image}"
     ended, said = made(manifest=MANIFEST.replace("parameters:", parameters))
     assert ended == 1
-    assert "note/blueprint.yaml: a look-up reads /model_framework, which a request may leave out" in said
+    assert "note/blueprint.yaml: a lookup reads /model_framework, which a request may leave out" in said
 
 
 def test_a_resource_type_of_its_own_needs_its_permissions(made: Made) -> None:

@@ -196,9 +196,9 @@ DEPLOYED = Stack("id", NAME, "CREATE_COMPLETE")
 def test_the_statuses_are_all_there_are() -> None:
     states = [None, *sorted(STACK_PHASES)]
     executions = [None, *(Execution("run", one) for one in sorted(RUNNING | ENDED_BADLY | {SUCCEEDED}))]
-    seen = {
+    snapshot = {
         report.document(
-            report.Seen(
+            report.PipelineSnapshot(
                 replace(DELIVERY, status=delivery),
                 replace(DEPLOYED, status=deployed) if deployed else None,
                 execution,
@@ -210,7 +210,7 @@ def test_the_statuses_are_all_there_are() -> None:
             states[1:], states, executions, [{}, {"token": "t"}]
         )
     }
-    assert seen == set(first_cells("statuses"))
+    assert snapshot == set(first_cells("statuses"))
 
 
 def test_the_list_is_as_documented(catalog: Catalog, settings: Settings) -> None:
@@ -220,7 +220,7 @@ def test_the_list_is_as_documented(catalog: Catalog, settings: Settings) -> None
     world.settle()
     told = example("list")
     query = Query({})
-    (row,) = listing.page(listing.Asked.of(query, settings), settings, MemoryCloud(world))["pipelines"]
+    (row,) = listing.page(listing.PageRequest.of(query, settings), settings, MemoryCloud(world))["pipelines"]
     assert set(row) == set(told["pipelines"][0]) == cells("keys: list")
     assert set(row["last_run"]) == set(told["pipelines"][0]["last_run"])
     assert (row["name"], row["status"]) == (told["pipelines"][0]["name"], told["pipelines"][0]["status"])
@@ -245,8 +245,8 @@ def test_a_stop_and_a_deletion_are_as_documented(catalog: Catalog, settings: Set
     world = World()
     provision(planned, MemoryCloud(world))
     world.settle()
-    told, doomed = example("deletion"), delete.doomed(planned.name, settings)
-    deletion = delete.delete(doomed, MemoryCloud(world)).document(doomed.name, settings)
+    told, target = example("deletion"), delete.target(planned.name, settings)
+    deletion = delete.delete(target, MemoryCloud(world)).document(target.name, settings)
     stays = [line.replace("the-", "") for line in deletion["stays"]]
     assert {**deletion, "stays": stays} == told
     assert set(told) == cells("keys: deletion")
@@ -268,8 +268,8 @@ def stage(**latest: Any) -> dict[str, Any]:
 
 def test_a_status_has_the_documented_keys() -> None:
     told = example("status")["pipeline"]
-    seen = report.Seen(DELIVERY, DEPLOYED, Execution("run", "InProgress"), {"stageStates": [stage()]})
-    answered = report.document(replace(seen, job=Job("TrainingJob", "j", "InProgress")), detailed=True)["pipeline"]
+    snapshot = report.PipelineSnapshot(DELIVERY, DEPLOYED, Execution("run", "InProgress"), {"stageStates": [stage()]})
+    answered = report.document(replace(snapshot, job=Job("TrainingJob", "j", "InProgress")), detailed=True)["pipeline"]
     assert set(answered) == set(told) == set(first_cells("keys: pipeline"))
     for key in ("job", "stack"):
         assert set(answered[key]) == set(told[key])

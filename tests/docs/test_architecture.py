@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from chalicelib.errors import Conflict
 from chalicelib.provisioning.decide import Create, Step, Upload, decide
-from chalicelib.provisioning.provision import carry_out
+from chalicelib.provisioning.provision import execute
 from mlops.deploy.template import load
 from tools.docs import decisions
 from tools.docs.decisions import Situation
@@ -28,7 +28,7 @@ MODULES = sorted(CHALICELIB.rglob("*.py"))
 def test_all_that_fits_a_row_is_decided_as_the_row_says() -> None:
     told: dict[str, set[tuple[type, str]]] = defaultdict(set)
     for at in decisions.situations(decisions.one_status_a_phase()):
-        step = decide(at.plan, at.found)
+        step = decide(at.plan, at.observed)
         told[decisions.row_of(at).words].add((type(step), decisions.answer(step)))
     assert {words: taken for words, taken in told.items() if len(taken) > 1} == {}
     assert set(told) == {row.words for row in decisions.ROWS}
@@ -43,13 +43,13 @@ def examples() -> dict[str, Situation]:
 @pytest.mark.parametrize("words", [row.words for row in decisions.ROWS])
 def test_a_step_is_answered_as_its_row_says(words: str, examples: dict[str, Situation]) -> None:
     at = examples[words]
-    step = decide(at.plan, at.found)
-    world = World(stacks={stack.name: stack for stack in (at.found.delivery, at.found.deployed) if stack})
-    if at.found.bundle:
-        world.bundles[at.plan.bundle_key] = at.found.bundle
+    step = decide(at.plan, at.observed)
+    world = World(stacks={stack.name: stack for stack in (at.observed.delivery, at.observed.deployed) if stack})
+    if at.observed.bundle:
+        world.bundles[at.plan.bundle_key] = at.observed.bundle
     cloud = MemoryCloud(world)
     try:
-        carry_out(at.plan, step, at.found, cloud)
+        execute(at.plan, step, at.observed, cloud)
         answer = "200"
     except Conflict as conflict:
         answer = f"409, Retry-After: {conflict.retry_after}" if conflict.retry_after else "409"

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from chalicelib.aws.observed import RUNNING, Action, Bundle, Execution, Job, Ran, Stack
-from chalicelib.aws.port import AlreadyExists, Moved, Named, PipelineGone, Written
+from chalicelib.aws.observed import RUNNING, Action, Bundle, Execution, Job, Stack, StateMachineRun
+from chalicelib.aws.port import AlreadyExists, BundleSource, PipelineGone, PipelineNames, PreconditionFailed
 from chalicelib.errors import Unavailable
 from chalicelib.planning import names
 from chalicelib.planning.plan import Plan
@@ -51,7 +51,7 @@ class World:
     jobs: dict[str, tuple[str, str]] = field(default_factory=dict)  # of state machines' executions
     stopped: set[str] = field(default_factory=set)  # executions of state machines, and jobs
     undeletable: set[str] = field(default_factory=set)  # stacks whose deletion fails
-    _written: dict[str, Written] = field(default_factory=dict)  # what each bundle's version holds
+    _written: dict[str, BundleSource] = field(default_factory=dict)  # what each bundle's version holds
     _before: dict[str, list[Bundle | None]] = field(default_factory=dict)  # a key's earlier versions
 
     def settle(self, ends: str = "Succeeded") -> None:
@@ -160,7 +160,7 @@ class MemoryCloud:
         return self.world.bundles.get(key)
 
     @_call(write=False)
-    def bundled(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
+    def list_bundled_pipelines(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
         found = sorted(f"{names.of_bundle_folder(key.rpartition('/')[0])}/" for key in self.world.bundles)
         rest = [name[:-1] for name in found if name.startswith(prefix) and (not after or name > f"{after}0")]
         return rest[:limit], len(rest) > limit
@@ -172,10 +172,10 @@ class MemoryCloud:
         return (self.world.executions[pipeline] or [None])[-1]  # type: ignore[list-item]
 
     @_call(write=True)
-    def put_bundle(self, plan: Written, replaces: str | None) -> str:
+    def put_bundle(self, plan: BundleSource, replaces: str | None) -> str:
         there = self.world.bundles.get(plan.bundle_key)
         if (there.etag if there else None) != replaces:
-            raise Moved
+            raise PreconditionFailed
         self.world.made += 1
         version = f"version-{self.world.made}"
         etag = hashlib.md5(plan.bundle).hexdigest()
@@ -185,7 +185,7 @@ class MemoryCloud:
         return version
 
     @_call(write=True)
-    def remove_bundle(self, plan: Named, version: str) -> None:
+    def remove_bundle(self, plan: PipelineNames, version: str) -> None:
         there = self.world.bundles.get(plan.bundle_key)
         if there is not None and there.version == version:
             del self.world.bundles[plan.bundle_key]
@@ -196,7 +196,7 @@ class MemoryCloud:
     def delete_bundle(self, key: str, etag: str) -> None:
         there = self.world.bundles.get(key)
         if there is not None and there.etag != etag:
-            raise Moved
+            raise PreconditionFailed
         if there is not None:
             self.world._before[key].append(self.world.bundles.pop(key))
 
@@ -280,8 +280,8 @@ class MemoryCloud:
         return f"Endpoint (AWS::SageMaker::Endpoint): {stack.reason}"
 
     @_call(write=False)
-    def ran(self, execution_arn: str) -> Ran:
-        return Ran(self.world.jobs.get(execution_arn))
+    def state_machine_run(self, execution_arn: str) -> StateMachineRun:
+        return StateMachineRun(self.world.jobs.get(execution_arn))
 
     def job(self, kind: str, name: str) -> Job | None:
         raise NotImplementedError("status is tested against the account on the laptop")

@@ -16,7 +16,7 @@ import boto3
 import pytest
 from chalicelib.aws.client import Aws
 from chalicelib.aws.observed import ENDED_BADLY, RUNNING, SUCCEEDED, Phase, Stack
-from chalicelib.aws.port import AlreadyExists, Cloud, Moved, PipelineGone
+from chalicelib.aws.port import AlreadyExists, Cloud, PipelineGone, PreconditionFailed
 from chalicelib.catalog import Catalog
 from chalicelib.errors import Unavailable
 from chalicelib.intake.check import check_request
@@ -115,7 +115,7 @@ def test_a_bundle_is_written_once(cloud: Cloud, make: Make) -> None:
     found = cloud.bundle(make().bundle_key)
     assert found is not None
     assert (found.digest, found.version, found.settled) == (make().digest, version, False)
-    with pytest.raises(Moved):
+    with pytest.raises(PreconditionFailed):
         cloud.put_bundle(make(), None)
     assert cloud.bundle(make().bundle_key) == found
 
@@ -158,7 +158,7 @@ def test_a_bundle_is_written_over_what_was_read_and_nothing_else(cloud: Cloud, m
     assert read is not None
     second = cloud.put_bundle(make(instance_count=2), read.etag)
     assert second != first
-    with pytest.raises(Moved):
+    with pytest.raises(PreconditionFailed):
         cloud.put_bundle(make(instance_count=3), read.etag)
     found = cloud.bundle(make().bundle_key)
     assert found is not None
@@ -166,7 +166,7 @@ def test_a_bundle_is_written_over_what_was_read_and_nothing_else(cloud: Cloud, m
 
 
 def test_a_bundle_is_not_written_over_one_that_is_gone(cloud: Cloud, make: Make) -> None:
-    with pytest.raises(Moved):
+    with pytest.raises(PreconditionFailed):
         cloud.put_bundle(make(), '"0123456789abcdef0123456789abcdef"')
     assert cloud.bundle(make().bundle_key) is None
 
@@ -176,7 +176,7 @@ def test_a_bundle_is_deleted_where_it_is_still_as_it_was_read(cloud: Cloud, make
     read = cloud.bundle(make().bundle_key)
     assert read is not None
     written = cloud.put_bundle(make(instance_count=2), read.etag)
-    with pytest.raises(Moved):
+    with pytest.raises(PreconditionFailed):
         cloud.delete_bundle(make().bundle_key, read.etag)
     cloud.remove_bundle(make(), written)
     assert cloud.bundle(make().bundle_key) == read
@@ -193,9 +193,9 @@ def test_a_deleted_bundle_is_not_listed(cloud: Cloud, make: Make, request: pytes
     cloud.put_bundle(make(), None)
     read = cloud.bundle(make().bundle_key)
     assert read is not None
-    assert cloud.bundled(make().name, "", 10) == ([make().name], False)
+    assert cloud.list_bundled_pipelines(make().name, "", 10) == ([make().name], False)
     cloud.delete_bundle(make().bundle_key, read.etag)
-    assert cloud.bundled(make().name, "", 10) == ([], False)
+    assert cloud.list_bundled_pipelines(make().name, "", 10) == ([], False)
 
 
 def test_bundles_are_listed_by_name_a_page_at_a_time(cloud: Cloud, make: Make) -> None:
@@ -204,11 +204,11 @@ def test_bundles_are_listed_by_name_a_page_at_a_time(cloud: Cloud, make: Make) -
         cloud.put_bundle(one, None)
     mine = [f"mlops-pipeline-{name}-modeltraining" for name in ("a", "a-modeltraining", "aa", "b")]
     mine.sort(key=lambda name: f"{name}/")  # as S3 does
-    assert cloud.bundled("mlops-pipeline-", "", 10) == (mine, False)
-    assert cloud.bundled("mlops-pipeline-", "", 2) == (mine[:2], True)
-    assert cloud.bundled("mlops-pipeline-", mine[1], 2) == (mine[2:], False)
-    assert cloud.bundled("mlops-pipeline-b", "", 2) == ([plans[0].name], False)
-    assert cloud.bundled("mlops-pipeline-c", "", 2) == ([], False)
+    assert cloud.list_bundled_pipelines("mlops-pipeline-", "", 10) == (mine, False)
+    assert cloud.list_bundled_pipelines("mlops-pipeline-", "", 2) == (mine[:2], True)
+    assert cloud.list_bundled_pipelines("mlops-pipeline-", mine[1], 2) == (mine[2:], False)
+    assert cloud.list_bundled_pipelines("mlops-pipeline-b", "", 2) == ([plans[0].name], False)
+    assert cloud.list_bundled_pipelines("mlops-pipeline-c", "", 2) == ([], False)
 
 
 def test_a_delivery_stack_is_created_as_planned_and_once(cloud: Cloud, make: Make) -> None:

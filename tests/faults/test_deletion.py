@@ -40,10 +40,10 @@ def make(catalog: Catalog, settings: Settings, example: Callable[[str], dict[str
 
 @pytest.fixture
 def delete(make: Make, settings: Settings) -> Delete:
-    doomed = deleting.doomed(make().name, settings)
+    target = deleting.target(make().name, settings)
 
     def one_call(cloud: MemoryCloud, **options: bool) -> Deletion:
-        return deleting.delete(doomed, cloud, **options)
+        return deleting.delete(target, cloud, **options)
 
     return one_call
 
@@ -177,7 +177,7 @@ def test_somebody_elses_pipeline_is_unknown(make: Make, delete: Delete) -> None:
 @pytest.mark.parametrize("name", ["", "x", "mlops-orchestrator", "mlops-pipeline-", "mlops-pipeline-a b", "a" * 200])
 def test_what_cannot_be_a_pipelines_name_is_not_even_asked_for(settings: Settings, name: str) -> None:
     with pytest.raises(NotFound):
-        deleting.delete(deleting.doomed(name, settings), MemoryCloud(World()))
+        deleting.delete(deleting.target(name, settings), MemoryCloud(World()))
 
 
 def test_a_deletion_that_failed_is_told_and_tried_again(make: Make, delete: Delete) -> None:

@@ -124,14 +124,14 @@ def test_a_stop_survives_any_fault_at_any_call(planned: Plan, fault: Fault) -> N
 
 def test_a_running_pipeline_is_stopped_and_deleted(planned: Plan, settings: Settings) -> None:
     world = world_in(planned, externalExecutionId=RUN)
-    doomed = deleting.doomed(planned.name, settings)
-    assert "running" not in deleting.delete(doomed, MemoryCloud(world), stop=True, dry_run=True).message
+    target = deleting.target(planned.name, settings)
+    assert "running" not in deleting.delete(target, MemoryCloud(world), stop=True, dry_run=True).message
     assert world.stopped == set()
-    assert deleting.delete(doomed, MemoryCloud(world), stop=True).retry_after
+    assert deleting.delete(target, MemoryCloud(world), stop=True).retry_after
     assert world.stopped == {RUN, JOB[1]}
     for _ in range(4):
         world.settle()
-        done = deleting.delete(doomed, MemoryCloud(world), stop=True)
+        done = deleting.delete(target, MemoryCloud(world), stop=True)
         if done.deleted:
             break
     assert done.deleted

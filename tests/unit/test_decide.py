@@ -16,7 +16,7 @@ from chalicelib.aws.observed import (
     SUCCEEDED,
     Bundle,
     Execution,
-    Found,
+    Observed,
     Phase,
     Stack,
 )
@@ -62,7 +62,7 @@ def stacks(name: str, planned: plan.Plan) -> list[Stack | None]:
     ]
 
 
-def everything(planned: plan.Plan) -> list[Found]:
+def everything(planned: plan.Plan) -> list[Observed]:
     bundles = [
         None,
         Bundle(planned.digest, "e", "v1", True),
@@ -75,7 +75,7 @@ def everything(planned: plan.Plan) -> list[Found]:
         for revision in ("", "v0", "v1")
     ]
     return [
-        Found(*found)
+        Observed(*found)
         for found in itertools.product(
             stacks(planned.delivery_stack, planned), stacks(planned.name, planned), bundles, executions
         )

@@ -14,16 +14,16 @@ from chalicelib.aws.observed import (
     SUCCEEDED,
     Bundle,
     Execution,
-    Found,
+    Observed,
     Phase,
     Stack,
 )
 from chalicelib.managing.decide_deletion import (
     TOMBSTONE,
-    Await,
+    AwaitDeletion,
     Delete,
-    Doomed,
-    Forget,
+    DeleteBundle,
+    DeletionTarget,
     Running,
     Step,
     Unknown,
@@ -33,7 +33,7 @@ from chalicelib.planning.plan import OWNER_TAG
 from chalicelib.provisioning.decide import Refuse, Wait
 
 ROLE = "arn:aws:iam::111122223333:role/mlops-orchestrator-CloudFormationRole-1ABC"
-DOOMED = Doomed("mlops-pipeline-m-type", "mlops-orchestrator", ROLE)
+TARGET = DeletionTarget("mlops-pipeline-m-type", "mlops-orchestrator", ROLE)
 BUNDLES = [
     None,
     Bundle("a", "e", "v1", settled=True),
@@ -55,7 +55,7 @@ def stacks(name: str) -> list[Stack | None]:
             "id",
             name,
             status,
-            tags={OWNER_TAG: DOOMED.owner if ours else "another"},
+            tags={OWNER_TAG: TARGET.owner if ours else "another"},
             role=ROLE if ours else "arn:aws:iam::111122223333:role/another-CloudFormationRole-1ABC",
             protected=protected,
         )
@@ -64,12 +64,12 @@ def stacks(name: str) -> list[Stack | None]:
     ]
 
 
-def everything() -> Iterator[Found]:
-    for delivery, deployed, bundle in itertools.product(stacks(DOOMED.delivery_stack), stacks(DOOMED.name), BUNDLES):
+def everything() -> Iterator[Observed]:
+    for delivery, deployed, bundle in itertools.product(stacks(TARGET.delivery_stack), stacks(TARGET.name), BUNDLES):
         for execution in EXECUTIONS if delivery else EXECUTIONS[:1]:
-            yield Found(delivery, deployed, bundle, execution)
+            yield Observed(delivery, deployed, bundle, execution)
         if delivery:
-            yield Found(delivery, deployed, bundle, pipeline_gone=True)
+            yield Observed(delivery, deployed, bundle, pipeline_gone=True)
 
 
 def there(stack: Stack | None) -> Stack | None:
@@ -79,10 +79,10 @@ def there(stack: Stack | None) -> Stack | None:
 def test_every_combination_leads_to_one_step_that_harms_nothing() -> None:
     steps = set()
     for found in everything():
-        step = decide_deletion(DOOMED, found)
+        step = decide_deletion(TARGET, found)
         steps.add(type(step))
         delivery, deployed = there(found.delivery), there(found.deployed)
-        if not isinstance(step, Delete | Forget):
+        if not isinstance(step, Delete | DeleteBundle):
             continue
         for stack in filter(None, (delivery, deployed)):
             assert stack.phase not in (Phase.CREATING, Phase.CHANGING, Phase.DELETING) or stack.role != ROLE, found
@@ -101,23 +101,28 @@ def test_every_combination_leads_to_one_step_that_harms_nothing() -> None:
 
 
 def test_where_nothing_of_ours_is_there_is_no_such_pipeline() -> None:
-    foreign = Stack("id", DOOMED.name, "CREATE_COMPLETE", role="arn:aws:iam::111122223333:role/another-1ABC")
-    other = Stack("id", DOOMED.delivery_stack, "CREATE_COMPLETE", tags={OWNER_TAG: "another"}, role=ROLE)
-    for found in (Found(), Found(deployed=foreign), Found(delivery=other), Found(other, foreign, BUNDLES[1])):
-        assert decide_deletion(DOOMED, found) == Unknown()
+    foreign = Stack("id", TARGET.name, "CREATE_COMPLETE", role="arn:aws:iam::111122223333:role/another-1ABC")
+    other = Stack("id", TARGET.delivery_stack, "CREATE_COMPLETE", tags={OWNER_TAG: "another"}, role=ROLE)
+    for found in (
+        Observed(),
+        Observed(deployed=foreign),
+        Observed(delivery=other),
+        Observed(other, foreign, BUNDLES[1]),
+    ):
+        assert decide_deletion(TARGET, found) == Unknown()
 
 
 def test_a_bundle_beside_somebody_elses_stack_is_removed_alone() -> None:
-    foreign = Stack("id", DOOMED.name, "CREATE_COMPLETE", role="arn:aws:iam::111122223333:role/another-1ABC")
-    assert decide_deletion(DOOMED, Found(deployed=foreign, bundle=BUNDLES[1])) == Forget(marked=False)
+    foreign = Stack("id", TARGET.name, "CREATE_COMPLETE", role="arn:aws:iam::111122223333:role/another-1ABC")
+    assert decide_deletion(TARGET, Observed(deployed=foreign, bundle=BUNDLES[1])) == DeleteBundle(marked=False)
 
 
 def delivery(status: str = "CREATE_COMPLETE", protected: bool = False) -> Stack:
-    return Stack("id", DOOMED.delivery_stack, status, tags={OWNER_TAG: DOOMED.owner}, role=ROLE, protected=protected)
+    return Stack("id", TARGET.delivery_stack, status, tags={OWNER_TAG: TARGET.owner}, role=ROLE, protected=protected)
 
 
 def deployed(status: str = "CREATE_COMPLETE", role: str = ROLE) -> Stack:
-    return Stack("id", DOOMED.name, status, role=role)
+    return Stack("id", TARGET.name, status, role=role)
 
 
 DONE = Execution("x", SUCCEEDED, "v1")
@@ -126,20 +131,20 @@ DONE = Execution("x", SUCCEEDED, "v1")
 @pytest.mark.parametrize(
     ("found", "step"),
     [
-        (Found(delivery(), deployed(), BUNDLES[1], Execution("x", "InProgress", "v1")), Running),
-        (Found(delivery(), deployed("UPDATE_IN_PROGRESS"), BUNDLES[1], DONE), Wait),
-        (Found(delivery("UPDATE_IN_PROGRESS"), deployed(), BUNDLES[1], DONE), Wait),
-        (Found(delivery(), None, BUNDLES[2], None), Wait),  # its first run has not begun
-        (Found(None, None, BUNDLES[2]), Wait),  # a request is about to create the delivery stack
-        (Found(delivery(), deployed(), BUNDLES[2], Execution("x", SUCCEEDED, "v0")), Wait),  # or to start a run
-        (Found(delivery(), deployed("DELETE_IN_PROGRESS"), BUNDLES[3], DONE), Await),
-        (Found(delivery(protected=True), deployed(), BUNDLES[1], DONE), Refuse),
-        (Found(delivery(), deployed(role="arn:aws:iam::111122223333:role/x-1"), BUNDLES[1], DONE), Refuse),
-        (Found(delivery("ROLLBACK_COMPLETE"), None, None), Delete),
-        (Found(delivery(), None, None, pipeline_gone=True), Delete),
-        (Found(None, deployed("UPDATE_ROLLBACK_FAILED"), BUNDLES[1]), Delete),
-        (Found(None, None, BUNDLES[4]), Forget),
+        (Observed(delivery(), deployed(), BUNDLES[1], Execution("x", "InProgress", "v1")), Running),
+        (Observed(delivery(), deployed("UPDATE_IN_PROGRESS"), BUNDLES[1], DONE), Wait),
+        (Observed(delivery("UPDATE_IN_PROGRESS"), deployed(), BUNDLES[1], DONE), Wait),
+        (Observed(delivery(), None, BUNDLES[2], None), Wait),  # its first run has not begun
+        (Observed(None, None, BUNDLES[2]), Wait),  # a request is about to create the delivery stack
+        (Observed(delivery(), deployed(), BUNDLES[2], Execution("x", SUCCEEDED, "v0")), Wait),  # or to start a run
+        (Observed(delivery(), deployed("DELETE_IN_PROGRESS"), BUNDLES[3], DONE), AwaitDeletion),
+        (Observed(delivery(protected=True), deployed(), BUNDLES[1], DONE), Refuse),
+        (Observed(delivery(), deployed(role="arn:aws:iam::111122223333:role/x-1"), BUNDLES[1], DONE), Refuse),
+        (Observed(delivery("ROLLBACK_COMPLETE"), None, None), Delete),
+        (Observed(delivery(), None, None, pipeline_gone=True), Delete),
+        (Observed(None, deployed("UPDATE_ROLLBACK_FAILED"), BUNDLES[1]), Delete),
+        (Observed(None, None, BUNDLES[4]), DeleteBundle),
     ],
 )
-def test_what_is_found_is_decided(found: Found, step: type[Step]) -> None:
-    assert isinstance(decide_deletion(DOOMED, found), step)
+def test_what_is_found_is_decided(found: Observed, step: type[Step]) -> None:
+    assert isinstance(decide_deletion(TARGET, found), step)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from chalicelib.aws.observed import Action, Execution, Job, Ran, Stack
-from chalicelib.aws.port import PipelineGone, UnknownToken
+from chalicelib.aws.observed import Action, Execution, Job, Stack, StateMachineRun
+from chalicelib.aws.port import InvalidNextToken, PipelineGone
 from chalicelib.errors import BadRequest
 from chalicelib.status import history
 from chalicelib.status.history import Page
@@ -28,7 +28,7 @@ class Past:
 
     def executions(self, pipeline: str, limit: int, token: str) -> tuple[list[Execution], str]:
         if token == "wrong":
-            raise UnknownToken
+            raise InvalidNextToken
         return [self.execution], "more"
 
     def actions(self, pipeline: str, execution_id: str) -> list[Action]:
@@ -38,8 +38,8 @@ class Past:
         self.between = (since, until)
         return self.failure
 
-    def ran(self, execution_arn: str) -> Ran:
-        return Ran((self.made.kind, self.made.name) if self.made else None, self.failure)
+    def state_machine_run(self, execution_arn: str) -> StateMachineRun:
+        return StateMachineRun((self.made.kind, self.made.name) if self.made else None, self.failure)
 
     def job(self, kind: str, name: str) -> Job | None:
         return self.made

@@ -17,13 +17,13 @@ from chalicelib.settings import Settings
 from mlops.local.containers.xgboost.hyperparameters import RULES
 from tools.hyperparameters import TABLE, XGBOOST, written
 
-Told = Callable[..., tuple[list[tuple[str, str, str]], list[tuple[str, str, str]]]]
+DemoResult = Callable[..., tuple[list[tuple[str, str, str]], list[tuple[str, str, str]]]]
 ALGORITHMS = json.loads(TABLE.read_text("utf-8"))["algorithms"]
 GOOD = {"num_round": 10, "objective": "binary:logistic"}
 
 
 @pytest.fixture
-def told(catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]) -> Told:
+def told(catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]) -> DemoResult:
     """The problems and the warnings of a training request with these hyperparameters."""
 
     def check(given: dict[str, Any], framework: str = "xgboost", version: str = "1.7-1") -> Any:
@@ -61,7 +61,7 @@ def told(catalog: Catalog, settings: Settings, example: Callable[[str], dict[str
     ],
 )
 def test_a_value_that_the_algorithm_refuses_is_an_error(
-    told: Told, change: dict[str, Any], problem: str, hint: str
+    told: DemoResult, change: dict[str, Any], problem: str, hint: str
 ) -> None:
     ((path, what, what_instead),), _ = told({**GOOD, **change})
     (name,) = change
@@ -71,7 +71,7 @@ def test_a_value_that_the_algorithm_refuses_is_an_error(
     assert len(what) < 200
 
 
-def test_every_wrong_one_and_every_missing_one_is_told_at_once(told: Told) -> None:
+def test_every_wrong_one_and_every_missing_one_is_told_at_once(told: DemoResult) -> None:
     problems, _ = told({"eta": 7, "objective": "multi:softmax", "max_depth": "deep"})
     assert [(path.rpartition("/")[2], problem, hint) for path, problem, hint in problems] == [
         ("eta", "'7' is not what xgboost takes for eta", "a number, at least 0 and at most 1"),
@@ -81,13 +81,13 @@ def test_every_wrong_one_and_every_missing_one_is_told_at_once(told: Told) -> No
     ]
 
 
-def test_a_misspelt_one_that_is_needed_is_told(told: Told) -> None:
+def test_a_misspelt_one_that_is_needed_is_told(told: DemoResult) -> None:
     ((path, problem, hint),), _ = told({"num_rounds": 5})
     assert (path, problem) == ("/algo_hyperparameters/num_round", "is missing")
     assert hint == "xgboost needs a whole number, at least 1; did you mean this by 'num_rounds'?"
 
 
-def test_an_unknown_one_is_taken_with_a_warning(told: Told) -> None:
+def test_an_unknown_one_is_taken_with_a_warning(told: DemoResult) -> None:
     problems, warnings = told({**GOOD, "max_dept": 3, "a/b": 1, "_kfold": 3, "_mine": 1})
     assert problems == []
     assert warnings == [
@@ -111,11 +111,11 @@ def test_an_unknown_one_is_taken_with_a_warning(told: Told) -> None:
         {"sagemaker_program": "train.py"},
     ],
 )
-def test_good_ones_and_script_mode_are_taken_as_they_are(told: Told, given: dict[str, Any]) -> None:
+def test_good_ones_and_script_mode_are_taken_as_they_are(told: DemoResult, given: dict[str, Any]) -> None:
     assert told(given) == ([], [])
 
 
-def test_a_list_that_may_be_longer_in_a_newer_version_gives_a_warning(told: Told) -> None:
+def test_a_list_that_may_be_longer_in_a_newer_version_gives_a_warning(told: DemoResult) -> None:
     problems, warnings = told({**GOOD, "objective": "reg:expectileerror"}, version="3.2-0")
     assert (problems, [path for path, _, _ in warnings]) == ([], ["/algo_hyperparameters/objective"])
     problems, _ = told({**GOOD, "objective": "binary:logistc"}, version="1.7")
@@ -141,7 +141,7 @@ def test_a_list_that_may_be_longer_in_a_newer_version_gives_a_warning(told: Told
     ],
 )  # fmt: skip
 def test_each_algorithm_has_its_own(
-    told: Told, framework: str, version: str, given: dict[str, Any], wrong: list[str]
+    told: DemoResult, framework: str, version: str, given: dict[str, Any], wrong: list[str]
 ) -> None:
     problems, _ = told(given, framework, version)
     assert [path for path, _, _ in problems] == [f"/algo_hyperparameters/{name}" for name in wrong]

@@ -15,7 +15,7 @@ from chalicelib.errors import Unavailable
 from chalicelib.intake.check import check_request
 from chalicelib.intake.query import Query
 from chalicelib.managing import listing
-from chalicelib.managing.listing import Asked
+from chalicelib.managing.listing import PageRequest
 from chalicelib.planning import plan
 from chalicelib.planning.plan import Plan
 from chalicelib.provisioning.provision import provision
@@ -59,7 +59,7 @@ def walk(world: World, settings: Settings, **asked: Any) -> list[list[Any]]:
     """Every page, until there is no next."""
     pages, after = [], ""
     while True:
-        answer = listing.page(Asked(after=after, **asked), settings, MemoryCloud(world))
+        answer = listing.page(PageRequest(after=after, **asked), settings, MemoryCloud(world))
         pages.append(answer["pipelines"])
         if "next" not in answer:
             return pages
@@ -83,7 +83,7 @@ def test_a_page_costs_the_same_however_many_there_are(many: World, settings: Set
     calls = []
     for world in (few, many):
         cloud = MemoryCloud(world)
-        listing.page(Asked(limit=10), settings, cloud)
+        listing.page(PageRequest(limit=10), settings, cloud)
         calls.append(sorted(cloud.calls))
     assert calls[0] == calls[1]
     assert len(calls[0]) == 1 + 10 * 3
@@ -91,35 +91,35 @@ def test_a_page_costs_the_same_however_many_there_are(many: World, settings: Set
 
 def test_names_alone_take_one_call(many: World, settings: Settings) -> None:
     cloud = MemoryCloud(many)
-    answer = listing.page(Asked(names_only=True, limit=100), settings, cloud)
-    assert cloud.calls == ["bundled"]
+    answer = listing.page(PageRequest(names_only=True, limit=100), settings, cloud)
+    assert cloud.calls == ["list_bundled_pipelines"]
     assert set(answer["pipelines"][0]) == {"name"}
     assert len(answer["pipelines"]) == 100
 
 
 @pytest.mark.parametrize("prefix", ["model-22", "mlops-pipeline-model-22", "Model-22"])
 def test_a_prefix_may_leave_out_what_all_names_begin_with(many: World, settings: Settings, prefix: str) -> None:
-    asked = Asked.of(Query({"prefix": prefix, "names_only": "true"}), settings)
+    asked = PageRequest.of(Query({"prefix": prefix, "names_only": "true"}), settings)
     found = [row["name"] for row in listing.page(asked, settings, MemoryCloud(many))["pipelines"]]
     assert found == sorted(f"mlops-pipeline-model-22{end}-modeltraining" for end in ("", *range(10)))
 
 
 @pytest.mark.parametrize("prefix", ["", "m", "mlops-pipe", "mlops-pipeline-"])
 def test_what_all_names_begin_with_is_the_prefix_of_all(many: World, settings: Settings, prefix: str) -> None:
-    asked = Asked.of(Query({"prefix": prefix, "limit": "100", "names_only": "true"}), settings)
+    asked = PageRequest.of(Query({"prefix": prefix, "limit": "100", "names_only": "true"}), settings)
     assert len(listing.page(asked, settings, MemoryCloud(many))["pipelines"]) == 100
 
 
 def test_the_next_page_follows_a_pipeline_that_was_deleted_meanwhile(many: World, settings: Settings) -> None:
-    first = listing.page(Asked(limit=2), settings, MemoryCloud(many))
+    first = listing.page(PageRequest(limit=2), settings, MemoryCloud(many))
     world = World(bundles={key: bundle for key, bundle in many.bundles.items() if first["next"] not in key})
-    second = listing.page(Asked(limit=2, after=first["next"], names_only=True), settings, MemoryCloud(world))
+    second = listing.page(PageRequest(limit=2, after=first["next"], names_only=True), settings, MemoryCloud(world))
     every = sorted((key.split("/")[1] for key in many.bundles), key=lambda name: f"{name}/")
     assert [row["name"] for row in second["pipelines"]] == every[2:4]
 
 
 def one_row(world: World, settings: Settings) -> Any:
-    (row,) = listing.page(Asked(), settings, MemoryCloud(world))["pipelines"]
+    (row,) = listing.page(PageRequest(), settings, MemoryCloud(world))["pipelines"]
     return row
 
 
@@ -174,7 +174,7 @@ def test_what_is_gone_is_told(world: World, settings: Settings, plans: list[Plan
 
 def test_a_throttled_page_is_told_to_come_again(many: World, settings: Settings) -> None:
     with pytest.raises(Unavailable) as late:
-        listing.page(Asked(), settings, MemoryCloud(many, {7: Fault.THROTTLED}))
+        listing.page(PageRequest(), settings, MemoryCloud(many, {7: Fault.THROTTLED}))
     assert late.value.retry_after
 
 
@@ -198,17 +198,17 @@ class Slow(MemoryCloud):
 
 def test_rows_are_looked_up_at_once_but_not_all_of_them(many: World, settings: Settings) -> None:
     cloud = Slow(many, 0.01)
-    listing.page(Asked(), settings, cloud)
+    listing.page(PageRequest(), settings, cloud)
     assert 1 < cloud.most <= listing.AT_ONCE
 
 
 def test_a_page_that_takes_too_long_is_given_up_in_time(
     many: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "PATIENCE", 0.2)
+    monkeypatch.setattr(listing, "TIMEOUT", 0.2)
     before = time.monotonic()
     with pytest.raises(Unavailable) as late:
-        listing.page(Asked(limit=100), settings, Slow(many, 0.1))
+        listing.page(PageRequest(limit=100), settings, Slow(many, 0.1))
     assert late.value.retry_after
     assert time.monotonic() - before < 5
 
@@ -216,4 +216,4 @@ def test_a_page_that_takes_too_long_is_given_up_in_time(
 def test_a_larger_page_than_the_largest_is_refused(settings: Settings) -> None:
     query = Query({"limit": "101", "sort": "age"})
     with pytest.raises(Exception, match="2 problems"):
-        Asked.of(query, settings)
+        PageRequest.of(query, settings)

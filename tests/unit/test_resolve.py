@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chalicelib.aws.observed import Action, Execution, Job, Ran, Stack
+from chalicelib.aws.observed import Action, Execution, Job, Stack, StateMachineRun
 from chalicelib.aws.port import PipelineGone
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest, Conflict
@@ -60,9 +60,9 @@ class Past:
         source = Action("Source", "S3Source", "Succeeded", "version-1")
         return [Action("Run", "run_jobs", "Succeeded", f"arn:aws:states:::execution:{execution_id}"), source]
 
-    def ran(self, execution_arn: str) -> Ran:
+    def state_machine_run(self, execution_arn: str) -> StateMachineRun:
         made = self.jobs[execution_arn]
-        return Ran((made.kind, made.name) if made else None)
+        return StateMachineRun((made.kind, made.name) if made else None)
 
     def job(self, kind: str, name: str) -> Job | None:
         (found,) = [made for made in self.jobs.values() if made and (made.kind, made.name) == (kind, name)]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chalicelib.aws.observed import ENDED_BADLY, STACK_PHASES, Action, Execution, Job, Phase, Ran, Stack
+from chalicelib.aws.observed import ENDED_BADLY, STACK_PHASES, Action, Execution, Job, Phase, Stack, StateMachineRun
 from chalicelib.aws.port import PipelineGone
 from chalicelib.errors import NotFound
 from chalicelib.settings import Settings
@@ -27,7 +27,7 @@ MACHINE = "arn:aws:states:us-east-1:123456789012:execution:machine:one"
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/x/y"
 
 
-class Told:
+class DemoResult:
     """A cloud that answers status's questions as it was told."""
 
     def __init__(self, *stacks: Stack, execution: Execution | None, stages: list[Any], **answers: Any) -> None:
@@ -59,9 +59,9 @@ class Told:
         gone: list[str] = self.answers.get("lost", [])
         return gone
 
-    def ran(self, execution_arn: str) -> Ran:
+    def state_machine_run(self, execution_arn: str) -> StateMachineRun:
         job = self.answers.get("job")
-        return Ran((job.kind, job.name) if job else None, self.answers.get("jobs_failure", ""))
+        return StateMachineRun((job.kind, job.name) if job else None, self.answers.get("jobs_failure", ""))
 
     def job(self, kind: str, name: str) -> Job | None:
         job: Job | None = self.answers.get("job")
@@ -85,7 +85,7 @@ def read(
     detailed: bool = True,
     **answers: Any,
 ) -> Any:
-    cloud: Any = Told(*stacks, execution=execution, stages=stages, **answers)
+    cloud: Any = DemoResult(*stacks, execution=execution, stages=stages, **answers)
     return report.document(report.look_up(NAME, settings, cloud), detailed)["pipeline"]
 
 
@@ -257,12 +257,12 @@ def test_before_the_pipeline_and_before_its_first_run_it_is_creating(settings: S
 )
 def test_a_pipeline_is_found_by_its_name_and_its_id(settings: Settings, pipeline_id: str) -> None:
     stack = replace(DELIVERY, id=f"arn:aws:cloudformation:us-east-1:123456789012:stack/{DELIVERY.name}/uuid")
-    cloud: Any = Told(stack, DEPLOYED, execution=None, stages=[])
+    cloud: Any = DemoResult(stack, DEPLOYED, execution=None, stages=[])
     assert report.look_up(pipeline_id, settings, cloud).delivery == stack
 
 
 def test_somebody_elses_stack_is_no_pipeline(settings: Settings) -> None:
-    cloud: Any = Told(replace(DELIVERY, tags={"stack_name": "x"}), execution=None, stages=[])
+    cloud: Any = DemoResult(replace(DELIVERY, tags={"stack_name": "x"}), execution=None, stages=[])
     with pytest.raises(NotFound):
         report.look_up(NAME, settings, cloud)
 
@@ -277,17 +277,17 @@ def test_awss_words_and_arns_are_kept_inside_where_the_deployment_says_so(settin
     ]
     job = replace(JOB, status="Failed", artifact="")
     deployed = replace(DEPLOYED, outputs={"StateMachineArn": secret, "TrainingJobName": "job"})
-    cloud: Any = Told(
+    cloud: Any = DemoResult(
         DELIVERY, deployed, execution=Execution("one", "Failed"), stages=stages, job=job, jobs_failure=secret
     )
-    seen = report.look_up(NAME, settings, cloud)
-    assert secret in str(report.document(seen, detailed=True))
-    kept = report.document(seen, detailed=False)
+    snapshot = report.look_up(NAME, settings, cloud)
+    assert secret in str(report.document(snapshot, detailed=True))
+    kept = report.document(snapshot, detailed=False)
     assert "arn:" not in str(kept)
     assert kept["stageStates"][0]["latestExecution"] == {"pipelineExecutionId": "one", "status": "Failed"}
     assert kept["pipeline"]["reason"].startswith("TrainingJob job-1a2b3c4d ended as Failed; ")
     assert kept["pipeline"]["outputs"] == {"TrainingJobName": "job-1a2b3c4d"}
-    cloud = Told(DELIVERY, execution=Execution("one", "Succeeded"), stages=[])
+    cloud = DemoResult(DELIVERY, execution=Execution("one", "Succeeded"), stages=[])
     ours = report.document(report.look_up(NAME, settings, cloud), detailed=False)
     assert ours["pipeline"]["reason"] == report.STACK_GONE, "our own words are told"
 

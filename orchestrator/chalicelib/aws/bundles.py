@@ -6,22 +6,22 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime
 
-from chalicelib.aws.calls import Calls, code, translated
+from chalicelib.aws.calls import Calls, code, translate_errors
 from chalicelib.aws.observed import Bundle
-from chalicelib.aws.port import Moved, Named, Written
+from chalicelib.aws.port import BundleSource, PipelineNames, PreconditionFailed
 from chalicelib.errors import Unavailable
 from chalicelib.planning import names
 
 DIGEST = "request-digest"  # the bundle's metadata key, for people
 NO_VERSION = "null"  # of an object that was written while its bucket was not versioned
-_MOVED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+_PRECONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 SETTLED_AFTER = 60  # seconds: twice the function's longest run
 
 
 class Bundles(Calls):
     """Calls to S3."""
 
-    @translated
+    @translate_errors
     def bundle(self, key: str) -> Bundle | None:
         from botocore.exceptions import ClientError
 
@@ -37,8 +37,8 @@ class Bundles(Calls):
         digest = "" if version == NO_VERSION else base64.b64decode(head.get("ChecksumSHA256", "")).hex()
         return Bundle(digest, head["ETag"], version, age > SETTLED_AFTER)
 
-    @translated
-    def put_bundle(self, plan: Written, replaces: str | None) -> str:
+    @translate_errors
+    def put_bundle(self, plan: BundleSource, replaces: str | None) -> str:
         from botocore.exceptions import ClientError
 
         condition = {"IfMatch": replaces} if replaces else {"IfNoneMatch": "*"}
@@ -54,8 +54,8 @@ class Bundles(Calls):
                 **condition,
             )
         except ClientError as error:
-            if code(error) in (*_MOVED, "NoSuchKey"):
-                raise Moved from error
+            if code(error) in (*_PRECONDITION_FAILED, "NoSuchKey"):
+                raise PreconditionFailed from error
             raise
         version = str(put.get("VersionId", NO_VERSION))
         if version == NO_VERSION:
@@ -63,11 +63,11 @@ class Bundles(Calls):
             raise Unavailable(f"The versioning of the bundle bucket {bucket} is not enabled: enable it and try again.")
         return version
 
-    @translated
-    def remove_bundle(self, plan: Named, version: str) -> None:
+    @translate_errors
+    def remove_bundle(self, plan: PipelineNames, version: str) -> None:
         self.client("s3").delete_object(**self._bucket, Key=plan.bundle_key, VersionId=version)
 
-    @translated
+    @translate_errors
     def delete_bundle(self, key: str, etag: str) -> None:
         from botocore.exceptions import ClientError
 
@@ -76,12 +76,12 @@ class Bundles(Calls):
         except ClientError as error:
             if code(error) in ("NoSuchKey", "404"):  # deleted already
                 return
-            if code(error) in _MOVED:
-                raise Moved from error
+            if code(error) in _PRECONDITION_FAILED:
+                raise PreconditionFailed from error
             raise
 
-    @translated
-    def bundled(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
+    @translate_errors
+    def list_bundled_pipelines(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
         listed = self.client("s3").list_objects_v2(
             **self._bucket,
             Prefix=names.bundle_folder(prefix),

@@ -22,14 +22,14 @@ PAUSES = (1, 2)
 NEW = 60  # seconds
 
 Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-def translated(call: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+def translate_errors(call: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """AWS's failures as ours: whatever AWS refuses or cannot do now is Unavailable, with AWS's words as detail."""
 
     @functools.wraps(call)
-    def translated(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+    def translated(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
         try:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from chalicelib.aws.calls import Calls, code, translated
-from chalicelib.aws.observed import Job, Ran
+from chalicelib.aws.calls import Calls, code, translate_errors
+from chalicelib.aws.observed import Job, StateMachineRun
 from chalicelib.aws.port import Document
 
 
@@ -92,8 +92,8 @@ _ENDED_BADLY = {"ExecutionFailed": "Failed", "ExecutionAborted": "Aborted", "Exe
 class Jobs(Calls):
     """Calls to Step Functions and SageMaker."""
 
-    @translated
-    def ran(self, execution_arn: str) -> Ran:
+    @translate_errors
+    def state_machine_run(self, execution_arn: str) -> StateMachineRun:
         from botocore.exceptions import ClientError
 
         try:
@@ -102,12 +102,12 @@ class Jobs(Calls):
             )
         except ClientError as error:
             if code(error) == "ExecutionDoesNotExist":  # Step Functions forgets after 90 days
-                return Ran()
+                return StateMachineRun()
             raise
         events = history["events"]
-        return Ran(next(filter(None, map(_job_of, events)), None), _failure(events[0]) if events else "")
+        return StateMachineRun(next(filter(None, map(_job_of, events)), None), _failure(events[0]) if events else "")
 
-    @translated
+    @translate_errors
     def job(self, kind: str, name: str) -> Job | None:
         from botocore.exceptions import ClientError
 
@@ -120,7 +120,7 @@ class Jobs(Calls):
             raise
         return described(kind, found)
 
-    @translated
+    @translate_errors
     def stop_states(self, execution_arn: str) -> None:
         from botocore.exceptions import ClientError
 
@@ -130,7 +130,7 @@ class Jobs(Calls):
             if code(error) != "ExecutionDoesNotExist":
                 raise
 
-    @translated
+    @translate_errors
     def stop_job(self, kind: str, name: str) -> None:
         from botocore.exceptions import ClientError
 
@@ -178,10 +178,10 @@ def _seconds(time: Any) -> float | None:
 def _job_of(event: Document) -> tuple[str, str] | None:
     """The job that an event tells of: by convention the input of the state that runs it, and the execution's output,
     say so (docs/adding-a-blueprint.md)."""
-    told = event.get("stateEnteredEventDetails", {}).get("input") or event.get(
+    text = event.get("stateEnteredEventDetails", {}).get("input") or event.get(
         "executionSucceededEventDetails", {}
     ).get("output")
-    given = json.loads(told or "null")
+    given = json.loads(text or "null")
     job = given.get("job") if isinstance(given, dict) else None
     if not isinstance(job, dict) or job.get("kind") not in KINDS or not isinstance(job.get("name"), str):
         return None

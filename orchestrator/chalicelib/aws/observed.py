@@ -109,7 +109,7 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Ran:
+class StateMachineRun:
     """What an execution of a state machine ran: its job, as (kind, name), and why it failed."""
 
     job: tuple[str, str] | None = None
@@ -117,7 +117,7 @@ class Ran:
 
 
 @dataclass(frozen=True)
-class Found:
+class Observed:
     """What exists under a plan's names."""
 
     delivery: Stack | None = None

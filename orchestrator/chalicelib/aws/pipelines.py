@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from chalicelib.aws.calls import Calls, code, translated
+from chalicelib.aws.calls import Calls, code, translate_errors
 from chalicelib.aws.observed import Action, Execution
-from chalicelib.aws.port import Document, PipelineGone, UnknownToken
+from chalicelib.aws.port import Document, InvalidNextToken, PipelineGone
 
 _STOPPED_HERE = "A request to the orchestrator stopped the run."
 _STOPPED_ALREADY = ("DuplicatedStopRequestException", "PipelineExecutionNotStoppableException")
@@ -20,13 +20,13 @@ _STOPPED_ALREADY = ("DuplicatedStopRequestException", "PipelineExecutionNotStopp
 class Pipelines(Calls):
     """Calls to CodePipeline."""
 
-    @translated
+    @translate_errors
     def latest_execution(self, pipeline: str) -> Execution | None:
         with _pipeline_gone():
             listed = self.client("codepipeline").list_pipeline_executions(pipelineName=pipeline, maxResults=1)
         return next(map(_execution, listed["pipelineExecutionSummaries"]), None)
 
-    @translated
+    @translate_errors
     def executions(self, pipeline: str, limit: int, token: str) -> tuple[list[Execution], str]:
         page = {"nextToken": token} if token else {}
         with _pipeline_gone():
@@ -35,7 +35,7 @@ class Pipelines(Calls):
             )
         return [_execution(one) for one in listed["pipelineExecutionSummaries"]], listed.get("nextToken", "")
 
-    @translated
+    @translate_errors
     def actions(self, pipeline: str, execution_id: str) -> list[Action]:
         with _pipeline_gone():
             listed = self.client("codepipeline").list_action_executions(
@@ -43,7 +43,7 @@ class Pipelines(Calls):
             )
         return [_action(one) for one in listed["actionExecutionDetails"]]
 
-    @translated
+    @translate_errors
     def start(self, pipeline: str, version: str, token: str) -> str:
         started = self.client("codepipeline").start_pipeline_execution(
             name=pipeline,
@@ -58,7 +58,7 @@ class Pipelines(Calls):
         )
         return str(started["pipelineExecutionId"])
 
-    @translated
+    @translate_errors
     def stop(self, pipeline: str, execution_id: str, abandon: bool) -> None:
         from botocore.exceptions import ClientError
 
@@ -71,7 +71,7 @@ class Pipelines(Calls):
             if code(error) not in _STOPPED_ALREADY:
                 raise
 
-    @translated
+    @translate_errors
     def pipeline_state(self, pipeline: str) -> Document:
         with _pipeline_gone():
             state = self.client("codepipeline").get_pipeline_state(name=pipeline)
@@ -91,7 +91,7 @@ def _pipeline_gone() -> Iterator[None]:
             case "PipelineNotFoundException":
                 raise PipelineGone from error
             case "InvalidNextTokenException":
-                raise UnknownToken from error
+                raise InvalidNextToken from error
         raise
 
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from chalicelib.aws.observed import Action, Bundle, Execution, Job, Ran, Stack
+from chalicelib.aws.observed import Action, Bundle, Execution, Job, Stack, StateMachineRun
 from chalicelib.planning.plan import Plan
 
 Document = Mapping[str, Any]
 
 
-class Moved(Exception):
+class PreconditionFailed(Exception):
     """What was read before a conditional write is not what is there now."""
 
 
@@ -24,11 +24,11 @@ class PipelineGone(Exception):
     """A delivery stack's pipeline was deleted behind its back."""
 
 
-class UnknownToken(Exception):
+class InvalidNextToken(Exception):
     """The token of a page is not one that was given out."""
 
 
-class Named(Protocol):
+class PipelineNames(Protocol):
     """What stacks and a bundle are found by: a Plan's names, or those of a pipeline that is to be deleted."""
 
     @property
@@ -39,7 +39,7 @@ class Named(Protocol):
     def bundle_key(self) -> str: ...
 
 
-class Written(Named, Protocol):
+class BundleSource(PipelineNames, Protocol):
     """What is written as a bundle."""
 
     @property
@@ -57,20 +57,20 @@ class Cloud(Protocol):
     def bundle(self, key: str) -> Bundle | None:
         """The template bundle under a key; None where there is none."""
 
-    def bundled(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
+    def list_bundled_pipelines(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
         """The first pipelines with a bundle whose names have a prefix and follow `after`; and whether more follow."""
 
     def latest_execution(self, pipeline: str) -> Execution | None:
         """A pipeline's latest execution; None before the first. Raises PipelineGone."""
 
-    def put_bundle(self, plan: Written, replaces: str | None) -> str:
-        """Write a bundle where none is, or over the ETag given; returns its version. Raises Moved."""
+    def put_bundle(self, plan: BundleSource, replaces: str | None) -> str:
+        """Write a bundle where none is, or over the ETag given; returns its version. Raises PreconditionFailed."""
 
-    def remove_bundle(self, plan: Named, version: str) -> None:
+    def remove_bundle(self, plan: PipelineNames, version: str) -> None:
         """Take back one version of a bundle."""
 
     def delete_bundle(self, key: str, etag: str) -> None:
-        """Delete a bundle that is still as it was read; its versions stay. Raises Moved."""
+        """Delete a bundle that is still as it was read; its versions stay. Raises PreconditionFailed."""
 
     def create_delivery(self, plan: Plan) -> str:
         """Create the delivery stack; returns its id. Raises AlreadyExists."""
@@ -117,7 +117,7 @@ class Cloud(Protocol):
     def lost(self, stack: Stack) -> Sequence[str]:
         """The resources of a stack that were deleted without CloudFormation, each as `Type name`."""
 
-    def ran(self, execution_arn: str) -> Ran:
+    def state_machine_run(self, execution_arn: str) -> StateMachineRun:
         """What an execution of a state machine ran; nothing where AWS no longer knows the execution."""
 
     def job(self, kind: str, name: str) -> Job | None:

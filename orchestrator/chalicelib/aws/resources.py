@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib.aws.calls import Calls, code, translated
+from chalicelib.aws.calls import Calls, code, translate_errors
 from chalicelib.aws.observed import Stack
 
 
 @dataclass(frozen=True)
-class Look:
+class DescribeCall:
     """How a service describes one resource, and how it says that there is none."""
 
     service: str
@@ -22,22 +22,24 @@ class Look:
 
 
 # What a pipeline is of no use without. Of a type that is not here, a deletion shows when CloudFormation needs it.
-LIVE: Mapping[str, Look] = {
-    "AWS::SageMaker::Endpoint": Look(
+LIVE: Mapping[str, DescribeCall] = {
+    "AWS::SageMaker::Endpoint": DescribeCall(
         "sagemaker", "describe_endpoint", "EndpointName", "ValidationException", "EndpointStatus"
     ),
-    "AWS::StepFunctions::StateMachine": Look(
+    "AWS::StepFunctions::StateMachine": DescribeCall(
         "stepfunctions", "describe_state_machine", "stateMachineArn", "StateMachineDoesNotExist", "status"
     ),
-    "AWS::Lambda::Function": Look("lambda", "get_function_configuration", "FunctionName", "ResourceNotFoundException"),
-    "AWS::ApiGateway::RestApi": Look("apigateway", "get_rest_api", "restApiId", "NotFoundException"),
+    "AWS::Lambda::Function": DescribeCall(
+        "lambda", "get_function_configuration", "FunctionName", "ResourceNotFoundException"
+    ),
+    "AWS::ApiGateway::RestApi": DescribeCall("apigateway", "get_rest_api", "restApiId", "NotFoundException"),
 }
 
 
 class Resources(Calls):
     """Calls to CloudFormation, and one for each resource."""
 
-    @translated
+    @translate_errors
     def lost(self, stack: Stack) -> list[str]:
         listed = self.client("cloudformation").describe_stack_resources(StackName=stack.id)["StackResources"]
         held = ((one["ResourceType"], one.get("PhysicalResourceId", "")) for one in listed)
@@ -47,13 +49,13 @@ class Resources(Calls):
             if kind in LIVE and physical and self._is_gone(LIVE[kind], physical.rpartition("/")[2])
         ]
 
-    def _is_gone(self, look: Look, name: str) -> bool:
+    def _is_gone(self, describe: DescribeCall, name: str) -> bool:
         from botocore.exceptions import ClientError
 
         try:
-            found = getattr(self.client(look.service), look.call)(**{look.name: name})
+            found = getattr(self.client(describe.service), describe.call)(**{describe.name: name})
         except ClientError as error:
-            if code(error) == look.absent:
+            if code(error) == describe.absent:
                 return True
             raise
-        return str(found.get(look.status, "")).lower() == "deleting"
+        return str(found.get(describe.status, "")).lower() == "deleting"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.aws.calls import Calls, code, translated
+from chalicelib.aws.calls import Calls, code, translate_errors
 from chalicelib.aws.observed import Stack
 from chalicelib.aws.port import AlreadyExists
 from chalicelib.planning.plan import Plan
@@ -14,7 +14,7 @@ from chalicelib.planning.plan import Plan
 class Stacks(Calls):
     """Calls to CloudFormation."""
 
-    @translated
+    @translate_errors
     def stack(self, name: str) -> Stack | None:
         from botocore.exceptions import ClientError
 
@@ -37,7 +37,7 @@ class Stacks(Calls):
             protected=found.get("EnableTerminationProtection", False),
         )
 
-    @translated
+    @translate_errors
     def create_delivery(self, plan: Plan) -> str:
         from botocore.exceptions import ClientError
 
@@ -53,7 +53,7 @@ class Stacks(Calls):
             raise
         return str(created["StackId"])
 
-    @translated
+    @translate_errors
     def update_delivery(self, plan: Plan) -> bool:
         from botocore.exceptions import ClientError
 
@@ -65,17 +65,17 @@ class Stacks(Calls):
             raise
         return True
 
-    @translated
+    @translate_errors
     def delete_stack(self, stack: Stack) -> None:
         self.client("cloudformation").delete_stack(StackName=stack.id, RoleARN=self.settings.cfn_role_arn)
 
-    @translated
+    @translate_errors
     def continue_rollback(self, stack: Stack) -> None:
         client = self.client("cloudformation")
         undo = client.rollback_stack if stack.status == "UPDATE_FAILED" else client.continue_update_rollback
         undo(StackName=stack.id, RoleARN=self.settings.cfn_role_arn)
 
-    @translated
+    @translate_errors
     def first_failure(self, stack: Stack, since: float, until: float | None = None) -> str:
         pages = (
             self.client("cloudformation")

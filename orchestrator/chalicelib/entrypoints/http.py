@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the routes do: bytes in, an Answer out. Every error is answered in one shape (see errors.py)."""
+"""What the routes do: bytes in, a Response out. Every error is answered in one shape (see errors.py)."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An HTTP answer; the body becomes JSON."""
+class Response:
+    """An HTTP response; the body is JSON."""
 
     status: int
     body: str
@@ -62,7 +62,7 @@ class _Deployment:
     settings: Settings
     catalog: Catalog
     cloud: Aws
-    patient: Aws  # for requests that look at much: throttled calls are tried more often
+    retrying_cloud: Aws  # for requests that make many calls: throttled calls are retried more often
 
 
 @functools.cache
@@ -71,12 +71,12 @@ def _deployment() -> _Deployment:
     return _Deployment(settings, Catalog(settings.catalog), Aws(settings), Aws(settings, attempts=4))
 
 
-def _answering(operation: Callable[..., dict[str, Any]]) -> Callable[..., Answer]:
-    """Make an operation answer: its document, or its error in the one shape errors have. The caller comes last."""
+def _operation(operation: Callable[..., dict[str, Any]]) -> Callable[..., Response]:
+    """Make an operation respond with its document or its error (see errors.py). The caller is the last argument."""
 
     @functools.wraps(operation)
-    def answering(*asked: Any) -> Answer:
-        *arguments, caller = asked
+    def respond(*call: Any) -> Response:
+        *arguments, caller = call
         try:
             document = operation(*arguments)
         except OrchestratorError as error:
@@ -89,19 +89,21 @@ def _answering(operation: Callable[..., dict[str, Any]]) -> Callable[..., Answer
                 error.message,
                 error.detail,
             )
-            return _refusal(error, caller)
+            return _error_response(error, caller)
         except Exception:
             log.exception("%s %s by %s", operation.__name__, caller.request_id, caller.arn)
-            return _refusal(OrchestratorError("The orchestrator failed at this request; its log says why."), caller)
+            return _error_response(
+                OrchestratorError("The orchestrator failed at this request; its log says why."), caller
+            )
         status = 202 if isinstance(document, Accepted) else 200
         headers = {**_JSON, "Retry-After": str(document.retry_after)} if isinstance(document, Accepted) else _JSON
         log.info("%s %s by %s: %s", operation.__name__, caller.request_id, caller.arn, status)
-        return Answer(status, json.dumps(document, ensure_ascii=False), headers)
+        return Response(status, json.dumps(document, ensure_ascii=False), headers)
 
-    return answering
+    return respond
 
 
-@_answering
+@_operation
 def provision_pipeline(raw: bytes) -> dict[str, Any]:
     """POST /provisionpipeline: one request becomes a running pipeline."""
     deployment = _deployment()
@@ -112,29 +114,29 @@ def provision_pipeline(raw: bytes) -> dict[str, Any]:
         checked = check_request(raw, deployment.catalog, deployment.settings, resolved=keys)
     plan = planning.make(checked, deployment.settings, deployment.catalog)
     done = provision(plan, deployment.cloud)
-    answer: dict[str, Any] = {"message": done.message, "pipeline_id": done.pipeline_id, "name": plan.name}
+    response: dict[str, Any] = {"message": done.message, "pipeline_id": done.pipeline_id, "name": plan.name}
     if done.execution_id:
-        answer["execution_id"] = done.execution_id
+        response["execution_id"] = done.execution_id
     if resolved:
-        answer["resolved"] = {name: model.document() for name, model in resolved.items()}
+        response["resolved"] = {name: model.document() for name, model in resolved.items()}
     if plan.warnings:
-        answer["warnings"] = [warning.document() for warning in plan.warnings]
-    return answer
+        response["warnings"] = [warning.document() for warning in plan.warnings]
+    return response
 
 
-@_answering
+@_operation
 def pipeline_status(raw: bytes) -> dict[str, Any]:
     """POST /pipelinestatus: how the pipeline `pipeline_id` is."""
     return _status(_pipeline_id(parse(raw)))
 
 
-@_answering
+@_operation
 def pipeline(name: str) -> dict[str, Any]:
     """GET /pipelines/{name}: the same, of the pipeline in the path."""
     return _status(name)
 
 
-@_answering
+@_operation
 def pipeline_runs(name: str, query: Mapping[str, str]) -> dict[str, Any]:
     """GET /pipelines/{name}/runs: what a pipeline has done, the newest run first."""
     deployment = _deployment()
@@ -146,34 +148,34 @@ def pipeline_runs(name: str, query: Mapping[str, str]) -> dict[str, Any]:
 
 def _status(pipeline_id: str) -> dict[str, Any]:
     deployment = _deployment()
-    seen = report.look_up(pipeline_id, deployment.settings, deployment.cloud)
-    if seen.reason and not seen.reason.ours:
-        log.info("%s: %s", seen.delivery.name, seen.reason.words)
-    return report.document(seen, deployment.settings.allow_detailed_error_message)
+    snapshot = report.look_up(pipeline_id, deployment.settings, deployment.cloud)
+    if snapshot.reason and not snapshot.reason.ours:
+        log.info("%s: %s", snapshot.delivery.name, snapshot.reason.text)
+    return report.document(snapshot, deployment.settings.allow_detailed_error_message)
 
 
-@_answering
+@_operation
 def list_pipelines(query: Mapping[str, str]) -> dict[str, Any]:
     """GET /pipelines: one page of them."""
     deployment = _deployment()
-    asked = listing.Asked.of(Query(query), deployment.settings)
-    return listing.page(asked, deployment.settings, deployment.patient)
+    request = listing.PageRequest.of(Query(query), deployment.settings)
+    return listing.page(request, deployment.settings, deployment.retrying_cloud)
 
 
-@_answering
+@_operation
 def delete_pipeline(name: str, query: Mapping[str, str]) -> dict[str, Any]:
     """DELETE /pipelines/{name}: the next step of a pipeline's deletion."""
     deployment = _deployment()
-    asked = Query(query)
-    stop, dry_run = asked.flag("stop"), asked.flag("dry_run")
-    asked.done()
-    doomed = delete.doomed(name, deployment.settings)
-    done = delete.delete(doomed, deployment.cloud, stop, dry_run)
-    document = done.document(doomed.name, deployment.settings)
+    parameters = Query(query)
+    stop, dry_run = parameters.flag("stop"), parameters.flag("dry_run")
+    parameters.done()
+    target = delete.target(name, deployment.settings)
+    done = delete.delete(target, deployment.cloud, stop, dry_run)
+    document = done.document(target.name, deployment.settings)
     return Accepted(document, done.retry_after) if done.retry_after else document
 
 
-@_answering
+@_operation
 def stop_pipeline(name: str, raw: bytes) -> dict[str, Any]:
     """POST /pipelines/{name}/stop: what the pipeline runs is told to stop."""
     deployment = _deployment()
@@ -199,7 +201,7 @@ def _pipeline_id(body: Mapping[str, Any]) -> str:
     return str(found)
 
 
-def _refusal(error: OrchestratorError, caller: Caller) -> Answer:
+def _error_response(error: OrchestratorError, caller: Caller) -> Response:
     body: dict[str, Any] = {
         "message": error.message,
         "errors": [problem.document() for problem in error.problems],
@@ -208,4 +210,4 @@ def _refusal(error: OrchestratorError, caller: Caller) -> Answer:
     if error.detail and _deployment().settings.allow_detailed_error_message:
         body["detail"] = error.detail
     headers = {**_JSON, "Retry-After": str(error.retry_after)} if error.retry_after else _JSON
-    return Answer(error.status, json.dumps(body, ensure_ascii=False), headers)
+    return Response(error.status, json.dumps(body, ensure_ascii=False), headers)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bytes -> a checked request. Pure: no AWS call, no clock.
 
-check.py            leads through the modules below; gathers every problem
+check.py            calls the modules below; gathers every problem
 request.py          size, UTF-8, JSON, depth, duplicate keys, NaN
 canonical.py        the canonical form: "20" is 20, "" is absent, old spellings are new ones
 validate.py         JSON Schema, and the rules over two fields
 reach.py            buckets, images and keys: this account's, AWS's own, or allowed by the installer
 hyperparameters.py  what the built-in algorithms' containers would refuse
-parameters.py       fields, settings and look-ups -> template parameters
+parameters.py       fields, settings and lookups -> template parameters
 lookups.py          the values a blueprint can ask for by name
 query.py            query parameters
 """

@@ -49,7 +49,7 @@ def canonical(body: Body, schema: Schema, known_elsewhere: frozenset[str]) -> Ca
         if value == "":
             continue
         try:
-            value = tidy(value, properties[name])
+            value = canonical_value(value, properties[name])
         except BadRequest as unreadable:
             result.problems += [
                 Problem(f"/{key}", f"holds no usable JSON: {one.problem}", one.hint) for one in unreadable.problems
@@ -66,7 +66,7 @@ def canonical(body: Body, schema: Schema, known_elsewhere: frozenset[str]) -> Ca
     return result
 
 
-def tidy(value: Any, schema: Schema) -> Any:
+def canonical_value(value: Any, schema: Schema) -> Any:
     """One value in its schema's type, where it can be read as that; else unchanged.
 
     Raises BadRequest where it is text that begins as JSON and isn't.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The way in: bytes -> a checked request. The same door serves the API and `mlops validate`."""
+"""Bytes -> a checked request, for the API and for `mlops validate`."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ def check_request(
     blueprint = catalog.find(written.get("pipeline_type"))
     pipeline_type: str = written["pipeline_type"]
     variant, schema = blueprint.schema(pipeline_type, settings.use_model_registry)
-    tidied = canonical(written, schema, catalog.keys)
-    body = tidied.body
+    form = canonical(written, schema, catalog.keys)
+    body = form.body
     for name, value in (resolved or {}).items():
         del body[name]
         body[schema["properties"][name]["x-resolves"]] = value
-    known = {problem.path for problem in tidied.problems}
+    known = {problem.path for problem in form.problems}
     found = validate.problems(body, schema, catalog.validator(pipeline_type, variant), blueprint.rules)
-    problems = tidied.problems + [problem for problem in found if problem.path not in known]
+    problems = form.problems + [problem for problem in found if problem.path not in known]
     if deployed:
         problems += reach.problems(body, schema, settings, {problem.path for problem in problems})
-    taken = hyperparameters.check(body, schema, {problem.path for problem in problems})
-    problems += taken.problems
+    hyperparameter_findings = hyperparameters.check(body, schema, {problem.path for problem in problems})
+    problems += hyperparameter_findings.problems
     rerun = body.pop("rerun")
     wrong = {problem.path for problem in problems}
     values = parameters.evaluate(body, blueprint, settings, wrong)
@@ -80,12 +80,17 @@ def check_request(
         name=names.pipeline_name(settings.pipeline_stack_name, str(identity), suffix),
         parameters=values.parameters,
         rerun=rerun,
-        warnings=(*tidied.warnings, *taken.warnings, *values.warnings, *(_later(*one) for one in unresolved.items())),
+        warnings=(
+            *form.warnings,
+            *hyperparameter_findings.warnings,
+            *values.warnings,
+            *(_resolved_later(*one) for one in unresolved.items()),
+        ),
         unresolved=unresolved,
     )
 
 
-def _later(name: str, pipeline: str) -> Problem:
+def _resolved_later(name: str, pipeline: str) -> Problem:
     return Problem(
         f"/{name}", f"is looked up when the request is sent: the model of the last successful run of {pipeline}"
     )

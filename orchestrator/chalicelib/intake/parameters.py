@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.catalog import Blueprint
 from chalicelib.errors import Problem
-from chalicelib.intake.lookups import LOOKUPS, Asked, Wrong
+from chalicelib.intake.lookups import LOOKUPS, LookupContext, LookupFailed
 from chalicelib.intake.request import Body
 from chalicelib.settings import Settings
 
@@ -40,7 +40,7 @@ def evaluate(body: Body, blueprint: Blueprint, settings: Settings, wrong: set[st
     for parameter, source in blueprint.parameters.items():
         try:
             value = _value(source, usable, blueprint, settings, digest, found.warnings)
-        except Wrong as error:
+        except LookupFailed as error:
             found.problems.append(error.problem)
             continue
         except KeyError:
@@ -70,8 +70,10 @@ def _value(
     if "lookup" in source:
         identity = str(body.get(blueprint.identity.removeprefix("/"), ""))  # empty only where it is wrong
         template = blueprint.template
-        asked = Asked(body, source, settings.partition, settings.aws_region, identity, digest, template, warnings)
-        return LOOKUPS[source["lookup"]].find(asked)
+        context = LookupContext(
+            body, source, settings.partition, settings.aws_region, identity, digest, template, warnings
+        )
+        return LOOKUPS[source["lookup"]].find(context)
     return str(source["constant"])
 
 

@@ -44,24 +44,24 @@ def parse(raw: bytes) -> Body:
             [Problem("", f"{len(raw):,} bytes are more than {MAX_BYTES:,}")],
         )
     if not raw.strip():
-        raise _bad("the body is empty", "send one JSON object")
+        raise _bad_request("the body is empty", "send one JSON object")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _bad(f"byte {error.start} is not UTF-8", "send the body encoded as UTF-8") from None
+        raise _bad_request(f"byte {error.start} is not UTF-8", "send the body encoded as UTF-8") from None
     depth = _depth(text)
     if depth > MAX_DEPTH:
-        raise _bad(f"the body is nested more than {MAX_DEPTH} levels deep", "no request needs that")
+        raise _bad_request(f"the body is nested more than {MAX_DEPTH} levels deep", "no request needs that")
     try:
         body = json.loads(
             text, object_pairs_hook=_object, parse_float=Decimal, parse_constant=_constant, parse_int=_integer
         )
     except json.JSONDecodeError as error:
-        raise _bad(
+        raise _bad_request(
             f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}", "send one JSON object"
         ) from None
     if not isinstance(body, dict):
-        raise _bad(f"the body is {describe(body)}", 'send one JSON object, as {"pipeline_type": …}')
+        raise _bad_request(f"the body is {describe(body)}", 'send one JSON object, as {"pipeline_type": …}')
     problems = _problems(body, "")
     if problems:
         raise BadRequest("The request body is not usable", problems)
@@ -84,7 +84,7 @@ def describe(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else kinds[type(value)]
 
 
-def _bad(problem: str, hint: str) -> BadRequest:
+def _bad_request(problem: str, hint: str) -> BadRequest:
     return BadRequest("The request body is not usable", [Problem("", problem, hint)])
 
 
@@ -112,37 +112,37 @@ def _depth(text: str) -> int:
     return deepest
 
 
-class _Doubled(dict[str, Any]):
+class _DuplicateKeys(dict[str, Any]):
     """An object in which keys stand twice, until its place in the body is known."""
 
-    twice: list[str]
+    duplicate_keys: list[str]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Body:
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
-    doubled = _Doubled(found)
+    duplicates = _DuplicateKeys(found)
     keys = [key for key, _ in pairs]
-    doubled.twice = sorted({key for key in keys if keys.count(key) > 1})
-    return doubled
+    duplicates.duplicate_keys = sorted({key for key in keys if keys.count(key) > 1})
+    return duplicates
 
 
 def _constant(name: str) -> Any:
-    raise _bad(f"{name} is not JSON", "give a number")
+    raise _bad_request(f"{name} is not JSON", "give a number")
 
 
 def _integer(text: str) -> int:
     if len(text) > 20:
-        raise _bad(f"{text[:20]}… is too large a number", "no field needs that")
+        raise _bad_request(f"{text[:20]}… is too large a number", "no field needs that")
     return int(text)
 
 
 def _problems(value: Any, path: str) -> list[Problem]:
     """Keys that stand twice, and numbers and texts that no field may have."""
     if isinstance(value, dict):
-        twice = value.twice if isinstance(value, _Doubled) else []
-        found = [Problem(path + pointer(key), "the key stands twice", "keep one of them") for key in twice]
+        duplicate_keys = value.duplicate_keys if isinstance(value, _DuplicateKeys) else []
+        found = [Problem(path + pointer(key), "the key stands twice", "keep one of them") for key in duplicate_keys]
         for key, item in value.items():
             found += _problems(key, path + pointer(key)) + _problems(item, path + pointer(key))
         return found

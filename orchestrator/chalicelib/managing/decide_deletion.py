@@ -5,10 +5,10 @@ nothing, or not this orchestrator's            Unknown
 a deployed stack that is another's, protected  Refuse
 a stack that is being made or changed          Wait
 a run                                          Running: it is to be stopped first
-a stack that is being deleted                  Await
+a stack that is being deleted                  AwaitDeletion
 a request on its way                           Wait
 a deployed stack, else a delivery stack        Delete, and again where an earlier deletion failed
-a bundle alone, or nothing else any more       Forget
+a bundle alone, or nothing else any more       DeleteBundle
 
 Before the first stack is deleted the bundle is replaced by a tombstone: requests that come meanwhile see it and wait,
 nothing can be deployed from it, and what is written after it is known to be another request's.
@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from chalicelib.aws.observed import RUNNING, Execution, Found, Phase, Stack
+from chalicelib.aws.observed import RUNNING, Execution, Observed, Phase, Stack
 from chalicelib.planning import bundle, names
 from chalicelib.planning.plan import OWNER_TAG
 from chalicelib.provisioning.decide import RETRY_LATER, RETRY_SOON, Refuse, Wait, is_current
@@ -29,7 +29,7 @@ TOMBSTONE = hashlib.sha256(_TOMBSTONE).hexdigest()
 
 
 @dataclass(frozen=True)
-class Doomed:
+class DeletionTarget:
     """A pipeline to delete: its names, as a plan has them, with the tombstone as its bundle."""
 
     name: str
@@ -70,7 +70,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Await:
+class AwaitDeletion:
     """A stack is being deleted."""
 
     stack: Stack
@@ -86,38 +86,38 @@ class Delete:
 
 
 @dataclass(frozen=True)
-class Forget:
+class DeleteBundle:
     """No stack is left: remove the bundle."""
 
     marked: bool
 
 
-Step = Unknown | Refuse | Running | Wait | Await | Delete | Forget
+Step = Unknown | Refuse | Running | Wait | AwaitDeletion | Delete | DeleteBundle
 
 
-def decide_deletion(doomed: Doomed, found: Found) -> Step:
+def decide_deletion(target: DeletionTarget, observed: Observed) -> Step:
     """The one step that brings a pipeline nearer to its deletion."""
-    delivery, deployed = _there(found.delivery), _there(found.deployed)
-    marked = found.bundle is not None and found.bundle.digest == TOMBSTONE
-    if delivery and delivery.tags.get(OWNER_TAG) != doomed.owner:
+    delivery, deployed = _existing(observed.delivery), _existing(observed.deployed)
+    marked = observed.bundle is not None and observed.bundle.digest == TOMBSTONE
+    if delivery and delivery.tags.get(OWNER_TAG) != target.owner:
         return Unknown()
-    if deployed and not names.same_role(deployed.role, doomed.role):
+    if deployed and not names.same_role(deployed.role, target.role):
         if delivery:
             return Refuse(f"The stack {deployed.name} was not made by this orchestrator. Delete it first.")
         deployed = None
-    if not delivery and not deployed and not found.bundle:
+    if not delivery and not deployed and not observed.bundle:
         return Unknown()
     return (
         _protected(delivery, deployed)
         or _busy(delivery, RETRY_SOON)
-        or _running(found)
+        or _running(observed)
         or _busy(deployed, RETRY_LATER)
-        or _on_its_way(doomed, found, delivery, marked)
+        or _pending_request(target, observed, delivery, marked)
         or _next(delivery, deployed, marked)
     )
 
 
-def _there(stack: Stack | None) -> Stack | None:
+def _existing(stack: Stack | None) -> Stack | None:
     return stack if stack and stack.phase is not Phase.GONE else None
 
 
@@ -132,28 +132,33 @@ def _protected(*stacks: Stack | None) -> Step | None:
 
 def _busy(stack: Stack | None, retry_after: int) -> Step | None:
     if stack and stack.phase is Phase.DELETING:
-        return Await(stack)
+        return AwaitDeletion(stack)
     if stack and stack.phase in (Phase.CREATING, Phase.CHANGING):
         return Wait(f"The stack {stack.name} is {stack.status}; it can be deleted afterwards.", retry_after)
     return None
 
 
-def _running(found: Found) -> Step | None:
-    if found.execution is not None and found.execution.status in RUNNING:
-        return Running(found.execution)
+def _running(observed: Observed) -> Step | None:
+    if observed.execution is not None and observed.execution.status in RUNNING:
+        return Running(observed.execution)
     return None
 
 
-def _on_its_way(doomed: Doomed, found: Found, delivery: Stack | None, marked: bool) -> Step | None:
+def _pending_request(target: DeletionTarget, observed: Observed, delivery: Stack | None, marked: bool) -> Step | None:
     """Whether a run is about to begin: of a new pipeline, or of a bundle that was written just now."""
-    new = delivery is not None and delivery.phase is Phase.READY and not found.pipeline_gone
-    if new and found.execution is None:
-        return Wait(f"The pipeline {doomed.name} has not begun its first run yet.", RETRY_SOON)
-    if found.bundle and not marked and not found.bundle.settled and not is_current(found.execution, found.bundle):
-        return Wait(f"Another request for {doomed.name} is on its way.", RETRY_SOON)
+    new = delivery is not None and delivery.phase is Phase.READY and not observed.pipeline_gone
+    if new and observed.execution is None:
+        return Wait(f"The pipeline {target.name} has not begun its first run yet.", RETRY_SOON)
+    if (
+        observed.bundle
+        and not marked
+        and not observed.bundle.settled
+        and not is_current(observed.execution, observed.bundle)
+    ):
+        return Wait(f"Another request for {target.name} is on its way.", RETRY_SOON)
     return None
 
 
 def _next(delivery: Stack | None, deployed: Stack | None, marked: bool) -> Step:
     stack = deployed or delivery
-    return Delete(stack, marked, again=stack.status == "DELETE_FAILED") if stack else Forget(marked)
+    return Delete(stack, marked, again=stack.status == "DELETE_FAILED") if stack else DeleteBundle(marked)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deletes a pipeline: looks at what exists, takes the next step, and says what is left to do and what stays.
+"""Deletes a pipeline: observes what exists, takes the next step, and says what is left to do and what stays.
 
 Each call does one step and answers at once; the caller repeats it until nothing is left. A call that was lost or killed
 is made up for by the next one.
@@ -11,14 +11,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.aws.observed import Found, Phase, Stack
-from chalicelib.aws.port import Cloud, Moved
+from chalicelib.aws.observed import Observed, Phase, Stack
+from chalicelib.aws.port import Cloud, PreconditionFailed
 from chalicelib.errors import Conflict, NotFound
-from chalicelib.managing.decide_deletion import Await, Delete, Doomed, Forget, Running, Unknown, decide_deletion
+from chalicelib.managing.decide_deletion import (
+    AwaitDeletion,
+    Delete,
+    DeleteBundle,
+    DeletionTarget,
+    Running,
+    Unknown,
+    decide_deletion,
+)
 from chalicelib.managing.stop import stop as stop_pipeline
 from chalicelib.planning.names import DELIVERY, is_stack_name
 from chalicelib.provisioning.decide import RETRY_LATER, RETRY_SOON, Refuse, Wait
-from chalicelib.provisioning.provision import look
+from chalicelib.provisioning.provision import observe
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings
 
@@ -50,22 +58,24 @@ def stays(settings: Settings) -> Iterator[str]:
     yield f"the earlier versions of its template bundle in the bucket {settings.bundle_bucket}"
 
 
-def doomed(name: str, settings: Settings) -> Doomed:
+def target(name: str, settings: Settings) -> DeletionTarget:
     """The pipeline of a name, or of its delivery stack's. Raises NotFound where it cannot be this orchestrator's."""
     pipeline = name.lower().removesuffix(DELIVERY)
     if not is_stack_name(pipeline) or not pipeline.startswith(f"{settings.pipeline_stack_name}-"):
         raise _unknown(name)
-    return Doomed(pipeline, settings.orchestrator_stack, settings.cfn_role_arn)
+    return DeletionTarget(pipeline, settings.orchestrator_stack, settings.cfn_role_arn)
 
 
-def delete(pipeline: Doomed, cloud: Cloud, stop: bool = False, dry_run: bool = False) -> Deletion:
+def delete(pipeline: DeletionTarget, cloud: Cloud, stop: bool = False, dry_run: bool = False) -> Deletion:
     """Take the next step, where `stop` is one for a pipeline that runs; or only say what would be deleted.
 
     Raises NotFound where there is no such pipeline; Conflict where it runs, is busy or cannot be deleted.
     """
-    found = look(pipeline, cloud, cloud.stack(pipeline.name))
-    step = decide_deletion(pipeline, found)
-    left = tuple(stack.name for stack in (found.deployed, found.delivery) if stack and stack.phase is not Phase.GONE)
+    observed = observe(pipeline, cloud, cloud.stack(pipeline.name))
+    step = decide_deletion(pipeline, observed)
+    left = tuple(
+        stack.name for stack in (observed.deployed, observed.delivery) if stack and stack.phase is not Phase.GONE
+    )
     match step:
         case Unknown():
             raise _unknown(pipeline.name)
@@ -75,64 +85,66 @@ def delete(pipeline: Doomed, cloud: Cloud, stop: bool = False, dry_run: bool = F
             raise Conflict(step.reason, retry_after=step.retry_after)
         case Running() if not stop:
             raise Conflict(f"The pipeline {pipeline.name} is running: stop it first, or set stop=true.")
-        case Await():
-            return Deletion(f"The stack {step.stack.name} is being deleted.", left, _patience(step.stack, pipeline))
+        case AwaitDeletion():
+            return Deletion(f"The stack {step.stack.name} is being deleted.", left, _retry_after(step.stack, pipeline))
     if dry_run:
         return Deletion(f"The pipeline {pipeline.name} can be deleted.", left)
     if isinstance(step, Running):
-        assert found.delivery is not None
-        return Deletion(stop_pipeline(found.delivery, cloud).message, left, RETRY_SOON)
-    if isinstance(step, Forget):
-        _forget(pipeline, found, step.marked, cloud)
+        assert observed.delivery is not None
+        return Deletion(stop_pipeline(observed.delivery, cloud).message, left, RETRY_SOON)
+    if isinstance(step, DeleteBundle):
+        _delete_bundle(pipeline, observed, step.marked, cloud)
         return Deletion(f"The pipeline {pipeline.name} is deleted.", deleted=True)
-    return _delete(pipeline, found, step, left, cloud)
+    return _delete(pipeline, observed, step, left, cloud)
 
 
-def _delete(pipeline: Doomed, found: Found, step: Delete, left: tuple[str, ...], cloud: Cloud) -> Deletion:
+def _delete(
+    pipeline: DeletionTarget, observed: Observed, step: Delete, left: tuple[str, ...], cloud: Cloud
+) -> Deletion:
     why = cloud.first_failure(step.stack, 0) or step.stack.reason if step.again else ""
     if not step.marked:
-        _mark(pipeline, found, cloud)
+        _write_tombstone(pipeline, observed, cloud)
     cloud.delete_stack(step.stack)
     if step.again:
         message = f"The stack {step.stack.name} could not be deleted. Its deletion is being tried again."
-        raise Conflict(message, detail=why, retry_after=_patience(step.stack, pipeline))
-    return Deletion(f"The stack {step.stack.name} is being deleted.", left, _patience(step.stack, pipeline))
+        raise Conflict(message, detail=why, retry_after=_retry_after(step.stack, pipeline))
+    return Deletion(f"The stack {step.stack.name} is being deleted.", left, _retry_after(step.stack, pipeline))
 
 
-def _forget(pipeline: Doomed, found: Found, marked: bool, cloud: Cloud) -> None:
+def _delete_bundle(pipeline: DeletionTarget, observed: Observed, marked: bool, cloud: Cloud) -> None:
     if not marked:
-        _mark(pipeline, found, cloud)
+        _write_tombstone(pipeline, observed, cloud)
     tombstone = cloud.bundle(pipeline.bundle_key)
     if tombstone is None:
         return
     if tombstone.digest != pipeline.digest:
-        raise _overtaken(pipeline)
+        raise _concurrent_change(pipeline)
     try:
         cloud.delete_bundle(pipeline.bundle_key, tombstone.etag)
-    except Moved as error:
-        raise _overtaken(pipeline) from error
+    except PreconditionFailed as error:
+        raise _concurrent_change(pipeline) from error
 
 
-def _mark(pipeline: Doomed, found: Found, cloud: Cloud) -> None:
+def _write_tombstone(pipeline: DeletionTarget, observed: Observed, cloud: Cloud) -> None:
     """Put the tombstone in the place of the bundle that was found.
 
     A request that found the bundle, too, may have created a delivery stack for it since: then it is put back. And the
-    other way round, that request looks whether its bundle is still there, so one of the two gives way.
+    other way round, that request checks that its bundle is still there, so one of the two gives way.
     """
     try:
-        version = cloud.put_bundle(pipeline, found.bundle.etag if found.bundle else None)
-    except Moved as error:
-        raise _overtaken(pipeline) from error
-    if found.delivery is None and cloud.stack(pipeline.delivery_stack):
+        version = cloud.put_bundle(pipeline, observed.bundle.etag if observed.bundle else None)
+    except PreconditionFailed as error:
+        raise _concurrent_change(pipeline) from error
+    if observed.delivery is None and cloud.stack(pipeline.delivery_stack):
         cloud.remove_bundle(pipeline, version)
-        raise _overtaken(pipeline)
+        raise _concurrent_change(pipeline)
 
 
-def _patience(stack: Stack, pipeline: Doomed) -> int:
+def _retry_after(stack: Stack, pipeline: DeletionTarget) -> int:
     return RETRY_LATER if stack.name == pipeline.name else RETRY_SOON
 
 
-def _overtaken(pipeline: Doomed) -> Conflict:
+def _concurrent_change(pipeline: DeletionTarget) -> Conflict:
     return Conflict(f"Another request changed {pipeline.name} at the same time, and has won.", retry_after=RETRY_SOON)
 
 

@@ -7,7 +7,7 @@ Names come sorted, so a page costs the same whether there are ten pipelines or t
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as Late
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,14 +23,14 @@ from chalicelib.status.outcome import iso
 
 PAGE, LARGEST_PAGE = 25, 100
 AT_ONCE = 5  # rows looked up at the same time: CloudFormation throttles an account's DescribeStacks calls
-PATIENCE = 24.0  # seconds, of the 29 that API Gateway waits
+TIMEOUT = 24.0  # seconds, of the 29 that API Gateway waits
 RETRY_AFTER = 5
 ABSENT = "Absent"  # a bundle without a delivery stack
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Which page is wanted."""
+class PageRequest:
+    """Which page is requested."""
 
     prefix: str = ""  # of the pipelines' names
     limit: int = PAGE
@@ -38,16 +38,16 @@ class Asked:
     names_only: bool = False
 
     @classmethod
-    def of(cls, query: Query, settings: Settings) -> Asked:
+    def of(cls, query: Query, settings: Settings) -> PageRequest:
         """The page that query parameters ask for; raises BadRequest."""
-        asked = cls(
+        request = cls(
             prefix=whole(query.name("prefix"), settings),
             limit=query.number("limit", PAGE, LARGEST_PAGE),
             after=query.name("next"),
             names_only=query.flag("names_only"),
         )
         query.done()
-        return asked
+        return request
 
 
 def whole(prefix: str, settings: Settings) -> str:
@@ -56,18 +56,18 @@ def whole(prefix: str, settings: Settings) -> str:
     return prefix if prefix.startswith(common) or common.startswith(prefix) else common + prefix
 
 
-def page(asked: Asked, settings: Settings, cloud: Cloud) -> dict[str, Any]:
+def page(request: PageRequest, settings: Settings, cloud: Cloud) -> dict[str, Any]:
     """The answer of GET /pipelines. Raises Unavailable where AWS throttles longer than API Gateway waits."""
-    found, more = cloud.bundled(asked.prefix, asked.after, asked.limit)
-    rows = [{"name": name} for name in found] if asked.names_only else _rows(found, settings, cloud)
+    found, more = cloud.list_bundled_pipelines(request.prefix, request.after, request.limit)
+    rows = [{"name": name} for name in found] if request.names_only else _rows(found, settings, cloud)
     return {"pipelines": rows, **({"next": found[-1]} if more and found else {})}
 
 
 def _rows(found: list[str], settings: Settings, cloud: Cloud) -> list[dict[str, Any]]:
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
-        return list(pool.map(lambda name: row(name, settings, cloud), found, timeout=PATIENCE))
-    except Late as error:
+        return list(pool.map(lambda name: row(name, settings, cloud), found, timeout=TIMEOUT))
+    except FutureTimeoutError as error:
         raise Unavailable(
             "AWS took too long to describe the pipelines; ask again, or for a smaller page.", retry_after=RETRY_AFTER
         ) from error
@@ -79,7 +79,7 @@ def row(name: str, settings: Settings, cloud: Cloud) -> dict[str, Any]:
     """One pipeline in a few words."""
     delivery = cloud.stack(names.delivery_stack(name))
     if delivery is None or not ours(delivery, settings):
-        return _told(name, ABSENT)
+        return _row(name, ABSENT)
     execution: Execution | None = None
     state: report.Document = {}
     if pipeline := delivery.outputs.get(names.PIPELINE_OUTPUT):
@@ -89,15 +89,15 @@ def row(name: str, settings: Settings, cloud: Cloud) -> dict[str, Any]:
                 state = cloud.pipeline_state(pipeline)
         except PipelineGone:
             execution = Execution("", "Failed")
-    seen = report.Seen(delivery, cloud.stack(name), execution, state)
-    return _told(
-        name, report.status_of(seen), delivery.id, delivery.tags.get("pipeline_type"), delivery.created, execution
+    snapshot = report.PipelineSnapshot(delivery, cloud.stack(name), execution, state)
+    return _row(
+        name, report.status_of(snapshot), delivery.id, delivery.tags.get("pipeline_type"), delivery.created, execution
     )
 
 
-def _told(
+def _row(
     name: str,
-    word: str,
+    status: str,
     pipeline_id: str | None = None,
     pipeline_type: str | None = None,
     created: float = 0.0,
@@ -107,7 +107,7 @@ def _told(
         "name": name,
         "pipeline_id": pipeline_id,
         "pipeline_type": pipeline_type,
-        "status": word,
+        "status": status,
         "created": iso(created),
         "last_run": _run(execution) if execution and execution.id else None,
     }

@@ -79,6 +79,6 @@ def _stop_action(pipeline: str, execution: str, latest: Mapping[str, Any], stopp
         stopped.deploying = True
     elif ":states:" in external:
         cloud.stop_states(external)
-        if job := cloud.ran(external).job:  # Step Functions stops it by best effort
+        if job := cloud.state_machine_run(external).job:  # Step Functions stops it by best effort
             cloud.stop_job(*job)
             stopped.jobs.append(job)

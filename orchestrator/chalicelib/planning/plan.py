@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CheckedRequest request x settings -> Plan: everything that is to exist, as plain data.
+"""A checked request x settings -> Plan: everything that is to exist, as plain data.
 
 No clock, no random part, no AWS call: requests equal in canonical form give equal plans, digests and bytes.
 """

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chalicelib.aws.observed import RUNNING, SUCCEEDED, Bundle, Execution, Found, Phase, Stack
+from chalicelib.aws.observed import RUNNING, SUCCEEDED, Bundle, Execution, Observed, Phase, Stack
 from chalicelib.planning import names
 from chalicelib.planning.plan import OWNER_TAG, TYPE_TAG, Plan
 
@@ -93,18 +93,18 @@ class Refuse:
 Step = Create | Upload | Rerun | Nothing | Wait | Recreate | Continue | Refuse
 
 
-def decide(plan: Plan, found: Found) -> Step:
+def decide(plan: Plan, observed: Observed) -> Step:
     """The one step that brings what exists nearer to the plan."""
-    delivery = found.delivery if found.delivery and found.delivery.phase is not Phase.GONE else None
-    deployed = found.deployed if found.deployed and found.deployed.phase is not Phase.GONE else None
-    same = found.bundle is not None and found.bundle.digest == plan.digest
+    delivery = observed.delivery if observed.delivery and observed.delivery.phase is not Phase.GONE else None
+    deployed = observed.deployed if observed.deployed and observed.deployed.phase is not Phase.GONE else None
+    same = observed.bundle is not None and observed.bundle.digest == plan.digest
     return (
         _not_ours(plan, delivery, deployed)
         or _broken(delivery, RETRY_SOON)
-        or _hollow(delivery, found.pipeline_gone)
+        or _without_pipeline(delivery, observed.pipeline_gone)
         or _broken(deployed, RETRY_LATER)
-        or _replaces(plan, deployed)
-        or (_first(plan, found, same) if delivery is None else _again(plan, found, delivery, deployed, same))
+        or _replaces_live(plan, deployed)
+        or (_create(plan, observed, same) if delivery is None else _update(plan, observed, delivery, deployed, same))
     )
 
 
@@ -156,7 +156,7 @@ def _broken(stack: Stack | None, retry_after: int) -> Step | None:
     return None
 
 
-def _hollow(delivery: Stack | None, pipeline_gone: bool) -> Step | None:
+def _without_pipeline(delivery: Stack | None, pipeline_gone: bool) -> Step | None:
     if delivery is None or not pipeline_gone or delivery.phase is not Phase.READY:
         return None
     if delivery.protected:
@@ -183,7 +183,7 @@ def lost(names_of: Sequence[str], stack: Stack) -> str:
     )
 
 
-def _replaces(plan: Plan, deployed: Stack | None) -> Step | None:
+def _replaces_live(plan: Plan, deployed: Stack | None) -> Step | None:
     (stage,) = plan.stages
     for name in plan.immutable if deployed else ():
         assert deployed is not None
@@ -196,19 +196,19 @@ def _replaces(plan: Plan, deployed: Stack | None) -> Step | None:
     return None
 
 
-def _first(plan: Plan, found: Found, same: bool) -> Step:
-    if found.bundle is None:
+def _create(plan: Plan, observed: Observed, same: bool) -> Step:
+    if observed.bundle is None:
         return Create()
     if same:
         return Create(uploaded=True)
-    if not found.bundle.settled:
+    if not observed.bundle.settled:
         return Wait(f"Another request for {plan.name} is on its way.", RETRY_SOON)
-    return Create(replaces=found.bundle.etag)
+    return Create(replaces=observed.bundle.etag)
 
 
-def _again(plan: Plan, found: Found, delivery: Stack, deployed: Stack | None, same: bool) -> Step:
-    execution = found.execution
-    current = is_current(execution, found.bundle)
+def _update(plan: Plan, observed: Observed, delivery: Stack, deployed: Stack | None, same: bool) -> Step:
+    execution = observed.execution
+    current = is_current(execution, observed.bundle)
     running = execution is not None and execution.status in RUNNING and current
     if delivery.phase is not Phase.READY:
         if same and not plan.rerun:
@@ -226,12 +226,12 @@ def _again(plan: Plan, found: Found, delivery: Stack, deployed: Stack | None, sa
     if deployed and deployed.phase in (Phase.CREATING, Phase.CHANGING):
         return Wait(f"The stack {deployed.name} is {deployed.status}.", RETRY_LATER)
     stale = any(delivery.parameters.get(name) != value for name, value in plan.delivery_parameters.items())
-    if not same and found.bundle and not current and not found.bundle.settled:
+    if not same and observed.bundle and not current and not observed.bundle.settled:
         return Wait(f"Another request for {plan.name} is on its way.", RETRY_SOON)
-    if deployed and found.lost:
-        return Refuse(lost(found.lost, deployed))
+    if deployed and observed.lost:
+        return Refuse(lost(observed.lost, deployed))
     if not same:
-        return Upload(found.bundle.etag if found.bundle else None, stale)
+        return Upload(observed.bundle.etag if observed.bundle else None, stale)
     if plan.rerun:
         return Rerun("as asked", stale)
     if execution is None or not current:

@@ -96,8 +96,8 @@ def _last_success(path: str, delivery: Stack, cloud: Cloud) -> Execution:
 
 def _job(pipeline: str, execution: Execution, cloud: Cloud) -> Job | None:
     for action in cloud.actions(pipeline, execution.id):
-        if ":states:" in action.external and (asked := cloud.ran(action.external).job):
-            return cloud.job(*asked)
+        if ":states:" in action.external and (job := cloud.state_machine_run(action.external).job):
+            return cloud.job(*job)
     return None
 
 

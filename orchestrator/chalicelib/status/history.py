@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.aws.observed import RUNNING, Execution, Stack
-from chalicelib.aws.port import Cloud, PipelineGone, UnknownToken
+from chalicelib.aws.port import Cloud, InvalidNextToken, PipelineGone
 from chalicelib.errors import BadRequest, Problem
 from chalicelib.intake.query import Query
 from chalicelib.planning.names import PIPELINE_OUTPUT
-from chalicelib.status.outcome import Outcome, iso, job_document, of_actions, told, word
+from chalicelib.status.outcome import Outcome, iso, job_document, of_actions, run_status, visible_reason
 
 LIMIT, MOST = 10, 50  # runs in one answer, each of which takes three calls
 
@@ -46,7 +46,7 @@ def runs(delivery: Stack, deployed: Stack | None, page: Page, detailed: bool, cl
             document["runs"].append(run_document(execution, outcome, stage, detailed))
     except PipelineGone:
         return document
-    except UnknownToken as error:
+    except InvalidNextToken as error:
         problem = Problem("/next", "is not what an answer gave as next", "leave it out to begin at the newest run")
         raise BadRequest("1 problem in the query parameters", [problem]) from error
     return {**document, "next": following} if following else document
@@ -56,10 +56,10 @@ def run_document(execution: Execution, outcome: Outcome, stage: str | None, deta
     """One run, as the API answers it; `stage` is the last it has entered."""
     return {
         "id": execution.id,
-        "status": word(execution.status),
+        "status": run_status(execution.status),
         "stage": stage,
         "started": iso(execution.started),
         "ended": None if execution.status in RUNNING else iso(execution.updated),
-        "reason": told(outcome.reason, detailed, outcome.job, stage),
+        "reason": visible_reason(outcome.reason, detailed, outcome.job, stage),
         "job": job_document(outcome.job),
     }

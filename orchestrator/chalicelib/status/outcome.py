@@ -11,7 +11,7 @@ from typing import Any
 from chalicelib.aws.observed import SUCCEEDED, Action, Execution, Job, Stack
 from chalicelib.aws.port import Cloud
 
-WORDS = {"InProgress": "Running", "Stopping": "Running", SUCCEEDED: "Succeeded", "Failed": "Failed"}
+RUN_STATUSES = {"InProgress": "Running", "Stopping": "Running", SUCCEEDED: "Succeeded", "Failed": "Failed"}
 ENDED_BADLY = ("Failed", "Stopped")  # words, not AWS's statuses
 CLOCKS = 5  # seconds by which those of two services may differ
 _FAILED = {"Failed", "Abandoned"}
@@ -21,7 +21,7 @@ _FAILED = {"Failed", "Abandoned"}
 class Reason:
     """Why something failed or waits; `ours` where the words are not AWS's."""
 
-    words: str
+    text: str
     ours: bool = True
 
 
@@ -33,9 +33,9 @@ class Outcome:
     reason: Reason | None = None
 
 
-def word(status: str) -> str:
+def run_status(status: str) -> str:
     """An execution's status in the API's words."""
-    return WORDS.get(status, "Stopped")
+    return RUN_STATUSES.get(status, "Stopped")
 
 
 def of_actions(actions: Iterable[Action], execution: Execution, deployed: Stack | None, cloud: Cloud) -> Outcome:
@@ -46,17 +46,17 @@ def of_actions(actions: Iterable[Action], execution: Execution, deployed: Stack 
         failed = action.status in _FAILED
         cause = ""
         if ":states:" in action.external:
-            ran = cloud.ran(action.external)
-            cause = ran.failure
-            if ran.job and job is None:
-                job = _of_this_run(cloud.job(*ran.job), execution)
+            run = cloud.state_machine_run(action.external)
+            cause = run.failure
+            if run.job and job is None:
+                job = _of_this_run(cloud.job(*run.job), execution)
         elif failed and ":cloudformation:" in action.external and deployed:
-            until = None if word(execution.status) == "Running" else execution.updated or None
+            until = None if run_status(execution.status) == "Running" else execution.updated or None
             cause = cloud.first_failure(deployed, execution.started, until)
         if failed and not why:
             why = cause or action.message
-    ended_badly = word(execution.status) in ENDED_BADLY
-    if word(execution.status) == "Stopped":  # its actions were aborted, which is not why
+    ended_badly = run_status(execution.status) in ENDED_BADLY
+    if run_status(execution.status) == "Stopped":  # its actions were aborted, which is not why
         why = execution.summary or why
     elif ended_badly and not why:
         why = execution.summary
@@ -69,10 +69,10 @@ def _of_this_run(job: Job | None, execution: Execution) -> Job | None:
     return None if older else job
 
 
-def told(reason: Reason | None, detailed: bool, job: Job | None, stage: str | None) -> str | None:
+def visible_reason(reason: Reason | None, detailed: bool, job: Job | None, stage: str | None) -> str | None:
     """A reason as callers hear it: AWS's words only where the deployment allows them."""
     if reason is None or reason.ours or detailed:
-        return reason.words if reason else None
+        return reason.text if reason else None
     what = (
         f"{job.kind} {job.name} ended as {job.status}" if job else f"the stage {stage} failed" if stage else "it failed"
     )

@@ -14,7 +14,7 @@ from chalicelib.planning.names import PIPELINE_OUTPUT
 from chalicelib.provisioning.decide import lost
 from chalicelib.settings import Settings
 from chalicelib.status.finding import find
-from chalicelib.status.outcome import Reason, job_document, of_actions, told
+from chalicelib.status.outcome import Reason, job_document, of_actions, visible_reason
 
 NOT_YET = "The delivery stack has not made its pipeline yet."
 PIPELINE_GONE = "The delivery pipeline was deleted; the same request makes it anew."
@@ -27,7 +27,7 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Seen:
+class PipelineSnapshot:
     """Everything that was looked up about one pipeline."""
 
     delivery: Stack
@@ -39,86 +39,99 @@ class Seen:
     lost: tuple[str, ...] = ()  # resources of the deployed stack that were deleted without CloudFormation
 
 
-def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> Seen:
+def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> PipelineSnapshot:
     """Look up a pipeline by the name or id of its delivery stack, or by its own name.
 
     Raises NotFound where there is none that this orchestrator made.
     """
     delivery = find(pipeline_id, settings, cloud)
-    seen = Seen(delivery, cloud.stack(delivery.parameters["StackName"]))
+    snapshot = PipelineSnapshot(delivery, cloud.stack(delivery.parameters["StackName"]))
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
     if pipeline:
         try:
-            seen = replace(seen, execution=cloud.latest_execution(pipeline), state=cloud.pipeline_state(pipeline))
+            snapshot = replace(
+                snapshot, execution=cloud.latest_execution(pipeline), state=cloud.pipeline_state(pipeline)
+            )
         except PipelineGone:
             return replace(
-                seen, execution=Execution("", "Failed"), state={"message": PIPELINE_GONE}, reason=Reason(PIPELINE_GONE)
+                snapshot,
+                execution=Execution("", "Failed"),
+                state={"message": PIPELINE_GONE},
+                reason=Reason(PIPELINE_GONE),
             )
-    if seen.delivery.phase in _BROKEN:
-        return replace(seen, reason=_broken(seen.delivery, cloud))
-    execution = seen.execution
-    if execution is None or status_of(seen) in _OPERATIONS.values():
-        return seen
-    outcome = of_actions(_ran(seen), execution, seen.deployed, cloud)
-    seen = replace(seen, job=outcome.job, reason=outcome.reason)
+    if snapshot.delivery.phase in _BROKEN:
+        return replace(snapshot, reason=_stack_failure(snapshot.delivery, cloud))
+    execution = snapshot.execution
+    if execution is None or status_of(snapshot) in _OPERATIONS.values():
+        return snapshot
+    outcome = of_actions(_begun_actions(snapshot), execution, snapshot.deployed, cloud)
+    snapshot = replace(snapshot, job=outcome.job, reason=outcome.reason)
     if execution.status in RUNNING:
-        return replace(seen, reason=_held(seen))
-    return _looked_into(seen, cloud)
+        return replace(snapshot, reason=_disabled_transition(snapshot))
+    return _with_deployed_stack(snapshot, cloud)
 
 
-def _looked_into(seen: Seen, cloud: Cloud) -> Seen:
+def _with_deployed_stack(snapshot: PipelineSnapshot, cloud: Cloud) -> PipelineSnapshot:
     """What has ended, with what became of the stack it deployed."""
-    deployed = seen.deployed
+    deployed = snapshot.deployed
     if deployed is None:
-        gone = seen.execution is not None and seen.execution.status == SUCCEEDED
-        return replace(seen, reason=Reason(STACK_GONE)) if gone else seen
+        gone = snapshot.execution is not None and snapshot.execution.status == SUCCEEDED
+        return replace(snapshot, reason=Reason(STACK_GONE)) if gone else snapshot
     if deployed.phase is Phase.BLOCKED:
-        return replace(seen, reason=_broken(deployed, cloud))
+        return replace(snapshot, reason=_stack_failure(deployed, cloud))
     missing = tuple(cloud.lost(deployed)) if deployed.phase is Phase.READY else ()
-    return replace(seen, lost=missing, reason=Reason(lost(missing, deployed))) if missing else seen
+    return replace(snapshot, lost=missing, reason=Reason(lost(missing, deployed))) if missing else snapshot
 
 
-def document(seen: Seen, detailed: bool) -> dict[str, Any]:
+def document(snapshot: PipelineSnapshot, detailed: bool) -> dict[str, Any]:
     """The answer of /pipelinestatus."""
-    stages = [_stage(stage, seen, detailed) for stage in seen.state.get("stageStates", [])]
-    reached = [stage["stageName"] for stage in seen.state.get("stageStates", []) if _is_of_latest_run(stage, seen)]
+    stages = [_stage(stage, snapshot, detailed) for stage in snapshot.state.get("stageStates", [])]
+    reached = [
+        stage["stageName"] for stage in snapshot.state.get("stageStates", []) if _is_of_latest_run(stage, snapshot)
+    ]
     return {
-        **(seen.state if detailed else _plain(seen.state)),
+        **(snapshot.state if detailed else _plain(snapshot.state)),
         "pipeline": {
-            "name": seen.delivery.parameters["StackName"],
-            "pipeline_id": seen.delivery.id,
-            "pipeline_type": seen.delivery.tags.get("pipeline_type", ""),
-            "status": status_of(seen),
+            "name": snapshot.delivery.parameters["StackName"],
+            "pipeline_id": snapshot.delivery.id,
+            "pipeline_type": snapshot.delivery.tags.get("pipeline_type", ""),
+            "status": status_of(snapshot),
             "stage": reached[-1] if reached else None,
-            "reason": told(seen.reason, detailed, seen.job, reached[-1] if reached else None),
-            "stack": {"name": seen.deployed.name, "status": seen.deployed.status} if seen.deployed else None,
-            "job": job_document(seen.job),
-            "outputs": _outputs(seen, detailed),
+            "reason": visible_reason(snapshot.reason, detailed, snapshot.job, reached[-1] if reached else None),
+            "stack": {"name": snapshot.deployed.name, "status": snapshot.deployed.status}
+            if snapshot.deployed
+            else None,
+            "job": job_document(snapshot.job),
+            "outputs": _outputs(snapshot, detailed),
             "stages": stages,
         },
     }
 
 
-def status_of(seen: Seen) -> str:
+def status_of(snapshot: PipelineSnapshot) -> str:
     """One word: a stack operation outranks an execution, and what is broken outranks what once succeeded."""
-    for stack in filter(None, (seen.delivery, seen.deployed)):
+    for stack in filter(None, (snapshot.delivery, snapshot.deployed)):
         if stack.phase in _OPERATIONS:
             return _OPERATIONS[stack.phase]
-    if seen.delivery.phase in _BROKEN or (seen.deployed and seen.deployed.phase is Phase.BLOCKED) or seen.lost:
+    if (
+        snapshot.delivery.phase in _BROKEN
+        or (snapshot.deployed and snapshot.deployed.phase is Phase.BLOCKED)
+        or snapshot.lost
+    ):
         return "Failed"
-    if seen.execution is None:
+    if snapshot.execution is None:
         return "Creating"  # CodePipeline has not begun the first run yet
-    if seen.execution.status in RUNNING:
-        waiting = any(_waits(_latest(action)) for action in _actions(seen))
+    if snapshot.execution.status in RUNNING:
+        waiting = any(_waits(_latest(action)) for action in _actions(snapshot))
         return "WaitingForApproval" if waiting else "Running"
-    if seen.execution.status == SUCCEEDED:
-        return "Succeeded" if seen.deployed else "Failed"  # somebody deleted what it deployed
-    return "Failed" if seen.execution.status == "Failed" else "Stopped"
+    if snapshot.execution.status == SUCCEEDED:
+        return "Succeeded" if snapshot.deployed else "Failed"  # somebody deleted what it deployed
+    return "Failed" if snapshot.execution.status == "Failed" else "Stopped"
 
 
-def _is_of_latest_run(stage: Document, seen: Seen) -> bool:
+def _is_of_latest_run(stage: Document, snapshot: PipelineSnapshot) -> bool:
     latest = (stage.get("latestExecution") or {}).get("pipelineExecutionId")
-    return seen.execution is not None and latest == seen.execution.id
+    return snapshot.execution is not None and latest == snapshot.execution.id
 
 
 # What is left of GetPipelineState's document where AWS's words and ARNs stay inside: no messages, no URLs, no people.
@@ -137,18 +150,18 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _outputs(seen: Seen, detailed: bool) -> dict[str, str]:
+def _outputs(snapshot: PipelineSnapshot, detailed: bool) -> dict[str, str]:
     """The deployed stack's outputs. The one that names its first job names the latest run's."""
-    found = dict(seen.deployed.outputs) if seen.deployed else {}
+    found = dict(snapshot.deployed.outputs) if snapshot.deployed else {}
     for key, value in found.items():
-        if seen.job and key.endswith("JobName") and seen.job.name.startswith(value[:_SHARED].rstrip("-")):
-            found[key] = seen.job.name
+        if snapshot.job and key.endswith("JobName") and snapshot.job.name.startswith(value[:_SHARED].rstrip("-")):
+            found[key] = snapshot.job.name
     return {key: value for key, value in found.items() if detailed or not value.startswith("arn:")}
 
 
-def _stage(stage: Document, seen: Seen, detailed: bool) -> dict[str, Any]:
+def _stage(stage: Document, snapshot: PipelineSnapshot, detailed: bool) -> dict[str, Any]:
     """A stage as the latest run has it: what an earlier one left there is not told."""
-    current = _is_of_latest_run(stage, seen)
+    current = _is_of_latest_run(stage, snapshot)
     latest = (stage.get("latestExecution") or {}) if current else {}
     return {
         "name": stage["stageName"],
@@ -171,18 +184,18 @@ def _action(action: Document, latest: Document, detailed: bool) -> dict[str, Any
     }
 
 
-def _broken(stack: Stack, cloud: Cloud) -> Reason:
+def _stack_failure(stack: Stack, cloud: Cloud) -> Reason:
     return Reason(cloud.first_failure(stack, since=0) or stack.reason, ours=False)
 
 
-def _held(seen: Seen) -> Reason | None:
+def _disabled_transition(snapshot: PipelineSnapshot) -> Reason | None:
     """Why a run stands still between two stages, where it does."""
-    for stage in seen.state.get("stageStates", []):
-        if _is_of_latest_run(stage, seen):
+    for stage in snapshot.state.get("stageStates", []):
+        if _is_of_latest_run(stage, snapshot):
             if stage["latestExecution"].get("status") != SUCCEEDED:
                 return None
         elif not _is_enabled(stage):
-            name, pipeline = stage["stageName"], seen.state["pipelineName"]
+            name, pipeline = stage["stageName"], snapshot.state["pipelineName"]
             return Reason(
                 f"The transition into the stage {name} is disabled. To let the run go on: aws codepipeline "
                 f"enable-stage-transition --pipeline-name {pipeline} --stage-name {name} --transition-type Inbound"
@@ -196,11 +209,11 @@ def _is_enabled(stage: Document) -> bool:
     return bool((stage.get("inboundTransitionState") or {}).get("enabled", True))
 
 
-def _ran(seen: Seen) -> Iterator[Action]:
+def _begun_actions(snapshot: PipelineSnapshot) -> Iterator[Action]:
     """The actions that the latest run has begun: in the stage it is in, others still tell of the run before."""
-    begun = seen.execution.started if seen.execution else 0
-    for stage in seen.state.get("stageStates", []):
-        if _is_of_latest_run(stage, seen):
+    begun = snapshot.execution.started if snapshot.execution else 0
+    for stage in snapshot.state.get("stageStates", []):
+        if _is_of_latest_run(stage, snapshot):
             for action in stage.get("actionStates", []):
                 latest = _latest(action)
                 changed = latest.get("lastStatusChange")
@@ -210,10 +223,10 @@ def _ran(seen: Seen) -> Iterator[Action]:
                     yield Action(stage["stageName"], action["actionName"], status, external, _message(latest))
 
 
-def _actions(seen: Seen) -> Iterator[Document]:
+def _actions(snapshot: PipelineSnapshot) -> Iterator[Document]:
     """The actions of the stages that the latest run has entered."""
-    for stage in seen.state.get("stageStates", []):
-        if _is_of_latest_run(stage, seen):
+    for stage in snapshot.state.get("stageStates", []):
+        if _is_of_latest_run(stage, snapshot):
             yield from stage.get("actionStates", [])
 
 

@@ -115,10 +115,10 @@ def installed(account: dict[str, str], built: Build, tell: Tell) -> Laptop:
     template = built.upload(connection)
     tell("installing the stack")
 
-    def heard(event: ResourceEvent) -> None:
+    def on_event(event: ResourceEvent) -> None:
         tell(f"installing the stack: {event.logical_id} {event.status.lower().replace('_', ' ')}")
 
-    outputs = install(connection.session, STACK_NAME, template, PARAMETERS, heard)
+    outputs = install(connection.session, STACK_NAME, template, PARAMETERS, on_event)
     connection.outputs = outputs
     return Laptop(
         **account,

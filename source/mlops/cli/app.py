@@ -29,13 +29,13 @@ from mlops.cli import (
     show,
 )
 from mlops.cli.connection import Connection
-from mlops.cli.failures import WRONG_ENDPOINT, Failure, Interrupted, UsageFailure, of_aws
+from mlops.cli.failures import WRONG_ENDPOINT, Failure, Interrupted, UsageFailure, failure_from_aws
 from mlops.defaults import STACK_NAME
 from mlops.deploy.errors import DeployError
 from mlops.templates import BlueprintError
 
 
-class Guarded(click.Command):
+class ErrorHandlingCommand(click.Command):
     """A command whose errors are sentences. With --debug, unexpected ones are tracebacks."""
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
@@ -70,7 +70,7 @@ def with_json(failure: Failure, as_json: bool) -> Failure:
     return failure
 
 
-class Commands(Guarded, click.Group):
+class Commands(ErrorHandlingCommand, click.Group):
     """The group. Its options may stand before or after the command."""
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
@@ -108,7 +108,7 @@ class Commands(Guarded, click.Group):
         return ours + rest
 
 
-def a_url(context: click.Context, option: click.Parameter, given: str | None) -> str | None:
+def validate_url(context: click.Context, option: click.Parameter, given: str | None) -> str | None:
     if given and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", given):
         raise click.BadParameter(f"{given!r} is not a URL; one looks like http://127.0.0.1:4566", context, option)
     return given
@@ -123,7 +123,7 @@ def came_from_parsing(error: Exception) -> bool:
 def failure_of(error: Exception) -> Failure:
     match error:
         case BotoCoreError() | ClientError():
-            return of_aws(error)
+            return failure_from_aws(error)
         case ResponseParserError() | KeyError() if came_from_parsing(error):
             return Failure("The endpoint did not respond as an AWS service does", WRONG_ENDPOINT)
         case DeployError() | BlueprintError() | OSError():
@@ -145,7 +145,7 @@ def failure_of(error: Exception) -> Failure:
 @click.option("--region", help="AWS Region.  [env var: AWS_REGION]")
 @click.option(
     "--endpoint-url",
-    callback=a_url,
+    callback=validate_url,
     help="URL of another endpoint than AWS's, such as the laptop account's.  [env var: AWS_ENDPOINT_URL]",
 )
 @click.option(
@@ -160,7 +160,7 @@ def failure_of(error: Exception) -> Failure:
     "--api-url",
     envvar="MLOPS_API_URL",
     show_envvar=True,
-    callback=a_url,
+    callback=validate_url,
     help="URL of the API's stage, instead of the stack's output ApiUrl.",
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks.")

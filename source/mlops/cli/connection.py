@@ -152,11 +152,11 @@ class Connection:
         return self.reachable(value) + ("/" if value.endswith("/") else "")
 
     def post(self, route: str, body: bytes) -> Document:
-        """A signed POST to the API. Raises Refused for any answer but a 2xx."""
+        """A signed POST to the API. Raises ApiError for any answer but a 2xx."""
         return self.call("POST", route, body)
 
     def call(self, method: str, route: str, body: bytes = b"", **query: str) -> Document:
-        """A signed request to the API; a query parameter without a value is left out. Raises Refused as `post`."""
+        """A signed request to the API; a query parameter without a value is left out. Raises ApiError as `post`."""
         parameters = urlencode({name: value for name, value in query.items() if value})
         url = f"{self.api_url}/{quote(route)}" + (f"?{parameters}" if parameters else "")
         status, headers, text = self.signed(method, url, body)

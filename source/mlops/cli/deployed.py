@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.settings import Settings
 
 from mlops.cli.connection import Connection
-from mlops.cli.failures import of_aws
+from mlops.cli.failures import failure_from_aws
 
 FUNCTION = "APIHandler"  # its logical id in the main template
 QUICK = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
@@ -33,7 +33,7 @@ def settings(connection: Connection) -> Settings:
             raise Unreachable("No AWS credentials found")
         environment = {"AWS_REGION": connection.region_name, **_environment(connection)}
     except (BotoCoreError, ClientError) as error:
-        raise Unreachable(of_aws(error).message) from error
+        raise Unreachable(failure_from_aws(error).message) from error
     try:
         return Settings.from_environment(environment)
     except KeyError as error:

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mlops.cli import managing, naming, show
 from mlops.cli.connection import Connection
-from mlops.cli.failures import Failure, of_aws
+from mlops.cli.failures import Failure, failure_from_aws
 
 CONTENT_TYPES = {".json": "application/json", ".libsvm": "text/libsvm", ".svm": "text/libsvm"}
 DEFAULT = "text/csv"
@@ -62,7 +62,7 @@ def of_pipeline(connection: Connection, prefix: str, error: ClientError) -> str:
         return next(iter(found.values()))
     if found:
         raise Failure(f"{prefix!r} matches {len(found)} pipelines with an endpoint", ", ".join(found)) from error
-    failure = of_aws(error)
+    failure = failure_from_aws(error)
     raise Failure(
         failure.message, failure.hint or "mlops status PIPELINE shows an endpoint's name as SageMakerEndpointName"
     ) from error

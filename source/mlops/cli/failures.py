@@ -4,7 +4,7 @@
 Failure                 exit code 1
 ├── UsageFailure        exit code 2: a wrong command line, with --json
 ├── NoSuchPipeline      no delivery stack of that name
-├── Refused             the API's response was not a success: its problems, each with path and hint
+├── ApiError            the API's response was not a success: its problems, each with path and hint
 ├── Interrupted         exit code 130: Ctrl-C
 │   ├── StoppedWatching     the pipeline is still running
 │   └── StoppedSending      the request was not accepted
@@ -55,13 +55,13 @@ class Failure(click.ClickException):
         if self.as_json:
             show.as_json(self.document())
         else:
-            self.tell()
+            self.show_text()
 
-    def tell(self) -> None:
+    def show_text(self) -> None:
         show.failure(self.message, [], self.hint)
 
 
-class Refused(Failure):
+class ApiError(Failure):
     """The API's response was not a success."""
 
     def __init__(self, status: int, answer: Document, retry_after: str | None = None) -> None:
@@ -79,7 +79,7 @@ class Refused(Failure):
         problems: list[Document] = self.answer.get("errors", [])
         return problems
 
-    def tell(self) -> None:
+    def show_text(self) -> None:
         detail, request = self.answer.get("detail"), self.answer.get("request_id")
         problems = [*self.problems, {"problem": detail}] if detail else self.problems
         show.failure(self.message, problems, self.hint, f"request id {request}" if request else "")
@@ -103,11 +103,11 @@ class StoppedWatching(Interrupted):
 
 
 class StoppedSending(Interrupted):
-    """Ctrl-C before a request was accepted; `refused` is the last response to it."""
+    """Ctrl-C before a request was accepted; `last_error` is the last response to it."""
 
-    def __init__(self, refused: Refused | None) -> None:
-        if refused:
-            message = f"Stopped waiting; the request was not accepted. Still in progress: {refused.message}"
+    def __init__(self, last_error: ApiError | None) -> None:
+        if last_error:
+            message = f"Stopped waiting; the request was not accepted. Still in progress: {last_error.message}"
             super().__init__(message, "send the request again later")
         else:
             super().__init__(
@@ -128,7 +128,7 @@ class PipelineFailed(Failure):
     def document(self) -> Document:
         return self.status_document
 
-    def tell(self) -> None:
+    def show_text(self) -> None:
         show.failure(self.message, [{"problem": self.reason}] if self.reason else [], self.hint)
 
 
@@ -154,7 +154,7 @@ WRONG_CREDENTIALS = {"InvalidClientTokenId", "SignatureDoesNotMatch", "Unrecogni
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 
 
-def of_aws(error: BotoCoreError | ClientError) -> Failure:
+def failure_from_aws(error: BotoCoreError | ClientError) -> Failure:
     """An error of boto3: what happened, and what to do next."""
     text = str(error)
     match error:
@@ -173,7 +173,7 @@ def of_aws(error: BotoCoreError | ClientError) -> Failure:
         case EndpointConnectionError() | ConnectTimeoutError() | ReadTimeoutError() | ConnectionClosedError():
             return Failure(text, unreachable(text))
         case ClientError():
-            return of_service(error)
+            return failure_from_client_error(error)
         case _:
             return Failure(text)
 
@@ -184,7 +184,7 @@ def unreachable(text: str) -> str:
     return "check the network, --region and --endpoint-url"
 
 
-def of_service(error: ClientError) -> Failure:
+def failure_from_client_error(error: ClientError) -> Failure:
     detail = error.response.get("Error", {})
     code, operation = str(detail.get("Code", "Unknown")), error.operation_name
     hint = ""

@@ -25,7 +25,7 @@ def history(connection: Connection, name: str, limit: int | None, after: str) ->
 
     Each run has its status, its job with the final metrics and what it made, or the reason why it failed.
     """
-    page = managing.asked(connection, "GET", name, "/runs", limit=str(limit or ""), next=after)
+    page = managing.call_by_name(connection, "GET", name, "/runs", limit=str(limit or ""), next=after)
     if show.wants_json():
         show.as_json(page)
         return
@@ -42,7 +42,7 @@ def cells(run: Document) -> list[Text | str]:
     return [
         Text.assemble(show.mark(run["status"]), " ", view.moment(run["started"])),
         show.status(run["status"]),
-        Text(took(run["started"], run["ended"])),
+        Text(duration(run["started"], run["ended"])),
         Text(job.get("name", "")),
         Text(run["id"], style="dim"),
     ]
@@ -55,6 +55,6 @@ def details(run: Document) -> list[Text]:
     return [*lines, *([Text.assemble(("    Reason:   ", "red"), run["reason"])] if run["reason"] else [])]
 
 
-def took(started: str | None, ended: str | None) -> str:
+def duration(started: str | None, ended: str | None) -> str:
     """How long a run took, or has been running: `4 min`."""
     return table.ago(started, datetime.fromisoformat(ended) if ended else None)

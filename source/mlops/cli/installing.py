@@ -62,11 +62,11 @@ def install(
         template = built.upload(connection)
         tell("installing the stack")
 
-        def heard(event: ResourceEvent) -> None:
+        def on_event(event: ResourceEvent) -> None:
             tell(f"installing the stack: {event.logical_id} {event.status.lower().replace('_', ' ')}")
 
         try:
-            outputs = install_stack(connection.session, connection.stack_name, template, parameters, heard)
+            outputs = install_stack(connection.session, connection.stack_name, template, parameters, on_event)
         except KeyboardInterrupt as interrupt:
             message = f"Stopped waiting; CloudFormation goes on with the stack {connection.stack_name}"
             raise Interrupted(message, "wait for its end with: mlops install, with the same options") from interrupt

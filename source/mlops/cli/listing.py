@@ -41,12 +41,12 @@ def list_pipelines(
         if not every:
             break
         if not show.wants_json():
-            tell(page["pipelines"], names)
+            show_rows(page["pipelines"], names)
     if show.wants_json():
         show.as_json({"pipelines": rows, **({"next": following} if following else {})})
         return
     if not every:
-        tell(rows, names)
+        show_rows(rows, names)
     if not rows:
         where = f" whose name begins with {prefix!r}" if prefix else ""
         show.err().print(f"  There is no pipeline{where}.", markup=False)
@@ -66,7 +66,7 @@ def pages(connection: Connection, prefix: str, after: str, limit: str, names_onl
             return
 
 
-def tell(rows: list[Document], names: bool) -> None:
+def show_rows(rows: list[Document], names: bool) -> None:
     if names:
         for row in rows:
             click.echo(row["name"])

@@ -44,7 +44,7 @@ def port_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def the_account(port: int | None) -> Running:
+def find_account(port: int | None) -> Running:
     """The account that runs, or the one on a port."""
     found = [one for one in running.accounts() if port in (None, one.port)]
     if not found:
@@ -66,7 +66,7 @@ def env(port: int | None) -> None:
     They set the endpoint and the credentials for boto3, the AWS CLI and mlops. Evaluate them in bash, zsh or
     another POSIX shell. The output includes the account's secret access key.
     """
-    account = the_account(port)
+    account = find_account(port)
     if show.wants_json():
         show.as_json(account.environment)
         return
@@ -88,7 +88,7 @@ def status(port: int | None) -> None:
         rows = [(one.endpoint, str(one.pid), one.started, one.data or "not kept") for one in found]
         table.write(("ENDPOINT", "PID", "STARTED", "STATE"), rows)
     else:
-        the_account(port)  # says that none runs, and what to do
+        find_account(port)  # says that none runs, and what to do
     if not found:
         click.get_current_context().exit(1)
 
@@ -97,7 +97,7 @@ def status(port: int | None) -> None:
 @port_option
 def down(port: int | None) -> None:
     """Stop the laptop account and wait until it has ended."""
-    account = the_account(port)
+    account = find_account(port)
     try:
         stop(account)
     except KeyboardInterrupt as interrupt:

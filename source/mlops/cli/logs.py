@@ -81,18 +81,18 @@ def logs(connection: Connection, name: str, follow: bool, since: float | None, j
     An endpoint's log is printed for the last hour, or as far back as --since says.
     """
     with show.activity(f"Looking for the log of {name}") as activity:
-        found = managing.asked(connection, "GET", name)["pipeline"]
+        found = managing.call_by_name(connection, "GET", name)["pipeline"]
         name = found["name"]
         while follow and not job and log_of(found) is None and found["status"] not in watching.ENDED:
             activity.now(f"{name}: waiting for its job")
-            time.sleep(managing.between(connection))
+            time.sleep(managing.poll_interval(connection))
             found = watching.patient_status_of(connection, name, activity)["pipeline"]
     log = of_job(connection, name, job) if job else log_of(found)
     if log is None:
         raise Failure(f"{found['name']} has run no job and has no endpoint", f"see its status: mlops status {name}")
     if since is not None or log.group.startswith(ENDPOINTS):
         log.since = int((time.time() - (3600 if since is None else since)) * 1000)
-    count = tell(log.new(connection), follow)
+    count = show_events(log.new(connection), follow)
     if follow:
         following(connection, name, log)
     elif not count:
@@ -119,7 +119,7 @@ def of_job(connection: Connection, pipeline: str, name: str) -> Log:
     """The log of a job that the pipeline has run."""
     after = ""
     while True:
-        page = managing.asked(connection, "GET", pipeline, "/runs", limit="50", next=after)
+        page = managing.call_by_name(connection, "GET", pipeline, "/runs", limit="50", next=after)
         for run in page["runs"]:
             if run["job"] and run["job"]["name"] == name:
                 return of_kind(run["job"]["kind"], name)
@@ -130,13 +130,13 @@ def of_job(connection: Connection, pipeline: str, name: str) -> Log:
 
 def following(connection: Connection, name: str, log: Log) -> None:
     """Print what is new until the job has ended; of an endpoint, until Ctrl-C."""
-    pause = managing.between(connection)
+    pause = managing.poll_interval(connection)
     quiet = Activity(show.err())
     while True:
         running = log.group.startswith(ENDPOINTS) or is_running(connection, name, log, quiet)
         if not running:  # what it said last is still on its way
             time.sleep(pause if connection.is_elsewhere else LATE)
-        tell(log.new(connection), True)
+        show_events(log.new(connection), True)
         if not running:
             return
         log.forget()
@@ -148,7 +148,7 @@ def is_running(connection: Connection, name: str, log: Log, activity: Activity) 
     return bool(job) and log.prefix.rstrip("/") == job["name"] and job["status"] in RUNNING
 
 
-def tell(events: Iterator[Document], lines: bool) -> int:
+def show_events(events: Iterator[Document], lines: bool) -> int:
     """Print events, and return how many. With --json a document, or a line for each where more may follow."""
     if not show.wants_json():
         printed = 0

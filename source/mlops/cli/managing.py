@@ -10,7 +10,7 @@ import click
 
 from mlops.cli import naming, pipelines, show, watching
 from mlops.cli.connection import Connection
-from mlops.cli.failures import Document, Failure, Interrupted, Refused
+from mlops.cli.failures import ApiError, Document, Failure, Interrupted
 from mlops.cli.show import Activity
 
 NOT_FOUND, CONFLICT = 404, 409
@@ -26,7 +26,7 @@ def stop(connection: Connection, name: str, no_wait: bool) -> None:
 
     A run that is deploying a stack stops when the stack has been created or updated.
     """
-    answer = asked(connection, "POST", name, "/stop")
+    answer = call_by_name(connection, "POST", name, "/stop")
     as_json = show.wants_json()
     if not as_json:
         show.success(answer["message"], {job["kind"]: job["name"] for job in answer["jobs"]})
@@ -46,7 +46,7 @@ def stopped(connection: Connection, name: str) -> Document:
                 document = watching.patient_status_of(connection, name, activity)
                 if document["pipeline"]["status"] in watching.ENDED:
                     return document
-                time.sleep(between(connection))
+                time.sleep(poll_interval(connection))
     except KeyboardInterrupt as interrupt:
         raise Interrupted(f"Stopped waiting; {name} is still being stopped", f"mlops status {name}") from interrupt
 
@@ -96,14 +96,14 @@ def delete(connection: Connection, name: str, yes: bool, stopping: bool, dry_run
 
 
 def plan_of(connection: Connection, name: str, stop: str) -> Document:
-    """What would be deleted and what stays. Raises Refused where the pipeline cannot be deleted."""
+    """What would be deleted and what stays. Raises ApiError where the pipeline cannot be deleted."""
     try:
-        return asked(connection, "DELETE", name, dry_run="true", stop=stop)
-    except Refused as refused:
-        if refused.status == CONFLICT and not refused.retry_after and not stop:
+        return call_by_name(connection, "DELETE", name, dry_run="true", stop=stop)
+    except ApiError as error:
+        if error.status == CONFLICT and not error.retry_after and not stop:
             # raises where something else prevents it
-            name = asked(connection, "DELETE", name, dry_run="true", stop="true")["name"]
-            refused.hint = f"mlops delete {name} --stop stops it and deletes it; mlops stop {name} only stops it"
+            name = call_by_name(connection, "DELETE", name, dry_run="true", stop="true")["name"]
+            error.hint = f"mlops delete {name} --stop stops it and deletes it; mlops stop {name} only stops it"
         raise
 
 
@@ -124,7 +124,7 @@ def show_plan(connection: Connection, planned: Document) -> None:
 def endpoint_of(connection: Connection, name: str) -> str:
     try:
         return str(watching.status_of(connection, name)["pipeline"]["outputs"].get(ENDPOINT, ""))
-    except Refused:  # what is left of a pipeline may have no status
+    except ApiError:  # what is left of a pipeline may have no status
         return ""
 
 
@@ -141,38 +141,38 @@ def deleted(connection: Connection, name: str, stop: str, activity: Activity) ->
     while True:
         try:
             answer = connection.call("DELETE", f"pipelines/{name}", b"", stop=stop)
-        except Refused as refused:
-            if refused.status == NOT_FOUND and begun:  # the answer to the last step was lost
+        except ApiError as error:
+            if error.status == NOT_FOUND and begun:  # the answer to the last step was lost
                 return {"message": f"The pipeline {name} is deleted.", "deleted": True, "deletes": []}
             # Before the first step a conflict is left from before; later it is this deletion that failed.
-            waits = refused.status in watching.BUSY or (refused.status == CONFLICT and not begun)
-            if not waits or not refused.retry_after:
+            waits = error.status in watching.BUSY or (error.status == CONFLICT and not begun)
+            if not waits or not error.retry_after:
                 raise
-            watching.pause(activity, min(refused.retry_after, between(connection)), refused.message)
+            watching.pause(activity, min(error.retry_after, poll_interval(connection)), error.message)
             continue
         if answer["deleted"]:
             return answer
         begun = True
         activity.line(answer["message"])
         activity.now(answer["message"])
-        time.sleep(between(connection))
+        time.sleep(poll_interval(connection))
 
 
-def asked(connection: Connection, method: str, name: str, action: str = "", **query: str) -> Document:
-    """A request about a pipeline, whose name may be shortened. Raises Refused."""
+def call_by_name(connection: Connection, method: str, name: str, action: str = "", **query: str) -> Document:
+    """A request about a pipeline, whose name may be shortened. Raises ApiError."""
 
     def ask(name: str) -> Document:
         return connection.call(method, f"pipelines/{name}{action}", b"", **query)
 
     name = name.split("/")[1] if name.startswith("arn:") and "/" in name else name  # the delivery stack's id
     try:
-        return naming.about(connection, name, ask)
-    except Refused as refused:
-        if refused.status == NOT_FOUND:
-            refused.hint = pipelines.like(connection, name) or pipelines.nowhere(connection)
+        return naming.with_full_name(connection, name, ask)
+    except ApiError as error:
+        if error.status == NOT_FOUND:
+            error.hint = pipelines.similar_names_hint(connection, name) or pipelines.region_hint(connection)
         raise
 
 
-def between(connection: Connection) -> float:
+def poll_interval(connection: Connection) -> float:
     """Seconds between two looks."""
     return watching.PAUSE_ON_LAPTOP if connection.is_elsewhere else watching.PAUSE

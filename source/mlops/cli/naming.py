@@ -11,14 +11,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from click.shell_completion import CompletionItem
 
 from mlops.cli.connection import Connection
-from mlops.cli.failures import Failure, NoSuchPipeline, Refused
+from mlops.cli.failures import ApiError, Failure, NoSuchPipeline
 
 DELIVERY = "-codepipeline"
 LARGEST_PAGE = "100"
 SHOWN = 5
 COMMON = "mlops-pipeline-"  # what whole names begin with
 NOT_FOUND = 404
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 def names(connection: Connection, prefix: str) -> list[str]:
@@ -27,27 +27,27 @@ def names(connection: Connection, prefix: str) -> list[str]:
     return [row["name"] for row in page["pipelines"]]
 
 
-def about(connection: Connection, given: str, ask: Callable[[str], Found]) -> Found:
-    """Ask about a pipeline; where there is none of that name, about the one whose name begins so.
+def with_full_name(connection: Connection, given: str, call: Callable[[str], Result]) -> Result:
+    """Call with a pipeline's name; if there is no such pipeline, with the one name that begins so.
 
-    A whole name takes no other request. Raises what `ask` raises, and Failure where several pipelines match.
+    A whole name takes no other request. Raises what `call` raises, and Failure where several pipelines match.
     """
     try:
-        return ask(given)
-    except (Refused, NoSuchPipeline) as error:
-        if isinstance(error, Refused) and error.status != NOT_FOUND:
+        return call(given)
+    except (ApiError, NoSuchPipeline) as error:
+        if isinstance(error, ApiError) and error.status != NOT_FOUND:
             raise
-        name = matching(connection, given)
+        name = name_matching(connection, given)
         if name is None:
             raise
-    return ask(name)
+    return call(name)
 
 
-def matching(connection: Connection, given: str) -> str | None:
+def name_matching(connection: Connection, given: str) -> str | None:
     """The one pipeline whose name begins so; None where there is none, or where the names cannot be listed."""
     try:
         found = names(connection, given)
-    except (Refused, BotoCoreError, ClientError):
+    except (ApiError, BotoCoreError, ClientError):
         return None
     if len(found) > 1:
         more = ", …" if len(found) > SHOWN else ""

@@ -51,8 +51,8 @@ def check(
         catalog = Catalog(Path(folder))
         try:
             checked = check_request(raw, catalog, settings or assumed(region, registry), deployed=settings is not None)
-        except BadRequest as refused:
-            return Verdict(refused.message, [problem.document() for problem in refused.problems], [])
+        except BadRequest as error:
+            return Verdict(error.message, [problem.document() for problem in error.problems], [])
     return Verdict(
         f"{checked.name} can be provisioned",
         [],

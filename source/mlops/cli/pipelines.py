@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mlops.cli import deployed, naming, offline, show, view, watching
 from mlops.cli.connection import Connection
-from mlops.cli.failures import Document, Failure, NoSuchPipeline, PipelineFailed, Refused
+from mlops.cli.failures import ApiError, Document, Failure, NoSuchPipeline, PipelineFailed
 from mlops.cli.request_file import filled, without_comments
 
 NOT_FOUND = 404
@@ -41,21 +41,21 @@ def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool,
     """
     body = filled(without_comments(file.read()), lambda: connection.outputs)
     body = with_rerun(body) if rerun else body
-    answer = watching.accepted(connection, body, timeout if watch else None)
+    answer = watching.send_until_accepted(connection, body, timeout if watch else None)
     name = answer.get("name") or answer["pipeline_id"]
     if not show.wants_json():
         models = {field: one["artifact"] for field, one in answer.get("resolved", {}).items()}
         show.success(answer["message"], {"pipeline": name, "id": answer["pipeline_id"], **models})
         show.warnings(answer.get("warnings", []))
     if watch:
-        follow_to_the_end(connection, name, answer.get("execution_id"), answer)
+        watch_to_the_end(connection, name, answer.get("execution_id"), answer)
     elif show.wants_json():
         show.as_json(answer)
     else:
         show.err().print(f"  watch it: mlops status {name} --watch")
 
 
-def follow_to_the_end(connection: Connection, name: str, execution: str | None, answer: Document) -> None:
+def watch_to_the_end(connection: Connection, name: str, execution: str | None, answer: Document) -> None:
     """Watch, and print what came of it; with --json the answer and, as `status`, the pipeline's status document."""
     try:
         status = watching.follow(connection, name, execution)
@@ -65,10 +65,10 @@ def follow_to_the_end(connection: Connection, name: str, execution: str | None, 
     if show.wants_json():
         show.as_json({**answer, "status": status})
     else:
-        ended(status)
+        show_result(status)
 
 
-def ended(status: Document) -> None:
+def show_result(status: Document) -> None:
     found = status["pipeline"]
     show.success(f"{found['name']} {show.spaced(found['status'])}")
     if job := found.get("job"):
@@ -101,15 +101,15 @@ def status(connection: Connection, name_or_id: str, watch: bool) -> None:
     """
     try:
         ask = watching.follow if watch else watching.status_of
-        document = naming.about(connection, name_or_id, lambda name: ask(connection, name))
-    except Refused as refused:
-        if refused.status == NOT_FOUND:
-            refused.hint = like(connection, name_or_id) or nowhere(connection)
+        document = naming.with_full_name(connection, name_or_id, lambda name: ask(connection, name))
+    except ApiError as error:
+        if error.status == NOT_FOUND:
+            error.hint = similar_names_hint(connection, name_or_id) or region_hint(connection)
         raise
     if show.wants_json():
         show.as_json(document)
     elif watch:
-        ended(document)
+        show_result(document)
     else:
         for line in view.pipeline(document):
             show.out().print(line)
@@ -122,13 +122,13 @@ def status(connection: Connection, name_or_id: str, watch: bool) -> None:
 @click.pass_obj
 def run(connection: Connection, name: str, watch: bool) -> None:
     """Run a pipeline again with its last request."""
-    name, pipeline = naming.about(connection, name, lambda name: (name, delivery_pipeline(connection, name)))
+    name, pipeline = naming.with_full_name(connection, name, lambda name: (name, delivery_pipeline(connection, name)))
     execution: str = connection.client("codepipeline").start_pipeline_execution(name=pipeline)["pipelineExecutionId"]
     document = {"name": name, "pipeline": pipeline, "execution_id": execution}
     if not show.wants_json():
         show.success(f"Started a run of {name}", {"execution": execution})
     if watch:
-        follow_to_the_end(connection, name, execution, document)
+        watch_to_the_end(connection, name, execution, document)
     elif show.wants_json():
         show.as_json(document)
 
@@ -141,7 +141,7 @@ def delivery_pipeline(connection: Connection, name: str) -> str:
     except ClientError as error:
         if "does not exist" not in str(error):
             raise
-        hint = like(connection, name) or "create it with: mlops provision FILE"
+        hint = similar_names_hint(connection, name) or "create it with: mlops provision FILE"
         raise NoSuchPipeline(f"There is no pipeline {name!r} in Region {connection.region_name}", hint) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
     if "PipelineName" not in outputs:
@@ -151,7 +151,7 @@ def delivery_pipeline(connection: Connection, name: str) -> str:
     return str(outputs["PipelineName"])
 
 
-def like(connection: Connection, part: str) -> str:
+def similar_names_hint(connection: Connection, part: str) -> str:
     """The pipelines that have `part` in their names, as a hint: a model's name is a part of its pipelines'."""
     pages = connection.client("cloudformation").get_paginator("describe_stacks").paginate()
     try:
@@ -162,7 +162,7 @@ def like(connection: Connection, part: str) -> str:
     return f"did you mean one of these? {', '.join(sorted(names)[:SUGGESTIONS])}" if names else ""
 
 
-def nowhere(connection: Connection) -> str:
+def region_hint(connection: Connection) -> str:
     return f"this is Region {connection.region_name}; mlops list lists its pipelines, --region chooses another Region"
 
 
@@ -190,7 +190,7 @@ def validate(connection: Connection, file: IO[bytes], registry: bool, alone: boo
     body = filled(body, lambda: connection.outputs if settings else offline.OUTPUTS)
     verdict = offline.check(body, region, settings, registry=registry)
     if verdict.problems:
-        raise Refused(400, {"message": verdict.message, "errors": verdict.problems})
+        raise ApiError(400, {"message": verdict.message, "errors": verdict.problems})
     checked = {"checked_for": connection.stack_name, "region": region} if settings else {"not_checked_for": reason}
     if show.wants_json():
         document = {"message": verdict.message, "name": verdict.name, "pipeline_type": verdict.pipeline_type}

@@ -55,9 +55,9 @@ def explain(name: str) -> None:
     For a key: description, type, whether it is required, default, allowed values, and an example.
     """
     type_name, _, key = name.partition(".")
-    wanted = the_type(type_name)
+    wanted = find_type(type_name)
     if key:
-        field = the_field(wanted, key)
+        field = find_field(wanted, key)
         if show.wants_json():
             show.as_json({"pipeline_type": wanted.name, **field.document()})
         else:
@@ -79,7 +79,7 @@ def init(name: str, output: Path | None, registry: bool) -> None:
     // comments, each on a line of its own. `mlops provision` and `mlops validate` remove them; the API itself takes
     JSON without comments.
     """
-    text = request_file.template(the_type(name), registry=registry)
+    text = request_file.template(find_type(name), registry=registry)
     if output is None:
         click.echo(text, nl=False)
         return
@@ -91,14 +91,14 @@ def init(name: str, output: Path | None, registry: bool) -> None:
     show.success(f"Wrote {output}")
 
 
-def the_type(name: str) -> PipelineType:
+def find_type(name: str) -> PipelineType:
     known = pipeline_types()
     if name not in known:
         raise Failure(f"Unknown pipeline type {name!r}", nearest(name, list(known)))
     return known[name]
 
 
-def the_field(wanted: PipelineType, key: str) -> Field:
+def find_field(wanted: PipelineType, key: str) -> Field:
     for field in wanted.fields:
         if key in (field.name, *field.schema.get("x-aliases", ())):
             return field

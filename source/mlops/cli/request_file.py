@@ -52,11 +52,11 @@ def template(wanted: PipelineType, *, registry: bool = False) -> str:
         "",
     ]
     for field in required:
-        lines += [*about(field), *entry(field.name, value_of(field, example)), ""]
+        lines += [*comment_lines(field), *entry(field.name, value_of(field, example)), ""]
     lines += ["  // ---- Optional: to set one, remove the // before the key", ""]
     for field in optional:
         set_so = entry(field.name, value_of(field, example))
-        lines += [*about(field), *(f"  //{line[1:]}" for line in set_so), ""]
+        lines += [*comment_lines(field), *(f"  //{line[1:]}" for line in set_so), ""]
     lines += [
         "  // JSON allows no comma after the last key, so keep this one last.",
         *entry("pipeline_type", wanted.name),
@@ -72,7 +72,7 @@ def value_of(field: Field, example: Mapping[str, Any]) -> Any:
     return value
 
 
-def about(field: Field) -> Iterator[str]:
+def comment_lines(field: Field) -> Iterator[str]:
     """A field's description as comments, with the values that it can have and its default."""
     text = field.description
     if 0 < len(field.allowed) <= FEW:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an API Gateway endpoint responded -> the API's document, or Refused with a next step.
+"""What an API Gateway endpoint responded -> the API's document, or ApiError with a next step.
 
 Not every response is the orchestrator's: API Gateway refuses callers, and a proxy may respond in its place.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from mlops.cli.failures import LAPTOP, Document, Refused
+from mlops.cli.failures import LAPTOP, ApiError, Document
 
 SUCCESS = (200, 202)
 FORBIDDEN = 403
@@ -19,7 +19,7 @@ EXCERPT = 200
 def document(status: int, headers: Mapping[str, str], text: str, url: str, action: str) -> Document:
     """The JSON object of a success. `action` is the ARN that a caller needs execute-api:Invoke for.
 
-    Raises Refused for anything else.
+    Raises ApiError for anything else.
     """
     try:
         found = json.loads(text)
@@ -28,19 +28,19 @@ def document(status: int, headers: Mapping[str, str], text: str, url: str, actio
     if not isinstance(found, dict):
         raise not_the_api(status, text, url)
     if status not in SUCCESS:
-        refused = Refused(status, found, headers.get("Retry-After"))
+        error = ApiError(status, found, headers.get("Retry-After"))
         if status == FORBIDDEN:
-            refused.hint = forbidden(refused.message, action)
-        raise refused
+            error.hint = forbidden(error.message, action)
+        raise error
     return found
 
 
-def not_the_api(status: int, text: str, url: str) -> Refused:
+def not_the_api(status: int, text: str, url: str) -> ApiError:
     excerpt = " ".join(text.split())
     shown = f": {excerpt[:EXCERPT]}{'…' if len(excerpt) > EXCERPT else ''}" if excerpt else ""
-    refused = Refused(status, {"message": f"{url} responded with status {status} and no JSON object{shown}"})
-    refused.hint = "check --api-url, and that no proxy responds instead of the API (HTTPS_PROXY, NO_PROXY)"
-    return refused
+    error = ApiError(status, {"message": f"{url} responded with status {status} and no JSON object{shown}"})
+    error.hint = "check --api-url, and that no proxy responds instead of the API (HTTPS_PROXY, NO_PROXY)"
+    return error
 
 
 def forbidden(message: str, action: str) -> str:

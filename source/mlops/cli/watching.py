@@ -11,7 +11,7 @@ from botocore.exceptions import HTTPClientError, SSLError
 
 from mlops.cli import show, view
 from mlops.cli.connection import Connection
-from mlops.cli.failures import Document, Failure, PipelineFailed, Refused, StoppedSending, StoppedWatching
+from mlops.cli.failures import ApiError, Document, Failure, PipelineFailed, StoppedSending, StoppedWatching
 from mlops.cli.show import Activity
 
 BUSY = {429, 502, 503, 504}
@@ -29,26 +29,26 @@ def status_of(connection: Connection, pipeline: str) -> Document:
     return {key: value for key, value in document.items() if key != "ResponseMetadata"}
 
 
-def accepted(connection: Connection, body: bytes, timeout: float | None) -> Document:
+def send_until_accepted(connection: Connection, body: bytes, timeout: float | None) -> Document:
     """Send a request. With a timeout in seconds, send it again after each Retry-After until it is accepted."""
     deadline = time.monotonic() + (timeout or 0)
-    refused: Refused | None = None
+    last_error: ApiError | None = None
     try:
         with show.activity("Sending the request") as activity:
             while True:
                 try:
                     return connection.post("provisionpipeline", body)
-                except Refused as error:
-                    refused = error
-                wait = refused.retry_after
-                if timeout is None or wait is None or refused.status not in WORTH_WAITING_FOR:
-                    raise refused
+                except ApiError as error:
+                    last_error = error
+                wait = last_error.retry_after
+                if timeout is None or wait is None or last_error.status not in WORTH_WAITING_FOR:
+                    raise last_error
                 if time.monotonic() + wait > deadline:
-                    refused.hint = f"the request was not accepted within {timeout:g} s; see --timeout"
-                    raise refused
-                pause(activity, wait, refused.message)
+                    last_error.hint = f"the request was not accepted within {timeout:g} s; see --timeout"
+                    raise last_error
+                pause(activity, wait, last_error.message)
     except KeyboardInterrupt as interrupt:
-        raise StoppedSending(refused) from interrupt
+        raise StoppedSending(last_error) from interrupt
 
 
 def pause(activity: Activity, seconds: float, why: str) -> None:
@@ -76,7 +76,7 @@ def follow(connection: Connection, pipeline: str, execution: str | None = None) 
 
 
 def watched(connection: Connection, pipeline: str, execution: str | None, activity: Activity) -> Document:
-    between = PAUSE_ON_LAPTOP if connection.is_elsewhere else PAUSE
+    interval = PAUSE_ON_LAPTOP if connection.is_elsewhere else PAUSE
     deadline = time.monotonic() + APPEARS_WITHIN
     while True:
         document = patient_status_of(connection, pipeline, activity)
@@ -91,14 +91,14 @@ def watched(connection: Connection, pipeline: str, execution: str | None, activi
             if not has_ended and not activity.has_spinner:
                 activity.line(f"{found['name']}: {show.spaced(found['status'])}")
             for event in view.events(document):
-                tell(event, activity)
+                show_event(event, activity)
             activity.now(view.now(document))
             if has_ended:
                 return document
-        time.sleep(between)
+        time.sleep(interval)
 
 
-def tell(event: view.Event, activity: Activity) -> None:
+def show_event(event: view.Event, activity: Activity) -> None:
     """A fact as a line that stays. On a terminal the spinner shows what is in progress."""
     if not activity.has_spinner:
         activity.line(f"  {event.text}")
@@ -111,10 +111,10 @@ def patient_status_of(connection: Connection, pipeline: str, activity: Activity)
     for wait in PATIENCE:
         try:
             return status_of(connection, pipeline)
-        except Refused as refused:
-            if refused.status not in BUSY:
+        except ApiError as error:
+            if error.status not in BUSY:
                 raise
-            pause(activity, refused.retry_after or wait, refused.message)
+            pause(activity, error.retry_after or wait, error.message)
         except SSLError:
             raise
         except HTTPClientError as error:

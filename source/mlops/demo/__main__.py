@@ -12,13 +12,13 @@ import time
 import click
 
 from mlops.cli import account, laptop, show
-from mlops.cli.app import Guarded
+from mlops.cli.app import ErrorHandlingCommand
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Interrupted
 from mlops.demo import in_aws, story
 
 
-@click.command(cls=Guarded)
+@click.command(cls=ErrorHandlingCommand)
 @click.option("--keep", is_flag=True, help="Keep the account running until Ctrl-C.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the account; 0 for any free one.")
 @click.option(
@@ -50,8 +50,8 @@ def on_this_laptop(keep: bool, port: int) -> None:
     with show.progress("starting an AWS account on this laptop") as tell, account.running(port, None, tell) as up:
         tell("")
         running, process = up
-        told = story.tell(Connection())
-        story.epilogue(told, "an AWS account on this laptop", running.assets_bucket)
+        result = story.run(Connection())
+        story.epilogue(result, "an AWS account on this laptop", running.assets_bucket)
         console = show.out()
         console.print("To explore it:")
         console.print("   [cyan]make demo KEEP=1[/]   run the demo again and keep the account running")

@@ -17,7 +17,7 @@ from mlops.cli import show, watching
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Document, Failure, PipelineFailed
 from mlops.demo import story
-from mlops.demo.story import ENDPOINT, Told, note, step
+from mlops.demo.story import ENDPOINT, DemoResult, note, step
 
 COSTS = """\
 This trains for some minutes on a spot ml.m5.large, and serves on an ml.m5.large until its stack is deleted: about
@@ -39,11 +39,11 @@ def run(connection: Connection, yes: bool, clean_up: bool) -> None:
     if not yes:
         click.confirm("Continue?", abort=True)
     try:
-        told = story.tell(connection, lambda training: note(f"checked: {the_version_was_run(connection, training)}"))
+        result = story.run(connection, lambda training: note(f"checked: {the_version_was_run(connection, training)}"))
         for number, check in enumerate(CHECKS, 5):
             step(number, "Check a guarantee", check.__doc__ or "")
-            note(check(connection, told))
-        story.epilogue(told, place, connection.outputs["AssetsBucketName"])
+            note(check(connection, result))
+        story.epilogue(result, place, connection.outputs["AssetsBucketName"])
         click.echo("\nCheck the inbox of NotificationEmail: it has a message for each pipeline that ended.")
     except PipelineFailed as failed:
         the_version_was_run(connection, failed.document())  # says more where this is why
@@ -79,7 +79,7 @@ def whereabouts(connection: Connection) -> str:
     return f"account {identity['Account']}, {connection.session.region_name}, as {identity['Arn']}"
 
 
-def unsigned_calls_are_refused(connection: Connection, told: Told) -> str:
+def unsigned_calls_are_refused(connection: Connection, result: DemoResult) -> str:
     """An unsigned call is a 403."""
     request = urllib.request.Request(f"{connection.api_url}/provisionpipeline", data=b"{}", method="POST")  # noqa: S310
     try:
@@ -90,20 +90,20 @@ def unsigned_calls_are_refused(connection: Connection, told: Told) -> str:
     raise Failure("An unsigned call was accepted")
 
 
-def a_repeat_changes_nothing(connection: Connection, told: Told) -> str:
+def a_repeat_changes_nothing(connection: Connection, result: DemoResult) -> str:
     """The same request again writes nothing and starts nothing."""
-    before = left_behind(connection, told.training)
+    before = left_behind(connection, result.training)
     answer = connection.post("provisionpipeline", story.request("training"))
     require(
-        left_behind(connection, told.training) == before, "Sending the same request again wrote or started something"
+        left_behind(connection, result.training) == before, "Sending the same request again wrote or started something"
     )
     return str(answer["message"])
 
 
-def a_failed_update_is_rolled_back(connection: Connection, told: Told) -> str:
+def a_failed_update_is_rolled_back(connection: Connection, result: DemoResult) -> str:
     """An update that fails is rolled back, and the endpoint keeps its configuration."""
     before = serving(connection)
-    broken = json.loads(told.serving_request) | {"model_artifact_location": "demo/no-such-model.tar.gz"}
+    broken = json.loads(result.serving_request) | {"model_artifact_location": "demo/no-such-model.tar.gz"}
     del broken["model_from"]
     answer = connection.post("provisionpipeline", json.dumps(broken).encode())
     try:
@@ -116,12 +116,12 @@ def a_failed_update_is_rolled_back(connection: Connection, told: Told) -> str:
     require(status == "UPDATE_ROLLBACK_COMPLETE", f"The stack is {status}")
     require("no-such-model" in (pipeline["reason"] or ""), f"The reason does not name the model: {pipeline['reason']}")
     require(serving(connection) == before, "The endpoint does not have its previous configuration")
-    story.provision(connection, told.serving_request)
+    story.provision(connection, result.serving_request)
     require(serving(connection)[0] == "InService", "The endpoint is not in service after the correct request")
     return f"rolled back: {pipeline['reason']}"
 
 
-CHECKS: tuple[Callable[[Connection, Told], str], ...] = (
+CHECKS: tuple[Callable[[Connection, DemoResult], str], ...] = (
     unsigned_calls_are_refused,
     a_repeat_changes_nothing,
     a_failed_update_is_rolled_back,

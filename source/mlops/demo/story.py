@@ -28,7 +28,7 @@ ENDPOINT = "breast-cancer"
 
 
 @dataclass(frozen=True)
-class Told:
+class DemoResult:
     """What the story made."""
 
     training: Document  # the status of its pipeline
@@ -37,7 +37,7 @@ class Told:
     job: str
 
 
-def tell(connection: Connection, after_training: Callable[[Document], None] = lambda training: None) -> Told:
+def run(connection: Connection, after_training: Callable[[Document], None] = lambda training: None) -> DemoResult:
     """Train, serve and ask a model in the account of a connection, where the orchestrator is installed.
 
     `after_training` gets the status of the training's pipeline before anything is served.
@@ -71,7 +71,7 @@ def tell(connection: Connection, after_training: Callable[[Document], None] = la
     note(f"accuracy {right / len(truth):.1%} ({right} of {len(truth)} rows)")
     note("the inference API returns the same predictions")
 
-    return Told(training, serving, serving_request, job["name"])
+    return DemoResult(training, serving, serving_request, job["name"])
 
 
 def request(name: str, outputs: Mapping[str, str] | None = None) -> bytes:
@@ -120,13 +120,13 @@ def note(text: str) -> None:
     show.out().print(f"   {escape(text)}")
 
 
-def epilogue(told: Told, place: str, bucket: str) -> None:
+def epilogue(result: DemoResult, place: str, bucket: str) -> None:
     """What was made, and where."""
     console = show.out()
     console.print(f"\n[bold green]✓[/] [bold]Done.[/] In {escape(place)}, two requests created:")
     made = {
-        told.training["pipeline"]["name"]: f"a delivery pipeline, its stack, and the training job {told.job}",
-        told.serving["pipeline"]["name"]: f"a delivery pipeline, the endpoint {ENDPOINT} and its inference API",
+        result.training["pipeline"]["name"]: f"a delivery pipeline, its stack, and the training job {result.job}",
+        result.serving["pipeline"]["name"]: f"a delivery pipeline, the endpoint {ENDPOINT} and its inference API",
         bucket: "the bucket with the data, the model and the captured predictions",
     }
     for name, what in made.items():

@@ -62,7 +62,7 @@ def install(
         return _outputs(found)
     ended = stack.wait()
     if ended is None or ended["StackStatus"] not in GOOD_ENDS:
-        raise InstallError(stack.why())
+        raise InstallError(stack.failure_reason())
     return _outputs(ended)
 
 
@@ -76,7 +76,7 @@ def uninstall(
         return
     stack.delete()
     if stack.wait() is not None:
-        raise InstallError(stack.why())
+        raise InstallError(stack.failure_reason())
 
 
 class _Stack:
@@ -98,7 +98,7 @@ class _Stack:
         try:
             stack: dict[str, Any] = self._cloudformation.describe_stacks(StackName=self._id or self._name)["Stacks"][0]
         except ClientError as error:
-            if "does not exist" in _words(error):
+            if "does not exist" in _error_message(error):
                 return None
             raise
         self._id = stack["StackId"]
@@ -107,7 +107,7 @@ class _Stack:
     def create(self, template_url: str, parameters: Mapping[str, str]) -> None:
         self._begin()
         try:
-            self._takes(template_url, parameters)
+            self._template_parameters(template_url, parameters)
             made = self._cloudformation.create_stack(
                 StackName=self._name,
                 TemplateURL=template_url,
@@ -116,7 +116,7 @@ class _Stack:
                 OnFailure="ROLLBACK",
             )
         except ClientError as error:
-            raise InstallError(f"{self._name}: {_words(error)}") from error
+            raise InstallError(f"{self._name}: {_error_message(error)}") from error
         self._id = made["StackId"]
 
     def update(self, template_url: str, parameters: Mapping[str, str], found: dict[str, Any]) -> bool:
@@ -124,7 +124,7 @@ class _Stack:
         self._begin()
         had = {parameter["ParameterKey"] for parameter in found.get("Parameters", [])}
         try:
-            kept = sorted(self._takes(template_url, parameters) & (had - set(parameters)))
+            kept = sorted(self._template_parameters(template_url, parameters) & (had - set(parameters)))
             self._cloudformation.update_stack(
                 StackName=self._name,
                 TemplateURL=template_url,
@@ -132,12 +132,12 @@ class _Stack:
                 Parameters=_as_list(parameters) + [{"ParameterKey": key, "UsePreviousValue": True} for key in kept],
             )
         except ClientError as error:
-            if "No updates are to be performed" in _words(error):
+            if "No updates are to be performed" in _error_message(error):
                 return False
-            raise InstallError(f"{self._name}: {_words(error)}") from error
+            raise InstallError(f"{self._name}: {_error_message(error)}") from error
         return True
 
-    def _takes(self, template_url: str, parameters: Mapping[str, str]) -> set[str]:
+    def _template_parameters(self, template_url: str, parameters: Mapping[str, str]) -> set[str]:
         """The parameters that the template takes; refuses others with the nearest of these."""
         summary = self._cloudformation.get_template_summary(TemplateURL=template_url)
         takes = {one["ParameterKey"] for one in summary["Parameters"]}
@@ -160,12 +160,12 @@ class _Stack:
             if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
                 return None
             if self._begun:
-                self._tell()
+                self._report_events()
             if not stack["StackStatus"].endswith("_IN_PROGRESS") or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
                 return stack
             time.sleep(self._pause)
 
-    def why(self) -> str:
+    def failure_reason(self) -> str:
         """The first failure is the cause; those after it are what it led to."""
         for event in self._failures:
             if not event.reason.startswith(CONSEQUENCES):
@@ -181,7 +181,7 @@ class _Stack:
         if self._id:
             self._told.update(event["EventId"] for event in self._events())
 
-    def _tell(self) -> None:
+    def _report_events(self) -> None:
         fresh = [event for event in self._events() if event["EventId"] not in self._told]
         for item in reversed(fresh):
             self._told.add(item["EventId"])
@@ -214,5 +214,5 @@ def _as_list(parameters: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
 
 
-def _words(error: ClientError) -> str:
+def _error_message(error: ClientError) -> str:
     return str(error.response["Error"].get("Message", error))

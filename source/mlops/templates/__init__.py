@@ -3,7 +3,7 @@
 
     blueprints/<name>/  --folder.read-->  Folder  --schema, parameters-->  catalog/<name>.json, <name>.yaml, validators
 
-The catalog is all the orchestrator sees; YAML, `$ref`s, includes and model look-ups end here, at build time.
+The catalog is all the orchestrator sees; YAML, `$ref`s, includes and model lookups end here, at build time.
 """
 
 from mlops.templates.catalog import CATALOG_VERSION, compile_catalog

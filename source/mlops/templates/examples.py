@@ -39,7 +39,7 @@ def check(folder: Folder, compiled: Path) -> None:
 
 
 def _check_shortest(folder: Folder, catalog: Catalog, raw: bytes, registry: bool) -> None:
-    """A request with what is required and no more: a look-up must not need another field."""
+    """A request with what is required and no more: a lookup must not need another field."""
     body = json.loads(raw)
     _, schema = catalog.find(body["pipeline_type"]).schema(body["pipeline_type"], registry)
     shortest = json.dumps({key: body[key] for key in schema["required"] if key in body}).encode()
@@ -52,5 +52,5 @@ def _check_shortest(folder: Folder, catalog: Catalog, raw: bytes, registry: bool
 
 
 def _unread(folder: Folder, key: KeyError) -> BlueprintError:
-    told = f"a look-up reads /{key.args[0]}, which a request may leave out"
+    told = f"a lookup reads /{key.args[0]}, which a request may leave out"
     return BlueprintError(f"{folder.name}/blueprint.yaml: {told}")

@@ -56,15 +56,15 @@ def _lost(manifest: dict[str, Any], fields: Collection[str]) -> list[str]:
 
 
 def _arguments(source: dict[str, Any], fields: Collection[str]) -> list[str]:
-    """What is wrong with the keys beside a parameter's source: those of a look-up are its arguments."""
+    """What is wrong with the keys beside a parameter's source: those of a lookup are its arguments."""
     lookup = source.get("lookup")
     if lookup is not None and lookup not in LOOKUPS:
         return []  # parameters.py tells
     takes = LOOKUPS[lookup].arguments if lookup else {}
-    found = [f"needs {name!r}, an argument of the look-up {lookup}" for name in takes if name not in source]
+    found = [f"needs {name!r}, an argument of the lookup {lookup}" for name in takes if name not in source]
     for name in sorted(set(source) - _ANYWHERE - _SOURCES):
         if name not in takes:
-            has = f"the look-up {lookup} has no such argument" if lookup else "only a look-up has arguments"
+            has = f"the lookup {lookup} has no such argument" if lookup else "only a lookup has arguments"
             found.append(f"has {name!r}, and {has}")
         elif takes[name] == FIELD and str(source[name])[1:] not in fields:
             found.append(f"has {name!r} {source[name]!r}, which is not described by the request schema")

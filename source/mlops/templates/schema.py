@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the closed JSON Schema of each pipeline type out of its blueprint's request.schema.json.
 
-`$ref`s and `x-enum`s are resolved, so that what ships needs no look-up; the keys a type takes come from the
+`$ref`s and `x-enum`s are resolved, so that what ships needs no lookup; the keys a type takes come from the
 manifest: with `model_source`, each way of naming the model (artifact, registry) has a schema of its own.
 """
 

@@ -18,7 +18,7 @@ from chalicelib.aws.observed import (
     SUCCEEDED,
     Bundle,
     Execution,
-    Found,
+    Observed,
     Phase,
     Stack,
 )
@@ -61,15 +61,15 @@ class Situation:
     """A plan and what is found under its names, as the rows speak of it."""
 
     plan: Plan
-    found: Found
+    observed: Observed
 
     @property
     def delivery(self) -> Phase | None:
-        return self._phase(self.found.delivery)
+        return self._phase(self.observed.delivery)
 
     @property
     def deployed(self) -> Phase | None:
-        return self._phase(self.found.deployed)
+        return self._phase(self.observed.deployed)
 
     @staticmethod
     def _phase(stack: Stack | None) -> Phase | None:
@@ -78,7 +78,7 @@ class Situation:
     @property
     def foreign(self) -> bool:
         """Whether a stack is another's: by its tag, or by the role that CloudFormation works as."""
-        delivery, deployed = self.found.delivery, self.found.deployed
+        delivery, deployed = self.observed.delivery, self.observed.deployed
         return bool(
             (delivery and self.delivery and delivery.tags != self.plan.tags)
             or (deployed and self.deployed and deployed.role != self.plan.role)
@@ -86,25 +86,25 @@ class Situation:
 
     @property
     def replaces(self) -> bool:
-        deployed = self.found.deployed
+        deployed = self.observed.deployed
         return bool(deployed and self.deployed and deployed.parameters != self.plan.stages[0].parameters)
 
     @property
     def same(self) -> bool:
-        return self.found.bundle is not None and self.found.bundle.digest == self.plan.digest
+        return self.observed.bundle is not None and self.observed.bundle.digest == self.plan.digest
 
     @property
     def running(self) -> bool:
-        return self.found.execution is not None and self.found.execution.status in RUNNING
+        return self.observed.execution is not None and self.observed.execution.status in RUNNING
 
     @property
     def succeeded(self) -> bool:
-        return self.found.execution is not None and self.found.execution.status == SUCCEEDED
+        return self.observed.execution is not None and self.observed.execution.status == SUCCEEDED
 
     @property
     def ran(self) -> bool:
         """Whether the last run is of the bundle that is there: one that hasn't fetched yet will fetch it."""
-        execution, bundle = self.found.execution, self.found.bundle
+        execution, bundle = self.observed.execution, self.observed.bundle
         if execution is None or bundle is None:
             return False
         return execution.revision == bundle.version if execution.revision else self.running
@@ -112,7 +112,7 @@ class Situation:
     @property
     def young(self) -> bool:
         """Whether the bundle's request can still be on its way."""
-        return self.found.bundle is not None and not self.found.bundle.settled
+        return self.observed.bundle is not None and not self.observed.bundle.settled
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ ROWS = (
     Row(
         "the delivery stack never completed, or its pipeline was deleted, and termination protection keeps the stack",
         lambda at: (
-            bool(at.found.delivery and at.found.delivery.protected)
-            and (at.delivery is Phase.NEVER_COMPLETED or (at.delivery is Phase.READY and at.found.pipeline_gone))
+            bool(at.observed.delivery and at.observed.delivery.protected)
+            and (at.delivery is Phase.NEVER_COMPLETED or (at.delivery is Phase.READY and at.observed.pipeline_gone))
         ),
     ),
     Row("the delivery stack never completed", lambda at: at.delivery is Phase.NEVER_COMPLETED),
@@ -141,18 +141,20 @@ ROWS = (
     Row("the delivery stack is blocked", lambda at: at.delivery is Phase.BLOCKED),
     Row(
         "a delivery stack whose pipeline was deleted",
-        lambda at: at.delivery is Phase.READY and at.found.pipeline_gone,
+        lambda at: at.delivery is Phase.READY and at.observed.pipeline_gone,
     ),
     Row("the deployed stack is being deleted", lambda at: at.deployed is Phase.DELETING),
     Row(
         "the deployed stack never completed, and termination protection keeps it",
-        lambda at: at.deployed is Phase.NEVER_COMPLETED and bool(at.found.deployed and at.found.deployed.protected),
+        lambda at: (
+            at.deployed is Phase.NEVER_COMPLETED and bool(at.observed.deployed and at.observed.deployed.protected)
+        ),
     ),
     Row("the deployed stack never completed", lambda at: at.deployed is Phase.NEVER_COMPLETED),
     Row("the deployed stack is stuck", lambda at: at.deployed is Phase.STUCK),
     Row("the deployed stack is blocked", lambda at: at.deployed is Phase.BLOCKED),
     Row("what is live would be replaced (`endpoint_name` changed)", lambda at: at.replaces),
-    Row("no delivery stack, no bundle", lambda at: at.delivery is None and at.found.bundle is None),
+    Row("no delivery stack, no bundle", lambda at: at.delivery is None and at.observed.bundle is None),
     Row("no delivery stack, this request's bundle", lambda at: at.delivery is None and at.same),
     Row(
         "no delivery stack, another request's bundle, younger than a minute",
@@ -175,7 +177,7 @@ ROWS = (
     ),
     Row(
         "a resource of the deployed stack was deleted without CloudFormation",
-        lambda at: bool(at.found.lost and at.deployed),
+        lambda at: bool(at.observed.lost and at.deployed),
     ),
     Row("a changed request", lambda at: not at.same),
     Row("the same request, with `rerun`", lambda at: at.plan.rerun),
@@ -215,10 +217,10 @@ def situations(statuses: Iterable[str]) -> Iterator[Situation]:
     ]  # fmt: skip
     for (one, other), bundle, execution in itertools.product(stacks, bundles, executions):
         for gone, rerun in itertools.product((False, True), repeat=2):
-            yield Situation(replace(PLAN, rerun=rerun), Found(one, other, bundle, execution, gone))
+            yield Situation(replace(PLAN, rerun=rerun), Observed(one, other, bundle, execution, gone))
             if other and other.phase is Phase.READY:
                 lost = ("AWS::SageMaker::Endpoint live",)
-                yield Situation(replace(PLAN, rerun=rerun), Found(one, other, bundle, execution, gone, lost))
+                yield Situation(replace(PLAN, rerun=rerun), Observed(one, other, bundle, execution, gone, lost))
 
 
 def _each(stack: Stack, statuses: Iterable[str]) -> list[Stack | None]:
@@ -241,7 +243,7 @@ def examples() -> dict[str, Situation]:
 
 def decisions_table() -> str:
     """The rows, with the step that `decide` takes and the answer to the caller."""
-    steps = {words: decide(at.plan, at.found) for words, at in examples().items()}
+    steps = {words: decide(at.plan, at.observed) for words, at in examples().items()}
     return table(
         ["what is found", "step", "what is done", "answer"],
         (
