@@ -7,7 +7,7 @@ CHECKOV := .venv-checkov
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-deep lint bench templates docs image-uris hyperparameters pins clean
+.PHONY: help setup demo test test-deep lint bench templates docs image-uris instance-families hyperparameters pins clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -43,6 +43,9 @@ docs: setup ## Renew what the documentation repeats from the code
 
 image-uris: setup ## Renew the table of container images from the SageMaker SDK's data
 	$(TOOLS).image_uris
+
+instance-families: setup ## Renew the table of what the families of instance types have, from botocore's model of SageMaker
+	$(TOOLS).instance_families
 
 hyperparameters: setup ## Renew the table of what the built-in algorithms take, from the SageMaker SDK
 	$(TOOLS).hyperparameters

@@ -351,7 +351,7 @@ def test_names_that_are_taken_or_unknown(lab: Lab, uploaded: str) -> None:
 def test_a_key_for_volumes_of_instances_with_local_storage_is_refused(lab: Lab, uploaded: str) -> None:
     variant = {"VariantName": "A", "ModelName": lab.model(uploaded), "InitialInstanceCount": 1}
     lab.config(KmsKeyId="alias/key", ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}])
-    for instance_type in ("ml.m5d.large", "ml.g4dn.xlarge", "ml.g5.xlarge", "ml.r6gd.large"):
+    for instance_type in ("ml.m5d.large", "ml.g4dn.xlarge", "ml.g5.xlarge", "ml.r6gd.large", "ml.p6-b200.48xlarge"):
         with pytest.raises(ClientError, match=instance_type):
             lab.config(KmsKeyId="alias/key", ProductionVariants=[{**variant, "InstanceType": instance_type}])
 

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from chalicelib.images import uris
+from chalicelib.images import instances, uris
 from chalicelib.images.uris import Ambiguous, ImageError, NotFor, NotInRegion, UnknownFramework, UnknownVersion
 from tools import image_uris
 
@@ -32,6 +32,10 @@ XGBOOST = ("xgboost", "1.7-1", "us-east-1", "ml.m5.xlarge")
         ),
         (
             ("xgboost", "1.5-1", "us-east-1", "ml.m6g.large"),
+            "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.5-1-arm64",
+        ),
+        (
+            ("xgboost", "1.5-1", "us-east-1", "ml.m8g.large"),
             "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.5-1-arm64",
         ),
         (
@@ -62,7 +66,11 @@ def test_training_images(wanted: tuple[str, str, str, str], image: str) -> None:
         (("xgboost", "1.7-1", "mars-north-1", "ml.m5.large"), NotInRegion, "region", "published in"),
         (("vw", "8.7.0", "us-east-1", "ml.m5.large"), NotFor, "framework", "training only"),
         (("kmeans", "1", "us-east-1", "ml.m6g.large"), NotFor, "instance_type", "Intel or AMD"),
-        (("xgboost", "1.7-1", "us-east-1", "ml.trn1.2xlarge"), NotFor, "instance_type", "another family"),
+        (("kmeans", "1", "us-east-1", "ml.r7gd.large"), NotFor, "instance_type", "Intel or AMD"),
+        (("pytorch", "2.3.0", "us-east-1", "ml.p6e-gb200.36xlarge"), NotFor, "instance_type", "for cpu instances"),
+        (("pytorch", "2.3.0", "us-east-1", "ml.dl1.24xlarge"), NotFor, "instance_type", "for cpu and gpu instances"),
+        (("pytorch", "2.3.0", "us-east-1", "ml.q9.large"), NotFor, "instance_type", "ml.m5.large"),
+        (("xgboost", "1.7-1", "us-east-1", "ml.trn1.2xlarge"), NotFor, "instance_type", "ml.m5 or ml.g5"),
         (("sklearn", "1.2-1", "us-east-1", "ml.p3.2xlarge"), NotFor, "instance_type", "cpu"),
         (("pytorch", "2.3.0", "us-east-1", "ml.p2.xlarge"), NotFor, "instance_type", "cpu and gpu"),
         (("huggingface", "4.6.1", "us-east-1", "ml.g5.xlarge"), Ambiguous, "version", "custom_image_uri"),
@@ -75,6 +83,17 @@ def test_refusals_say_what_to_write_instead(
         uris.inference_image(*wanted)
     assert refused.value.about == about
     assert hint in refused.value.hint
+
+
+@pytest.mark.parametrize("family", [family for family in instances.table().values() if family.architecture == "arm64"])
+def test_arm_instances_never_get_an_image_for_x86(family: instances.Family) -> None:
+    for framework in uris.frameworks("inference"):
+        for version in uris.versions(framework, "inference"):
+            try:
+                image = uris.inference_image(framework, version, "us-east-1", f"ml.{family.name}.xlarge")
+            except ImageError:
+                continue
+            assert "arm64" in image or "graviton" in image
 
 
 def test_versions_come_in_order() -> None:
@@ -103,7 +122,7 @@ def test_the_table_is_written_the_same_way_every_time() -> None:
 
 # -- against the SDK ---------------------------------------------------------------------------------
 
-KINDS = ("m5", "c5", "g5", "p2", "p3", "p4d", "m6g", "inf1", "inf2", "trn1")
+KINDS = ("m5", "c7i-flex", "r8i", "p6-b200", "g7e", "c5", "g5", "p2", "p3", "p4d", "m6g", "inf1", "inf2", "trn1")
 
 # Where the SDK hands out the image of another version or scope than the one asked for, we refuse.
 STRICTER = {
@@ -163,3 +182,9 @@ def test_the_images_of_our_own_jobs_are_the_ones_the_sdk_gives(sdk: Any) -> None
     for region in ("us-east-1", "eu-west-1", "cn-north-1"):
         assert uris.monitor_image(region) == sdk.retrieve("model-monitor", region)
         assert uris.clarify_image(region) == sdk.retrieve("clarify", region, version="1.0")
+
+
+def test_no_key_is_asked_for_where_the_sdk_asks_for_none(sdk: Any) -> None:
+    takes_key = sdk.utils.instance_supports_kms
+    asked = {name for name in instances.table() if not instances.has_local_storage(f"ml.{name}.xlarge")}
+    assert not {name for name in asked if not takes_key(f"ml.{name}.xlarge")}

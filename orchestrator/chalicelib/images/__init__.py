@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Container images: a generated table, and the questions it answers.
+"""Generated tables of what SageMaker has, and the questions they answer.
 
-uris.py        framework, version, region and instance type -> the image's URI
+uris.py        container images: framework, version, region and instance type -> the image's URI
+instances.py   families of instance types: instance type -> processor, accelerator, storage
 """

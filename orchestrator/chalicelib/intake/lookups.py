@@ -14,6 +14,7 @@ from typing import Any
 
 from chalicelib.errors import Problem
 from chalicelib.images import uris
+from chalicelib.images.instances import has_local_storage
 from chalicelib.intake.request import Body
 from chalicelib.planning import names
 
@@ -108,12 +109,6 @@ def request_digest(context: LookupContext) -> str:
     return hashlib.sha256(f"{context.digest}{context.template}".encode()).hexdigest()[:8]
 
 
-# Families whose volumes are local and encrypt themselves, so that SageMaker refuses a key for them:
-# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html (VolumeKmsKeyId) and
-# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-store-volumes.html
-_LOCAL_STORAGE = re.compile(r"ml\.([a-z]+[0-9]+[a-z]*d[a-z]*|g5|g6e?|g7e?|p5|p5en?|trn1n?|trn2|dl1|i[0-9][a-z]*)\.")
-
-
 @_lookup("/kms_key_arn", instance=FIELD)
 def volume_kms_key(context: LookupContext) -> str:
     """The key of the instances' volumes; empty where they encrypt their own local storage."""
@@ -128,7 +123,7 @@ def volume_kms_key(context: LookupContext) -> str:
         )
     pointer: str = context.source["instance"]
     instance = context.body[pointer.removeprefix("/")]
-    if key and _LOCAL_STORAGE.match(instance):
+    if key and has_local_storage(instance):
         context.warnings.append(
             Problem("/kms_key_arn", f"{instance} encrypts its own local storage: the key is used for everything else")
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from chalicelib.images.instances import has_local_storage
+
 from mlops.local.kit import identity
 from mlops.local.kit.errors import Caller
 from mlops.local.services.sagemaker import listing, models, tags
-from mlops.local.services.sagemaker.service import PRINCIPAL, arn, has_local_storage, invalid, now, sagemaker, store
+from mlops.local.services.sagemaker.service import PRINCIPAL, arn, invalid, now, sagemaker, store
 from mlops.local.state.store import Record
 
 _configs = store.table("EndpointConfig")

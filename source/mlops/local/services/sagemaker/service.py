@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,10 +26,6 @@ _KINDS = {
     "ModelPackageGroupName": "model-package-group",
     "ModelPackageName": "model-package",
 }
-# Instance types that come with storage of their own, which no customer key can encrypt.
-_LOCAL_STORAGE = re.compile(
-    r"ml\.([a-z]+\d[a-z]*d[a-z]*|g5|g6e?|gr6|g7e?|p5[a-z]*|p6[a-z0-9-]*|trn\d[a-z]*|dl1|i\d[a-z]*)\."
-)
 
 
 def now() -> datetime:
@@ -46,10 +41,6 @@ def arn(caller: Caller, kind: str, name: str) -> str:
 
 def invalid(message: str) -> ApiError:
     return ApiError("ValidationException", message)
-
-
-def has_local_storage(instance_type: str) -> bool:
-    return _LOCAL_STORAGE.match(instance_type) is not None
 
 
 @sagemaker.resources
