@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mlops.cli.building import Build, build
+from mlops.cli.building import Build, building, existing
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Failure, last_line
 from mlops.defaults import STACK_NAME
@@ -46,18 +46,28 @@ class Laptop:
 
 
 @contextmanager
-def running(port: int, data: Path | None, tell: Tell) -> Iterator[tuple[Laptop, subprocess.Popen[str]]]:
-    """An account that serves as long as this context lasts."""
+def running(
+    port: int, data: Path | None, tell: Tell, assets: Path | None = None
+) -> Iterator[tuple[Laptop, subprocess.Popen[str]]]:
+    """An account that serves as long as this context lasts, with this source tree or an existing build installed."""
     forget_other_accounts()
-    tell("starting the account and building the orchestrator")
+    tell(f"starting the account{'' if assets else ' and building the orchestrator'}")
     process = start(port, data)
     try:
-        with tempfile.TemporaryDirectory(prefix="mlops-build-") as folder:
-            built = build(Path(folder), BUCKET)  # while the account starts
-            laptop = installed(ready(process), built, tell)
+        with to_install(assets) as built:  # while the account starts; one that does not is told at once
+            laptop = installed(ready(process), built(), tell)
         yield laptop, process
     finally:
         stop(process)
+
+
+@contextmanager
+def to_install(assets: Path | None) -> Iterator[Callable[[], Build]]:
+    if assets:
+        yield lambda: existing(assets)
+        return
+    with tempfile.TemporaryDirectory(prefix="mlops-build-") as folder, building(Path(folder), BUCKET) as finished:
+        yield finished
 
 
 def start(port: int, data: Path | None) -> subprocess.Popen[str]:

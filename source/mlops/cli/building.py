@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,13 +41,28 @@ class Build:
 
 def build(folder: Path, bucket: str, version: str | None = None) -> Build:
     """Build this source tree. Without a version it gets one of its own for every state of the sources."""
+    with building(folder, bucket, version) as finished:
+        return finished()
+
+
+@contextmanager
+def building(folder: Path, bucket: str, version: str | None = None) -> Iterator[Callable[[], Build]]:
+    """The same in the background: what is given waits for the end. A build that nobody waited for is ended."""
     built = Build(folder, bucket, SOLUTION, version or f"v{Sources().version()}")
     command = [str(SCRIPT), built.bucket, built.solution, built.version, "--out", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        told = last_line(done.stderr or done.stdout)
-        raise Failure(f"The build failed: {told}", f"for its full output run: {shlex.join(command)}")
-    return built
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+
+        def finished() -> Build:
+            output, errors = process.communicate()
+            if process.returncode:
+                told = last_line(errors or output)
+                raise Failure(f"The build failed: {told}", f"for its full output run: {shlex.join(command)}")
+            return built
+
+        try:
+            yield finished
+        finally:
+            process.terminate()
 
 
 def existing(folder: Path) -> Build:

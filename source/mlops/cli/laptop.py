@@ -38,8 +38,14 @@ EXAMPLE = "source/mlops/demo/requests/training.json"
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory to keep the account's state in. Without it, no state is kept.",
 )
+@click.option(
+    "--assets",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Install an existing build instead of building this source tree.",
+)
 @click.option("--sample", is_flag=True, help="Upload the demo's data set to the assets bucket.")
-def up(port: int, data: Path | None, sample: bool) -> None:
+def up(port: int, data: Path | None, assets: Path | None, sample: bool) -> None:
     """Start an AWS account with the orchestrator on 127.0.0.1.
 
     It runs until Ctrl-C, SIGTERM or `mlops local down`.
@@ -49,7 +55,7 @@ def up(port: int, data: Path | None, sample: bool) -> None:
     with (
         suppress(Interrupted),
         show.progress("starting the account") as tell,
-        account.running(port, data, tell) as (laptop, process),
+        account.running(port, data, tell, assets) as (laptop, process),
     ):
         tell("")
         if sample:

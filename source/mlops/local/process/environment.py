@@ -41,6 +41,9 @@ def prepare(port: int, state: Path, persist: bool, secret_key: str) -> None:
     for name in list(os.environ):
         if name not in _KEPT and not name.startswith(_KEPT_KINDS):
             del os.environ[name]
+    # threads of xgboost that wait for one another spin otherwise: where the cores are busy, a training takes 50 times
+    # the CPU and the time
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.update(
         AUTH="true",
         BIND_HOST="127.0.0.1",
