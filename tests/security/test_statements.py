@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from botocore import xform_name
+from chalicelib.job_kinds import JOB_KINDS
 from mlops.deploy.template import load
 
 ROOT = Path(__file__).parents[2]
@@ -278,6 +279,7 @@ def test_inline_policies_fit(templates: dict[str, Any]) -> None:
 def test_the_orchestrator_may_do_what_it_does_and_no_more(templates: dict[str, Any]) -> None:
     """Each action is that of a call in chalicelib/aws, or is needed beside one."""
     calls = "".join(path.read_text() for path in (ROOT / "orchestrator" / "chalicelib" / "aws").glob("*.py"))
+    calls += " ".join(xform_name(operation) for kind in JOB_KINDS.values() for operation in (kind.describe, kind.stop))
     beside = {
         "cloudformation:TagResource",
         "iam:PassRole",

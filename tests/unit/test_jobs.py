@@ -8,12 +8,15 @@ from typing import Any
 
 import botocore.session
 import pytest
-from botocore import xform_name
-from chalicelib.aws import jobs
-from chalicelib.aws.jobs import KINDS, Kind, described
+from cfnlint.data import AdditionalSpecs
+from cfnlint.helpers import load_resource
+from chalicelib import job_kinds
+from chalicelib.aws.jobs import described
+from chalicelib.job_kinds import JOB_KINDS, JobKind
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
-OPERATIONS = {xform_name(name): MODEL.operation_model(name) for name in MODEL.operation_names}
+IAM = load_resource(AdditionalSpecs, "Policies.json")
+each_kind = pytest.mark.parametrize("kind", JOB_KINDS.values(), ids=JOB_KINDS)
 
 
 def shape_at(shape: Any, path: str) -> Any:
@@ -22,22 +25,58 @@ def shape_at(shape: Any, path: str) -> Any:
     return shape
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_what_is_read_of_a_job_is_in_its_description(kind: Kind) -> None:
-    operation = OPERATIONS[kind.describe]
-    assert operation.input_shape.required_members == [kind.name]
-    assert OPERATIONS[kind.stop].input_shape.required_members == [kind.name]
-    found = operation.output_shape
-    assert shape_at(found, kind.status).type_name == "string"
-    assert jobs.COMPLETED in shape_at(found, kind.status).enum
-    for path in (kind.started, kind.ended):
+@each_kind
+def test_what_is_read_of_a_job_is_in_its_description(kind: JobKind) -> None:
+    described = MODEL.operation_model(kind.describe)
+    assert described.input_shape.required_members == [kind.name]
+    assert MODEL.operation_model(kind.stop).input_shape.required_members == [kind.name]
+    found = described.output_shape
+    for path in (job_kinds.CREATED, kind.started, kind.ended):
         assert shape_at(found, path).type_name == "timestamp"
-    for path in filter(None, (kind.name, kind.progress, kind.artifact)):
+    texts = (kind.name, kind.progress, kind.artifact, kind.role, job_kinds.FAILURE_REASON)
+    for path in filter(None, texts):
         assert shape_at(found, path).type_name == "string"
     if kind.metrics:
         metric = shape_at(found, kind.metrics)
         metric = metric.member if metric.type_name == "list" else metric
         assert {"MetricName", "Value"} <= set(metric.members)
+
+
+@each_kind
+def test_every_status_of_a_kind_is_one_that_is_known(kind: JobKind) -> None:
+    statuses = set(shape_at(MODEL.operation_model(kind.describe).output_shape, kind.status).enum)
+    assert job_kinds.RUNNING | {job_kinds.COMPLETED} < statuses
+    assert statuses - job_kinds.RUNNING - {job_kinds.COMPLETED} <= job_kinds.ENDED_BADLY
+
+
+@each_kind
+def test_what_a_request_for_a_job_says_is_in_its_model(kind: JobKind) -> None:
+    created = MODEL.operation_model(kind.create)
+    assert kind.name in created.input_shape.required_members
+    assert shape_at(created.input_shape, kind.name).metadata["max"] in (32, 63)
+    if kind.role:
+        assert shape_at(created.input_shape, kind.role).metadata["pattern"].startswith("arn:")
+    arn = shape_at(created.output_shape, f"{kind.key}Arn")
+    assert f":{kind.arn}/" in arn.metadata["pattern"]
+
+
+@each_kind
+def test_iam_knows_what_a_state_machine_needs_for_a_kind(kind: JobKind) -> None:
+    for action in kind.actions:
+        service, _, name = action.partition(":")
+        assert kind.arn in IAM[service]["Actions"][name.lower()]["Resources"], action
+    assert any(f":{kind.arn}/" in arn for arn in IAM["sagemaker"]["Resources"][kind.arn]["ARNFormats"])
+
+
+def test_step_functions_waits_for_these_kinds() -> None:
+    """https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html"""
+    assert {kind.integration for kind in JOB_KINDS.values()} == {
+        "sagemaker:createTrainingJob.sync",
+        "sagemaker:createHyperParameterTuningJob.sync",
+        "sagemaker:createTransformJob.sync",
+        "sagemaker:createProcessingJob.sync",
+        "aws-sdk:sagemaker:createAutoMLJobV2",
+    }
 
 
 @pytest.mark.parametrize("status", ["InProgress", "Completed", "Failed", "Stopped"])

@@ -5,86 +5,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
 from chalicelib.aws.calls import Calls, code, translate_errors
 from chalicelib.aws.observed import Job, StateMachineRun
 from chalicelib.aws.port import Document
+from chalicelib.job_kinds import COMPLETED, JOB_KINDS
 
-
-@dataclass(frozen=True)
-class Kind:
-    """How SageMaker describes one kind of job. What is written with dots leads into the description."""
-
-    describe: str
-    stop: str
-    name: str  # the key of its name, in the call and in the description
-    status: str
-    started: str
-    ended: str
-    progress: str = ""
-    artifact: str = ""  # the S3 URI of what it made
-    metrics: str = ""  # the final metrics: one, or a list of them
-    is_model: bool = False
-
-
-# A test walks each through botocore's models.
-KINDS: Mapping[str, Kind] = {
-    "TrainingJob": Kind(
-        "describe_training_job",
-        "stop_training_job",
-        "TrainingJobName",
-        "TrainingJobStatus",
-        "TrainingStartTime",
-        "TrainingEndTime",
-        progress="SecondaryStatus",
-        artifact="ModelArtifacts.S3ModelArtifacts",
-        metrics="FinalMetricDataList",
-        is_model=True,
-    ),
-    "HyperParameterTuningJob": Kind(
-        "describe_hyper_parameter_tuning_job",
-        "stop_hyper_parameter_tuning_job",
-        "HyperParameterTuningJobName",
-        "HyperParameterTuningJobStatus",
-        "CreationTime",
-        "HyperParameterTuningEndTime",
-        metrics="BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric",
-    ),
-    "TransformJob": Kind(
-        "describe_transform_job",
-        "stop_transform_job",
-        "TransformJobName",
-        "TransformJobStatus",
-        "TransformStartTime",
-        "TransformEndTime",
-        artifact="TransformOutput.S3OutputPath",
-    ),
-    "ProcessingJob": Kind(
-        "describe_processing_job",
-        "stop_processing_job",
-        "ProcessingJobName",
-        "ProcessingJobStatus",
-        "ProcessingStartTime",
-        "ProcessingEndTime",
-        artifact="ProcessingOutputConfig.Outputs.0.S3Output.S3Uri",
-    ),
-    "AutoMLJob": Kind(
-        "describe_auto_ml_job_v2",
-        "stop_auto_ml_job",
-        "AutoMLJobName",
-        "AutoMLJobStatus",
-        "CreationTime",
-        "EndTime",
-        progress="AutoMLJobSecondaryStatus",
-        artifact="BestCandidate.InferenceContainers.0.ModelDataUrl",
-        metrics="BestCandidate.FinalAutoMLJobObjectiveMetric",
-        is_model=True,
-    ),
-}
-COMPLETED = "Completed"
 _LAST_EVENTS = 25  # of an execution: more than a state with all its retries has
 _ENDED_BADLY = {"ExecutionFailed": "Failed", "ExecutionAborted": "Aborted", "ExecutionTimedOut": "TimedOut"}
 
@@ -111,9 +39,9 @@ class Jobs(Calls):
     def job(self, kind: str, name: str) -> Job | None:
         from botocore.exceptions import ClientError
 
-        how = KINDS[kind]
+        how = JOB_KINDS[kind]
         try:
-            found = getattr(self.client("sagemaker"), how.describe)(**{how.name: name})
+            found = self._sagemaker(how.describe, **{how.name: name})
         except ClientError as error:
             if code(error) in ("ValidationException", "ResourceNotFound"):  # not there yet, or gone
                 return None
@@ -134,17 +62,24 @@ class Jobs(Calls):
     def stop_job(self, kind: str, name: str) -> None:
         from botocore.exceptions import ClientError
 
-        how = KINDS[kind]
+        how = JOB_KINDS[kind]
         try:
-            getattr(self.client("sagemaker"), how.stop)(**{how.name: name})
+            self._sagemaker(how.stop, **{how.name: name})
         except ClientError as error:
             if code(error) not in ("ValidationException", "ResourceNotFound"):  # not there yet, or ended already
                 raise
 
+    def _sagemaker(self, operation: str, **given: str) -> Document:
+        """What SageMaker answers to an operation, by the name that its API has."""
+        from botocore import xform_name
+
+        answer: Document = getattr(self.client("sagemaker"), xform_name(operation))(**given)
+        return answer
+
 
 def described(kind: str, found: Document) -> Job:
     """A job as SageMaker describes it. What it made counts once it has completed."""
-    how = KINDS[kind]
+    how = JOB_KINDS[kind]
     status = found[how.status]
     metrics = at(found, how.metrics) or []
     return Job(
@@ -183,7 +118,7 @@ def _job_of(event: Document) -> tuple[str, str] | None:
     ).get("output")
     given = json.loads(text or "null")
     job = given.get("job") if isinstance(given, dict) else None
-    if not isinstance(job, dict) or job.get("kind") not in KINDS or not isinstance(job.get("name"), str):
+    if not isinstance(job, dict) or job.get("kind") not in JOB_KINDS or not isinstance(job.get("name"), str):
         return None
     return job["kind"], job["name"]
 
