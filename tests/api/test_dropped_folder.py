@@ -19,12 +19,6 @@ delivery: home
 run: true
 pipeline_types:
   greeting: {stack_suffix: Greeting, required: [model_name, whom]}
-parameters:
-  Whom: {from: /whom}
-  Times: {from: /times}
-  PermissionsBoundaryArn: {setting: permissions_boundary_arn}
-  RolePath: {setting: role_path}
-  NotificationsSNSTopicArn: {setting: notifications_topic_arn}
 """
 SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -37,7 +31,7 @@ SCHEMA = {
     },
 }
 TEMPLATE = """
-Include: [state_machine_role]
+Include: [state_machine]
 Resources:
   MLOpsStateMachine:
     Type: AWS::StepFunctions::StateMachine

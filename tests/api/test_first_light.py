@@ -203,10 +203,10 @@ def test_a_job_whose_creation_went_unanswered_is_adopted(
     states, sagemaker = api.client("stepfunctions"), api.client("sagemaker")
     deployed = states.describe_state_machine(stateMachineArn=trained["outputs"]["StateMachineArn"])
     definition = json.loads(deployed["definition"])
-    definition["States"]["FindName"] = {"Type": "Wait", "Seconds": 1, "Next": "NameJob"}
-    definition["States"]["Await"]["Seconds"] = 1
+    definition["States"]["TrainFindName"] = {"Type": "Wait", "Seconds": 1, "Next": "TrainRecordName"}
+    definition["States"]["TrainWait"]["Seconds"] = 1
     name = f"adopted-{data}-{ours}".lower()
-    definition["States"]["Request"]["Assign"]["job_name"] = name
+    definition["States"]["TrainBegin"]["Assign"]["job"]["name"] = name
     machine = states.create_state_machine(name=name, definition=json.dumps(definition), roleArn=deployed["roleArn"])
     model = sagemaker.describe_training_job(TrainingJobName=trained["outputs"]["TrainingJobName"])
     members = ("AlgorithmSpecification", "RoleArn", "InputDataConfig", "OutputDataConfig", "ResourceConfig")

@@ -243,7 +243,7 @@ def with_part(folder: Path, resources: dict[str, Any]) -> Path:
     """The blueprints, with more resources in what their state machines share."""
     blueprints = folder / "blueprints"
     shutil.copytree(ROOT / "blueprints", blueprints)
-    part = blueprints / "_parts" / "state_machine_role.yaml"
+    part = blueprints / "_parts" / "state_machine.yaml"
     more = "".join(f"  {name}: {json.dumps(resource)}\n" for name, resource in resources.items())
     part.write_text(part.read_text().replace("Resources:\n", f"Resources:\n{more}", 1))
     return blueprints

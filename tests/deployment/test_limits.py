@@ -113,7 +113,7 @@ def test_more_than_iam_takes_is_not_built(tmp_path: Path) -> None:
 
 def test_a_blueprint_whose_own_role_is_too_large_is_not_built(tmp_path: Path) -> None:
     blueprints = shutil.copytree(ROOT / "blueprints", tmp_path / "blueprints")
-    part = blueprints / "_parts" / "state_machine_role.yaml"
+    part = blueprints / "_parts" / "state_machine.yaml"
     fat = {
         "Type": "AWS::IAM::Policy",
         "Properties": {

@@ -100,7 +100,14 @@ def inference_image(context: LookupContext) -> str:
 @_lookup("/job_name", kind=WORD)
 def job_name(context: LookupContext) -> str:
     """The job's name: the one that was asked for, or one made of the identity and the request's digest."""
-    return str(context.body.get("job_name") or names.job_name(context.identity, context.source["kind"], context.digest))
+    limit: int = context.source.get("limit", names.JOB_NAME)  # the compiler knows that of the kind of job
+    made = names.job_name(context.identity, context.source["kind"], context.digest, limit)
+    name = str(context.body.get("job_name") or made)
+    if len(name) > limit:
+        raise LookupFailed(
+            Problem("/job_name", f"has {len(name)} characters; the name of such a job has {limit} at most")
+        )
+    return name
 
 
 @_lookup()

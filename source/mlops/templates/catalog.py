@@ -15,12 +15,11 @@ from typing import Any
 import fastjsonschema
 import jsonschema
 
-from mlops.templates import cfn_yaml, manifest, parameters, references, schema
+from mlops.templates import cfn_yaml, schema
+from mlops.templates.assemble import assemble, resolved
 from mlops.templates.folder import BlueprintError, Folder, Parts, read_delivery, read_folders, read_parts
 
 CATALOG_VERSION = 1
-RUN_OUTPUT = "StateMachineVersionArn"  # what the delivery pipeline's last stage starts
-_SECTIONS = ("Metadata", "Rules", "Mappings", "Conditions", "Resources", "Outputs")
 
 
 def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
@@ -34,13 +33,13 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
     if not folders:
         raise BlueprintError(f"{blueprints} holds no blueprint folder")
     files: dict[str, str] = {
-        f"delivery/{name}.yaml": cfn_yaml.dump(_resolved(f"delivery/{name}.yaml", template))
+        f"delivery/{name}.yaml": cfn_yaml.dump(resolved(f"delivery/{name}.yaml", template))
         for name, template in delivery.items()
     }
     types: dict[str, str] = {}
     suffixes: dict[str, str] = {}
     keys: set[str] = {"pipeline_type", "rerun", *parts.keys_elsewhere}
-    for folder in folders:
+    for folder, template in (assemble(one, parts) for one in folders):
         entry, validators = _blueprint(folder, parts)
         for type_name in entry["pipeline_types"]:
             if type_name in types:
@@ -54,7 +53,7 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
             suffixes[suffix] = type_name
         keys.update(entry["keys"])
         files[f"{folder.name}.json"] = _json(entry)
-        files[f"{folder.name}.yaml"] = cfn_yaml.dump(_template(folder, parts))
+        files[f"{folder.name}.yaml"] = cfn_yaml.dump(template)
         files.update(validators)
     files["index.json"] = _json(
         {
@@ -75,7 +74,6 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
 
 def _blueprint(folder: Folder, parts: Parts) -> tuple[dict[str, Any], dict[str, str]]:
     properties = schema.properties_of(folder, parts)
-    manifest.check(folder, properties)
     declared = folder.manifest
     types: dict[str, Any] = {}
     validators: dict[str, str] = {}
@@ -105,49 +103,6 @@ def _blueprint(folder: Folder, parts: Parts) -> tuple[dict[str, Any], dict[str, 
         "keys": sorted({*properties, *aliases}),
     }
     return entry, validators
-
-
-def _template(folder: Folder, parts: Parts) -> cfn_yaml.Template:
-    own = dict(folder.template)
-    merged: cfn_yaml.Template = {"AWSTemplateFormatVersion": "2010-09-09", "Description": folder.manifest["summary"]}
-    required = set.intersection(*(set(one.get("required", [])) for one in folder.manifest["pipeline_types"].values()))
-    declared = parameters.declare(
-        folder.name, folder.manifest["parameters"], schema.properties_of(folder, parts), required
-    )
-    complete = own.pop("Parameters", None)
-    if complete is not None and set(complete) != set(declared):
-        raise BlueprintError(
-            f"{folder.name}/template.yaml declares its own parameters, and they differ from the manifest's: "
-            f"{sorted(set(complete) ^ set(declared))}"
-        )
-    merged["Parameters"] = complete or declared
-    pieces = []
-    included = own.pop("Include", [])
-    if not isinstance(included, list) or not all(isinstance(name, str) for name in included):
-        raise BlueprintError(f"{folder.name}/template.yaml: Include is no list of names")
-    for name in included:
-        if name not in parts.pieces:
-            raise BlueprintError(f"{folder.name}/template.yaml includes {name!r}, which is not in _parts")
-        pieces.append(parts.pieces[name])
-    for key in own:
-        if key not in (*_SECTIONS, "AWSTemplateFormatVersion", "Description"):
-            raise BlueprintError(f"{folder.name}/template.yaml: {key!r} is no section of a template")
-    for section in _SECTIONS:
-        for source in (own, *pieces):
-            for name, value in source.get(section, {}).items():
-                if name in merged.setdefault(section, {}):
-                    raise BlueprintError(f"{folder.name}/template.yaml: {section}/{name} stands twice")
-                merged[section][name] = value
-    if folder.manifest.get("run") and RUN_OUTPUT not in merged.get("Outputs", {}):
-        raise BlueprintError(f"{folder.name}/template.yaml: with `run: true` it has the output {RUN_OUTPUT}")
-    return references.snapshot_apis(_resolved(f"{folder.name}/template.yaml", merged))
-
-
-def _resolved(where: str, template: cfn_yaml.Template) -> cfn_yaml.Template:
-    lost = references.unresolved(template)
-    if lost:
-        raise BlueprintError(f"{where}: nothing is called what these name: {', '.join(lost)}")
-    return template
 
 
 _HEAD = """import re

@@ -7,16 +7,14 @@ Blueprint folders and their compiled catalog in, problems out, each with the fil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mlops.deploy import limits, permissions, template
 from mlops.deploy.errors import DeployError
-from mlops.templates import examples
-from mlops.templates.folder import PARTS, BlueprintError, Folder, read_folders
+from mlops.templates import examples, state_machines
+from mlops.templates.folder import BlueprintError, Folder, read_folders
+from mlops.templates.source_lines import Source
 
 REGION = "us-east-1"
 BOUNDARY = {"Ref": "PermissionsBoundaryArn"}
@@ -35,53 +33,13 @@ def problems(blueprints: Path, compiled: Path, shared_permissions: Path) -> list
         found += [_told(one) for one in _examples(folder, compiled)]
         found += list(_resources(source, content, granted))
         found += list(_policies(folder, content, scopes))
+        found += [
+            f"{source.line(path)}: {message}" for path, message in dict.fromkeys(state_machines.problems(content))
+        ]
         found += [f"{source.line(path)}: {message}" for path, message in _linted(written)]
     for path in sorted((blueprints / "delivery").glob("*.yaml")):
         found += [f"delivery/{path.name}: {message}" for _, message in _linted(compiled / "delivery" / path.name)]
     return found
-
-
-class Source:
-    """The files that a compiled template was made of."""
-
-    def __init__(self, blueprints: Path, folder: Folder) -> None:
-        self._manifest = f"{folder.name}/blueprint.yaml"
-        included = [blueprints / PARTS / f"{name}.yaml" for name in folder.template.get("Include", [])]
-        self._files = [blueprints / folder.name / "template.yaml", *included]
-
-    def line(self, path: Sequence[str | int]) -> str:
-        """Where a path of the compiled template comes from, as file:line: path."""
-        pointer = "/".join(map(str, path))
-        if path[:1] == ["Parameters"]:
-            return f"{self._manifest}: {pointer}"
-        found = [(*_reached(_nodes(file), path), file) for file in self._files]
-        depth, line, file = max(found, key=lambda one: one[0])
-        where = f"{file.parent.name}/{file.name}"
-        return f"{where}:{line}: {pointer}" if depth > 1 else f"{where}: {pointer}"
-
-
-@cache
-def _nodes(file: Path) -> yaml.Node | None:
-    return yaml.compose(file.read_text("utf-8"), Loader=yaml.SafeLoader)
-
-
-def _reached(node: yaml.Node | None, path: Sequence[str | int]) -> tuple[int, int]:
-    """How much of a path there is below a node, and the line of the last of it."""
-    depth, line = 0, 1
-    for part in path:
-        child: yaml.Node | None = None
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                # The logical id of an API's deployment ends in a digest (references.snapshot_apis).
-                if key.value == str(part) or (depth == 1 and key.value == str(part)[:-8]):
-                    child, line = value, key.start_mark.line + 1
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            child = node.value[part]
-            line = child.start_mark.line + 1
-        if child is None:
-            break
-        node, depth = child, depth + 1
-    return depth, line
 
 
 def _examples(folder: Folder, compiled: Path) -> Iterator[BlueprintError]:

@@ -9,6 +9,8 @@ from typing import Any
 from mlops.templates import cfn_yaml
 
 PARTS = "_parts"
+CONDITIONS = "conditions"  # in _parts: those that templates share
+PARAMETERS = "parameters"
 DELIVERY = "delivery"
 SECTIONS = ("Metadata", "Parameters", "Rules", "Mappings", "Conditions", "Resources", "Outputs")
 
@@ -19,10 +21,12 @@ class BlueprintError(Exception):
 
 @dataclass(frozen=True)
 class Parts:
-    """What blueprints share: schema definitions, template pieces by name, and keys known elsewhere."""
+    """What blueprints share: definitions for schemas, and for templates parameters, conditions and pieces by name."""
 
     definitions: dict[str, Any]
-    pieces: dict[str, cfn_yaml.Template]
+    parameters: dict[str, dict[str, Any]]
+    conditions: dict[str, Any]
+    pieces: dict[str, Any]
     keys_elsewhere: list[str]
 
 
@@ -39,14 +43,17 @@ class Folder:
 
 def read_parts(blueprints: Path) -> Parts:
     """The shared pieces in `_parts`; an absent folder shares nothing."""
-    folder = blueprints / PARTS
-    definitions = folder / "definitions.yaml"
-    elsewhere = folder / "predecessor_keys.yaml"
-    special = {definitions.name, elsewhere.name}
+    found = {path.stem: _yaml(path) for path in sorted((blueprints / PARTS).glob("*.yaml"))}
+
+    def named(name: str) -> dict[str, Any]:
+        return _object(found.pop(name, {}), blueprints / PARTS / f"{name}.yaml")
+
     return Parts(
-        definitions=_mapping(definitions) if definitions.exists() else {},
-        pieces={path.stem: _template(path) for path in sorted(folder.glob("*.yaml")) if path.name not in special},
-        keys_elsewhere=_yaml(elsewhere) if elsewhere.exists() else [],
+        definitions=named("definitions"),
+        parameters=named(PARAMETERS),
+        conditions=named(CONDITIONS),
+        keys_elsewhere=found.pop("predecessor_keys", []),
+        pieces=found,
     )
 
 
@@ -80,9 +87,13 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _template(path: Path) -> cfn_yaml.Template:
-    """A template, or a piece of one: sections that are mappings, and resources that have a type."""
     found = _mapping(path)
-    where = f"{path.parent.name}/{path.name}"
+    check_sections(found, f"{path.parent.name}/{path.name}")
+    return found
+
+
+def check_sections(found: cfn_yaml.Template, where: str) -> None:
+    """Raise BlueprintError unless a template's sections are mappings, and its resources have a type."""
     for section, content in found.items():
         if section in SECTIONS and not isinstance(content, dict):
             raise BlueprintError(f"{where}: {section} is no mapping")
@@ -95,7 +106,6 @@ def _template(path: Path) -> cfn_yaml.Template:
             raise BlueprintError(f"{where}: Resources/{name} has no Type")
         if not isinstance(resource.get("Properties", {}), dict):
             raise BlueprintError(f"{where}: Resources/{name}/Properties is no mapping")
-    return found
 
 
 def _mapping(path: Path) -> dict[str, Any]:

@@ -44,13 +44,13 @@ def _lost(manifest: dict[str, Any], fields: Collection[str]) -> list[str]:
     lost = [
         f"{pointer} is not described by the request schema" for pointer in sorted(pointers) if pointer[1:] not in fields
     ]
-    immutable = set(manifest.get("immutable", [])) - set(manifest["parameters"])
+    immutable = set(manifest.get("immutable", [])) - set(manifest.get("parameters", {}))
     lost += [f"/immutable names {name}, which is no parameter" for name in sorted(immutable)]
     for type_name, one in manifest["pipeline_types"].items():
         identity = manifest["identity"][1:]
         if identity not in one.get("required", []):
             lost.append(f"/pipeline_types/{type_name}/required lacks {identity}, which names a pipeline")
-    for name, source in manifest["parameters"].items():
+    for name, source in manifest.get("parameters", {}).items():
         lost += [f"/parameters/{name} {problem}" for problem in _arguments(source, fields)]
     return lost
 

@@ -17,7 +17,12 @@ _SNAPSHOT = "AWS::ApiGateway::Deployment"
 
 
 def unresolved(template: Template) -> list[str]:
-    """Every name in a template that nothing has, with the intrinsic that uses it."""
+    """Every name in a template that nothing has, with the intrinsic that uses it, as text."""
+    return sorted(f"{use} {name}" for use, name in lost(template))
+
+
+def lost(template: Template) -> set[tuple[str, str]]:
+    """Every name in a template that nothing has, behind the intrinsic that uses it."""
     named = {
         section: set(template.get(section, {})) for section in ("Parameters", "Resources", "Conditions", "Mappings")
     }
@@ -28,7 +33,7 @@ def unresolved(template: Template) -> list[str]:
         "Condition": named["Conditions"],
         "Fn::FindInMap": named["Mappings"],
     }
-    return sorted({f"{use} {name}" for use, name in _uses(template) if not _stands(name, known[use])})
+    return {(use, str(name)) for use, name in _uses(template) if not _stands(str(name), known[use])}
 
 
 def snapshot_apis(template: Template) -> Template:
@@ -52,7 +57,7 @@ def snapshot_apis(template: Template) -> Template:
 
 
 def _stands(name: str, known: set[str]) -> bool:
-    return name in known or str(name).startswith("AWS::")
+    return name in known or name.startswith("AWS::")
 
 
 def _uses(template: Template) -> Iterator[tuple[str, str]]:

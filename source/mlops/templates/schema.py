@@ -76,7 +76,7 @@ def _either(schema: Schema, key: str, to: str) -> None:
 
 def _per_stage(folder: Folder) -> set[str]:
     """The fields that may have one value a stage."""
-    sources = folder.manifest["parameters"].values()
+    sources = folder.manifest.get("parameters", {}).values()
     return {source["from"].removeprefix("/") for source in sources if source.get("per_stage")}
 
 

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the states that run a SageMaker job, and the policy for them, out of a RunJob state.
+
+    Train:
+      RunJob:
+        Kind: TrainingJob           # a row of chalicelib/job_kinds.py
+        Name: !Ref JobName          # where nothing else has it; else it gets 8 more characters
+        Role: TrainingRole          # the job's role; of a kind without one, `Model`: the AWS::SageMaker::Model it runs
+        Arguments: …                # of the kind's Create operation, without name, role and model
+      Next: Evaluate                # or End: true
+
+A state `Train` becomes the following ones; what leads to it then leads to the first of them. Those in the last line are
+there once for all the jobs of a state machine.
+
+    TrainBegin ─► TrainFindName ─► TrainPickName ─► TrainRecordName ─► Train ─► (Next)
+                                                                         │ refused, or failed
+                                                                         ▼
+    (Next) ◄─ TrainStatus ◄─ TrainDescribe ◄── it is there already ── TrainRefused
+                │   └─► TrainWait ─►┘                                    │
+                └─────────────► Explain ─► NotifyFailure ─► Failed ◄─────┘
+                                            NotifySuccess ─► Succeeded
+
+A job that Step Functions cannot wait for goes from Train to TrainWait.
+
+The variable $Train is the completed job's description, for the states that follow; $job says which job runs.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from chalicelib.job_kinds import JOB_KINDS
+
+from mlops.templates import references
+from mlops.templates.cfn_yaml import Template
+from mlops.templates.folder import BlueprintError
+from mlops.templates.includes import INCLUDE
+from mlops.templates.job_states import (
+    BEGIN,
+    OWN_STATES,
+    SHARED_STATES,
+    VARIABLES,
+    Job,
+    expression,
+    longest_name,
+    shared_states,
+    states_of,
+)
+
+State = dict[str, Any]
+
+NODE = "RunJob"
+MACHINE = "MLOpsStateMachine"  # the state machine that _parts/state_machine.yaml has role, version and outputs for
+ROLE = "StateMachineRole"
+POLICY = "JobPolicy"
+VOLUME_KEY = "VolumeKmsKeyArn"
+VOLUME_KEY_STATEMENTS = "grant_volume_key"  # in _parts
+_LONGEST_STATE = 80  # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+
+
+def expand(template: Template, where: str) -> tuple[Template, dict[str, int]]:
+    """The template with its RunJob states made into states and a policy, and how long names of jobs may be.
+
+    The latter by the parameter that a name comes from. Raises BlueprintError for what is wrong.
+    """
+    definition = _definition(template)
+    where = f"{where}: Resources/{MACHINE}/Properties/Definition/States"
+    states: dict[str, Any] = definition.get("States", {})
+    jobs = {
+        name: _read(name, state, template, f"{where}/{name}")
+        for name, state in states.items()
+        if isinstance(state, dict) and NODE in state
+    }
+    if not jobs:
+        return template, {}
+    _check(definition, jobs, where)
+    begins = {name: job.of_its_own(BEGIN) for name, job in jobs.items()}
+    made: dict[str, State] = {}
+    for name, state in states.items():
+        made |= states_of(jobs[name], begins) if name in jobs else {name: _led(state, begins)}
+    start = str(definition.get("StartAt"))
+    led = {**definition, "StartAt": begins.get(start, start), "States": {**made, **shared_states()}}
+    machine = template["Resources"][MACHINE]
+    depends = machine.get("DependsOn", [])
+    resources = {
+        **template["Resources"],
+        POLICY: _policy(jobs.values(), template),
+        MACHINE: {
+            **machine,
+            "DependsOn": [POLICY, *(depends if isinstance(depends, list) else [depends])],
+            "Properties": {**machine["Properties"], "Definition": led},
+        },
+    }
+    return {**template, "Resources": resources}, _name_limits(jobs.values())
+
+
+def _definition(template: Template) -> dict[str, Any]:
+    """The definition of the template's state machine, as far as it is one."""
+    match template.get("Resources", {}).get(MACHINE):
+        case {"Properties": {"Definition": {"States": dict()} as definition}}:
+            found: dict[str, Any] = definition
+            return found
+    return {}
+
+
+def _name_limits(jobs: Iterable[Job]) -> dict[str, int]:
+    limits: dict[str, int] = {}
+    for job in jobs:
+        match job.name:
+            case {"Ref": str(parameter)}:
+                limit = longest_name(job.kind)
+                limits[parameter] = min(limit, limits.get(parameter, limit))
+    return limits
+
+
+# --- what was written ----------------------------------------------------------------------------------------
+
+
+def _read(name: str, state: State, template: Template, where: str) -> Job:
+    node = state[NODE]
+    _known(state, (NODE, "Next", "End", "Comment"), where)
+    where = f"{where}/{NODE}"
+    if not isinstance(node, dict):
+        raise BlueprintError(f"{where} is no mapping")
+    _known(node, ("Kind", "Name", "Role", "Model", "Arguments"), where)
+    kind = JOB_KINDS.get(str(node.get("Kind")))
+    if kind is None:
+        raise BlueprintError(f"{where}/Kind {node.get('Kind')!r} is not one of {', '.join(JOB_KINDS)}")
+    missing = [key for key in ("Name", "Arguments") if not node.get(key)]
+    if missing:
+        raise BlueprintError(f"{where} has no {missing[0]}")
+    arguments = node["Arguments"]
+    if not isinstance(arguments, dict) and expression(arguments) is None:
+        raise BlueprintError(f"{where}/Arguments is neither a mapping nor a JSONata expression {{% … %}}")
+    if ("Next" in state) == (state.get("End") is True):
+        raise BlueprintError(f"{where} has beside it either `Next` or `End: true`")
+    owner, other = ("Role", "Model") if kind.role else ("Model", "Role")
+    if other in node:
+        raise BlueprintError(f"{where} has a {other}, and a {kind.key} takes a {owner}")
+    logical_id = str(node.get(owner))
+    wanted, attribute = {"Role": ("AWS::IAM::Role", "Arn"), "Model": ("AWS::SageMaker::Model", "ModelName")}[owner]
+    if template["Resources"].get(logical_id, {}).get("Type") != wanted:
+        raise BlueprintError(f"{where}/{owner} is to be the logical id of an {wanted} in this template")
+    return Job(
+        name,
+        kind,
+        node["Name"],
+        {"Fn::GetAtt": [logical_id, attribute]},
+        logical_id if kind.role else "",
+        arguments,
+        str(state.get("Next", SHARED_STATES[0])),
+        str(state.get("Comment", "")),
+    )
+
+
+def _known(node: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
+    for key in node:
+        if key not in keys:
+            near = difflib.get_close_matches(str(key), keys, 1)
+            raise BlueprintError(
+                f"{where}/{key} is not a known key" + (f" (did you mean {near[0]!r}?)" if near else "")
+            )
+
+
+def _check(definition: Mapping[str, Any], jobs: Mapping[str, Job], where: str) -> None:
+    """What jobs and the other states of their machine must not have in common."""
+    if definition.get("QueryLanguage") != "JSONata":
+        raise BlueprintError(f"{where}: a definition with {NODE} has `QueryLanguage: JSONata`")
+    own = [name for name in definition["States"] if name not in jobs]
+    made = {*SHARED_STATES, *(job.of_its_own(suffix) for job in jobs.values() for suffix in OWN_STATES)}
+    for name in definition["States"]:
+        if name in made:
+            raise BlueprintError(f"{where}/{name} has the name of a state that {NODE} makes")
+    for name in jobs:
+        if len(name) > _LONGEST_STATE - max(map(len, OWN_STATES)):
+            raise BlueprintError(f"{where}/{name} has too long a name for the states made of it")
+        if not name.isidentifier() or name in VARIABLES:
+            raise BlueprintError(f"{where}/{name} is no name for a variable, which its job's description gets")
+    reserved = {*VARIABLES, *jobs}
+    for name in own:
+        state = definition["States"][name]
+        assigned = state.get("Assign") if isinstance(state, dict) else None
+        taken = reserved & set(assigned) if isinstance(assigned, dict) else ()
+        if taken:
+            raise BlueprintError(f"{where}/{name}/Assign has {sorted(taken)[0]!r}, a variable of {NODE}")
+    if any(NODE in state for state in _nested(definition["States"])):
+        raise BlueprintError(f"{where}: {NODE} stands at the top of a definition, not in a branch or a map")
+
+
+def _nested(states: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The states of branches and maps."""
+    for state in states.values():
+        inner: list[Any] = []
+        match state:
+            case {"Branches": [*branches]}:
+                inner = branches
+            case {"ItemProcessor": dict() as processor}:
+                inner = [processor]
+        for machine in inner:
+            match machine:
+                case {"States": dict() as found}:
+                    yield from (one for one in found.values() if isinstance(one, dict))
+                    yield from _nested(found)
+
+
+def _led(node: Any, begins: Mapping[str, str]) -> Any:
+    """A state with each way to a RunJob state leading to the first of those made of it."""
+    if isinstance(node, list):
+        return [_led(item, begins) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: begins.get(value, value)
+        if key in ("Next", "Default") and isinstance(value, str)
+        else value
+        if key in ("Arguments", "Assign", "Output")
+        else _led(value, begins)
+        for key, value in node.items()
+    }
+
+
+# --- the policy ----------------------------------------------------------------------------------------------
+
+
+def _policy(jobs: Iterable[Job], template: Template) -> Template:
+    """What the state machine's role needs for its jobs."""
+    kinds = {job.kind.key: job.kind for job in jobs}.values()
+    statements: list[Any] = [
+        {
+            "Sid": f"Run{kind.key}s",
+            "Effect": "Allow",
+            "Action": list(kind.actions),
+            "Resource": _arn("sagemaker", f"{kind.arn}/*"),
+        }
+        for kind in kinds
+    ]
+    roles = [{"Fn::GetAtt": [role, "Arn"]} for role in dict.fromkeys(job.role for job in jobs) if role]
+    if roles:
+        statements.append(
+            {
+                "Sid": "PassJobRole",
+                "Effect": "Allow",
+                "Action": "iam:PassRole",
+                "Resource": roles if len(roles) > 1 else roles[0],
+                "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+            }
+        )
+    if VOLUME_KEY in template.get("Parameters", {}) or ("Ref", VOLUME_KEY) in references.lost(template):
+        statements.append({INCLUDE: VOLUME_KEY_STATEMENTS})
+    rules = [_arn("events", f"rule/{kind.events_rule}") for kind in kinds if kind.events_rule]
+    if rules:
+        statements.append(
+            {
+                "Sid": "WaitForJobs",
+                "Effect": "Allow",
+                "Action": ["events:PutRule", "events:PutTargets", "events:DescribeRule"],
+                "Resource": rules if len(rules) > 1 else rules[0],
+            }
+        )
+    return {
+        "Type": "AWS::IAM::Policy",
+        "Properties": {
+            "PolicyName": "run-jobs",
+            "Roles": [{"Ref": ROLE}],
+            "PolicyDocument": {"Version": "2012-10-17", "Statement": statements},
+        },
+    }
+
+
+def _arn(service: str, resource: str) -> Template:
+    return {"Fn::Sub": f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}"}
