@@ -13,7 +13,7 @@ from _custom_resource import DENIALS, Patience, Refused, serve
 from botocore.exceptions import BotoCoreError, ClientError
 
 logger = logging.getLogger()
-DEPLOYED_STACKS = "mlops-pipeline"
+DEPLOYED_STACKS = "mlops-pipeline"  # mlops/defaults.py has it, too; a test compares them
 MOST_DATA_BUCKETS, MOST_CHARACTERS = 10, 400  # of all names, with commas: the boundary of roles has room for no more
 
 

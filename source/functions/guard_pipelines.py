@@ -12,7 +12,7 @@ from typing import Any
 from _custom_resource import Patience, Refused, serve
 
 NAMED = 5
-DELIVERY = "-codepipeline"
+DELIVERY = "-codepipeline"  # chalicelib/planning/names.py has it, too; a test compares them
 ANYWAY = (
     "To delete the stack although this fails, delete it again and retain this resource "
     "(aws cloudformation delete-stack --retain-resources {})."
@@ -55,7 +55,7 @@ def check(event: dict[str, Any], patience: Patience) -> str:
     raise Refused(
         f"{len(left)} pipeline{'s' * (len(left) != 1)} left: {named}{f' and {more} more' if more > 0 else ''}. "
         "They need roles of this stack. Delete each first (mlops delete NAME, or the stack NAME and then the stack "
-        "NAME-codepipeline), then delete this stack again."
+        f"NAME{DELIVERY}), then delete this stack again."
     )
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlops.cli import offline
 from mlops.cli.failures import Failure
-from mlops.demo import in_aws, scores
+from mlops.demo import in_aws, scores, story
 from mlops.sample import dataset
 
 
@@ -39,6 +40,11 @@ def test_training_rows_have_the_label_first() -> None:
 )
 def test_auc(values: list[float], expected: float) -> None:
     assert scores.auc([False, False, True, True], values) == expected
+
+
+def test_the_pipelines_that_are_deleted_are_those_that_were_requested() -> None:
+    requested = [story.request(name, offline.OUTPUTS) for name in ("realtime", "training")]
+    assert tuple(offline.check(one, "us-east-1").name for one in requested) == in_aws.PIPELINES
 
 
 VERSION = "arn:aws:states:us-east-1:123456789012:stateMachine:MLOpsTraining-1a2b:7"

@@ -27,6 +27,16 @@ def delivery_stack(name: str) -> str:
     return f"{name}{DELIVERY}"
 
 
+def is_delivery_stack(stack: str) -> bool:
+    """Whether a stack of this name is a pipeline's delivery stack."""
+    return stack.endswith(DELIVERY)
+
+
+def of_delivery_stack(stack: str) -> str:
+    """The pipeline of a delivery stack; the name of a pipeline is itself."""
+    return stack.removesuffix(DELIVERY)
+
+
 def bundle_key(name: str) -> str:
     """Where a pipeline's template bundle lies in the bundle bucket."""
     return f"{BUNDLES}/{name}/template.zip"

@@ -12,6 +12,7 @@ from mlops.cli import naming, pipelines, show, watching
 from mlops.cli.connection import Connection
 from mlops.cli.failures import ApiError, Document, Failure, Interrupted
 from mlops.cli.show import Activity
+from mlops.defaults import PIPELINE_PREFIX
 
 NOT_FOUND, CONFLICT = 404, 409
 ENDPOINT = "SageMakerEndpointName"
@@ -67,7 +68,7 @@ def delete(connection: Connection, name: str, yes: bool, stopping: bool, dry_run
     """
     stop = "true" if stopping else ""
     planned = plan_of(connection, name, stop)
-    if yes and planned["name"] not in (name.lower(), f"{naming.COMMON}{name.lower()}"):
+    if yes and planned["name"] not in (name.lower(), f"{PIPELINE_PREFIX}-{name.lower()}"):
         raise Failure(
             f"--yes needs the whole name, and {name!r} is a part of one", f"mlops delete {planned['name']} --yes"
         )

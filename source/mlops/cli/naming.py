@@ -13,10 +13,8 @@ from click.shell_completion import CompletionItem
 from mlops.cli.connection import Connection
 from mlops.cli.failures import ApiError, Failure, NoSuchPipeline
 
-DELIVERY = "-codepipeline"
 LARGEST_PAGE = "100"
 SHOWN = 5
-COMMON = "mlops-pipeline-"  # what whole names begin with
 NOT_FOUND = 404
 Result = TypeVar("Result")
 

@@ -8,6 +8,7 @@ from typing import IO
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
+from chalicelib.planning import names
 
 from mlops.cli import deployed, naming, offline, show, view, watching
 from mlops.cli.connection import Connection
@@ -135,7 +136,8 @@ def run(connection: Connection, name: str, watch: bool) -> None:
 
 def delivery_pipeline(connection: Connection, name: str) -> str:
     """The name of a pipeline in CodePipeline: an output of its delivery stack."""
-    stack = name if name.startswith("arn:") or name.endswith(naming.DELIVERY) else f"{name}{naming.DELIVERY}"
+    whole = name.startswith("arn:") or names.is_delivery_stack(name)
+    stack = name if whole else names.delivery_stack(name)
     try:
         [found] = connection.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
@@ -144,11 +146,11 @@ def delivery_pipeline(connection: Connection, name: str) -> str:
         hint = similar_names_hint(connection, name) or "create it with: mlops provision FILE"
         raise NoSuchPipeline(f"There is no pipeline {name!r} in Region {connection.region_name}", hint) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-    if "PipelineName" not in outputs:
+    if names.PIPELINE_OUTPUT not in outputs:
         raise Failure(
             f"{name} is {found['StackStatus']} and has no pipeline yet", f"see its status: mlops status {name}"
         )
-    return str(outputs["PipelineName"])
+    return str(outputs[names.PIPELINE_OUTPUT])
 
 
 def similar_names_hint(connection: Connection, part: str) -> str:
@@ -158,8 +160,8 @@ def similar_names_hint(connection: Connection, part: str) -> str:
         stacks = [stack["StackName"] for page in pages for stack in page["Stacks"]]
     except (ClientError, BotoCoreError):  # a hint is not worth another error
         return ""
-    names = [name.removesuffix(naming.DELIVERY) for name in stacks if name.endswith(naming.DELIVERY) and part in name]
-    return f"did you mean one of these? {', '.join(sorted(names)[:SUGGESTIONS])}" if names else ""
+    found = [names.of_delivery_stack(stack) for stack in stacks if names.is_delivery_stack(stack) and part in stack]
+    return f"did you mean one of these? {', '.join(sorted(found)[:SUGGESTIONS])}" if found else ""
 
 
 def region_hint(connection: Connection) -> str:

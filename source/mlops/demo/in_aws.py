@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable
 
 import click
+from chalicelib.planning import names
 
 from mlops.cli import show, watching
 from mlops.cli.connection import Connection
@@ -130,7 +131,7 @@ CHECKS: tuple[Callable[[Connection, DemoResult], str], ...] = (
 
 def left_behind(connection: Connection, document: Document) -> tuple[list[str], list[str]]:
     """What a request could add to: the versions of its bundle and the runs of its pipeline."""
-    key = f"mlops_provisioned_pipelines/{document['pipeline']['name']}/template.zip"
+    key = names.bundle_key(document["pipeline"]["name"])
     bucket = connection.outputs["BundleBucketName"]
     listed = connection.client("s3").list_object_versions(Bucket=bucket, Prefix=key)
     runs = connection.client("codepipeline").list_pipeline_executions(pipelineName=document["pipelineName"])
@@ -157,10 +158,10 @@ def delete(connection: Connection) -> None:
     waiter = cloudformation.get_waiter("stack_delete_complete")
     pause = {"Delay": 1, "MaxAttempts": 300} if connection.is_elsewhere else {"Delay": 15, "MaxAttempts": 80}
     with show.progress("deleting the pipelines") as tell:
-        for suffix in ("", "-codepipeline"):
-            for name in PIPELINES:
-                cloudformation.delete_stack(StackName=f"{name}{suffix}")
-            for name in PIPELINES:
-                tell(f"deleting {name}{suffix}")
-                waiter.wait(StackName=f"{name}{suffix}", WaiterConfig=pause)
+        for stacks in (PIPELINES, [names.delivery_stack(name) for name in PIPELINES]):
+            for stack in stacks:
+                cloudformation.delete_stack(StackName=stack)
+            for stack in stacks:
+                tell(f"deleting {stack}")
+                waiter.wait(StackName=stack, WaiterConfig=pause)
     click.echo("Deleted both pipelines and what they deployed. The data and the model stay in the assets bucket.")

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlops.defaults import PIPELINE_PREFIX
 from mlops.deploy import template
 from mlops.deploy.errors import UnsafePermission
 from mlops.deploy.packing import document
@@ -59,7 +60,7 @@ def state_machines(templates: Mapping[str, Template], kind: str) -> list[Templat
     """
     prefix = f"arn:${{AWS::Partition}}:states:${{AWS::Region}}:${{AWS::AccountId}}:{kind}:"
     logical_ids = _resources(templates).get("AWS::StepFunctions::StateMachine", {})
-    return [{"Fn::Sub": f"{prefix}{name}-*"} for name in ["mlops-pipeline", *sorted(logical_ids)]]
+    return [{"Fn::Sub": f"{prefix}{name}-*"} for name in [PIPELINE_PREFIX, *sorted(logical_ids)]]
 
 
 def boundary(templates: Mapping[str, Template], scopes: Mapping[str, list[Template]]) -> Template:
