@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the functions of custom resources share: CloudFormation is always answered, and IAM is given time.
+"""Shared code of the custom resources: always sends a response to CloudFormation, and waits for IAM to propagate.
 
-In: the event that CloudFormation sends, and what to do with it. Out: the answer, put where CloudFormation waits for it.
+In: the event from CloudFormation, and the function to run. Out: the response, sent to CloudFormation's response URL.
 The build packs this file with every function that imports it.
 """
 
@@ -17,19 +17,19 @@ from botocore.exceptions import ClientError
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
 
-REASON_LIMIT = 1_000  # characters; CloudFormation takes an answer of at most 4,096 bytes
+REASON_LIMIT = 1_000  # characters; CloudFormation accepts a response of at most 4,096 bytes
 DENIALS = ("403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
-# IAM takes some seconds until a new policy is known everywhere.
+# IAM takes some seconds to propagate a new policy.
 PATIENCE = 30
-RESERVED = 15  # seconds of the function that are kept for the answer
+RESERVED = 15  # seconds of the function's timeout, reserved for sending the response
 
 
 class Refused(Exception):
-    """The resource cannot be made or deleted; the message says why, and what to do."""
+    """The resource cannot be created or deleted; the message gives the reason and the solution."""
 
 
 class Patience:
-    """Repeats calls that IAM denies, until the policy must be known or the function's time is nearly up."""
+    """Retries calls that IAM denies, until a new policy must have propagated or the function is about to time out."""
 
     def __init__(self, context: Any) -> None:
         left = context.get_remaining_time_in_millis() / 1_000 - RESERVED
@@ -44,7 +44,9 @@ class Patience:
                 code = error.response["Error"]["Code"]
                 if code not in DENIALS or time.monotonic() + pause > self._until:
                     raise
-                logger.info("%s was denied: %s; IAM may not know the policy yet", error.operation_name, code)
+                logger.info(
+                    "%s was denied: %s; retrying, the policy may not have propagated", error.operation_name, code
+                )
             time.sleep(pause)
             pause = min(2 * pause, 8)
 
@@ -53,20 +55,20 @@ Work = Callable[[dict[str, Any], Patience], str]
 
 
 def serve(event: dict[str, Any], context: Any, work: Work, physical_id: str) -> None:
-    """Do the work and answer: success with the text that it returns, or failure with the reason."""
+    """Do the work and send the response: success with the text that it returns, or failure with the reason."""
     try:
         status, reason = "SUCCESS", work(event, Patience(context))
     except Refused as refusal:
         status, reason = "FAILED", str(refusal)
-    except Exception as error:  # an unanswered request would keep CloudFormation waiting
-        logger.exception("The function itself failed")
-        status, reason = "FAILED", f"The function itself failed: {type(error).__name__}: {error}"
-    # Another physical id would have CloudFormation delete the old one: it stays what it was.
+    except Exception as error:  # without a response, CloudFormation would wait for the timeout
+        logger.exception("Internal error")
+        status, reason = "FAILED", f"Internal error: {type(error).__name__}: {error}"
+    # The physical id must not change: CloudFormation would delete the old resource.
     answer(event, status, reason, event.get("PhysicalResourceId", physical_id))
 
 
 def answer(event: dict[str, Any], status: str, reason: str, physical_id: str) -> None:
-    """Put the answer where CloudFormation waits for it."""
+    """Send the response to CloudFormation."""
     logger.info("%s %s: %s", event["RequestType"], status, reason)
     body = {
         "Status": status,

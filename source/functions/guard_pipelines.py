@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Custom resource of the main stack that is deleted before everything else: no deletion while there are pipelines.
+"""Custom resource of the main stack, deleted before all other resources: fails the deletion if there are pipelines.
 
-Without the main stack nobody could delete them: CloudFormation works on them with a role of it, and their own roles
-keep the permissions boundary from being deleted.
+Without the main stack, the pipelines cannot be deleted: CloudFormation needs the main stack's role for them, and the
+permissions boundary cannot be deleted while their roles use it.
 
-In: the role that CloudFormation works with on pipelines. Out: success, or failure with the pipelines that are left.
+In: the role that CloudFormation uses for pipelines. Out: success, or failure with the remaining pipelines.
 """
 
 from typing import Any
@@ -12,15 +12,15 @@ from typing import Any
 from _custom_resource import Patience, Refused, serve
 
 NAMED = 5
-DELIVERY = "-codepipeline"  # chalicelib/planning/names.py has it, too; a test compares them
+DELIVERY = "-codepipeline"  # the same as in chalicelib/planning/names.py; a test compares them
 ANYWAY = (
-    "To delete the stack although this fails, delete it again and retain this resource "
+    "To delete the stack without this check, retry the deletion and retain this resource "
     "(aws cloudformation delete-stack --retain-resources {})."
 )
 
 
 def handler(event: dict[str, Any], context: Any) -> None:
-    """Fail the deletion of the stack while pipelines need it; all else succeeds."""
+    """Fail the deletion of the stack while pipelines need it; every other event succeeds."""
     serve(event, context, work, "guard-pipelines")
 
 
@@ -33,12 +33,12 @@ def work(event: dict[str, Any], patience: Patience) -> str:
         raise
     except Exception as error:
         how = ANYWAY.format(event["LogicalResourceId"])
-        raise Refused(f"Whether there are pipelines is not known: {type(error).__name__}: {error} {how}") from error
+        raise Refused(f"Cannot check for pipelines: {type(error).__name__}: {error} {how}") from error
 
 
 def check(event: dict[str, Any], patience: Patience) -> str:
     """Raise Refused if the stack is being deleted and has pipelines."""
-    # Here, so that an installation does not wait for it.
+    # Imported here, so that an installation does not spend time on it.
     import boto3
     from botocore.config import Config
 
@@ -47,20 +47,20 @@ def check(event: dict[str, Any], patience: Patience) -> str:
     cloudformation = boto3.client("cloudformation", region_name=region, config=config)
     (own,) = patience.call(cloudformation.describe_stacks, StackName=event["StackId"])["Stacks"]
     if own["StackStatus"] != "DELETE_IN_PROGRESS":
-        return f"The stack is {own['StackStatus']}: what is deleted now was never used, or has been replaced"
+        return f"Not checked: the stack is {own['StackStatus']}, not being deleted"
     left = pipelines(cloudformation, role, patience)
     if not left:
-        return "There are no pipelines"
+        return "No pipelines"
     named, more = ", ".join(left[:NAMED]), len(left) - NAMED
     raise Refused(
         f"{len(left)} pipeline{'s' * (len(left) != 1)} left: {named}{f' and {more} more' if more > 0 else ''}. "
-        "They need roles of this stack. Delete each first (mlops delete NAME, or the stack NAME and then the stack "
-        f"NAME{DELIVERY}), then delete this stack again."
+        "They require roles of this stack. Delete each pipeline (mlops delete NAME, or the stack NAME and then the "
+        f"stack NAME{DELIVERY}), then retry the deletion of this stack."
     )
 
 
 def pipelines(cloudformation: Any, role: str, patience: Patience) -> list[str]:
-    """The pipelines that CloudFormation needs the role for, be it for their stack or that of their delivery."""
+    """The pipelines with a delivery stack or a deployed stack that uses the role."""
     found, token = set(), {}
     while True:
         page = patience.call(cloudformation.describe_stacks, **token)

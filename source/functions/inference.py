@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The inference API: {"payload": <text or JSON>, "content_type": "text/csv"} -> the endpoint's answer, as it is.
+"""The inference API: {"payload": <text or JSON>, "content_type": "text/csv"} -> the endpoint's response, unchanged.
 
-Environment: ENDPOINT_NAME. Errors are answered as {"message", "errors": [{"path", "problem", "hint"}], "request_id"}.
-Neither a payload nor what a model said is logged, and no answer repeats a payload (docs/decisions/0025).
+Environment: ENDPOINT_NAME. Errors are returned as {"message", "errors": [{"path", "problem", "hint"}], "request_id"}.
+Payloads and model responses are not logged, and error messages do not repeat payloads (docs/decisions/0025).
 """
 
 import base64
@@ -14,15 +14,17 @@ import os
 import re
 from typing import Any
 
-# What Lambda takes and gives in one synchronous invocation, which is less than API Gateway (10 MB) and SageMaker take:
+# Lambda's limit for the payloads of a synchronous invocation, below those of API Gateway (10 MB) and SageMaker:
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MOST_BYTES = 6 * 1024 * 1024
-ENVELOPE = 4096  # bytes of an answer around its body
+ENVELOPE = 4096  # bytes of a response besides its body
 MOST_LEVELS = 100
-CONTENT_TYPE = re.compile(r"[!-~]([ -~]{0,1022}[!-~])?")  # as InvokeEndpoint takes it: ASCII, at most 1,024 characters
-SAID = 300  # characters of what a model or SageMaker said
+CONTENT_TYPE = re.compile(
+    r"[!-~]([ -~]{0,1022}[!-~])?"
+)  # as InvokeEndpoint accepts it: ASCII, at most 1,024 characters
+SAID = 300  # characters of an error message from a model or SageMaker
 EXAMPLE = 'send {"payload": …, "content_type": "text/csv"}'
-# SageMaker has one error for a wrong request and for an endpoint that isn't there, or not yet.
+# SageMaker uses the same error for an invalid request and for an endpoint that does not exist or is not in service.
 ABSENT = re.compile(r"not (be )?found|not in ?service|does not exist", re.IGNORECASE)
 
 log = logging.getLogger()
@@ -30,7 +32,7 @@ log.setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """API Gateway's proxy event in, its proxy answer out."""
+    """API Gateway's proxy event in, proxy response out."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     request_id = (event.get("requestContext") or {}).get("requestId", "")
@@ -49,22 +51,22 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         log.warning("%s: %s, status %s, SageMaker's request %s", request_id, fault.get("Code"), status,
                     sent.get("RequestId"))  # fmt: skip
         said = fault.get("Message", "")
-        # The model's own 4xx is the caller's business; anything else is not.
+        # Only the model's own 4xx is returned to the caller.
         if fault.get("Code") == "ModelError" and 400 <= error.response.get("OriginalStatusCode", 500) < 500:
             said = without(payload, error.response.get("OriginalMessage", said))
-            return refusal(400, f"The model refused the payload: {said}", request_id)
+            return refusal(400, f"The model rejected the payload: {said}", request_id)
         if fault.get("Code") == "ValidationError" and not ABSENT.search(said):
-            return refusal(400, f"SageMaker refused the request: {without(payload, said)}", request_id)
+            return refusal(400, f"SageMaker rejected the request: {without(payload, said)}", request_id)
         if fault.get("Code") == "ValidationError":
-            return refusal(503, "The endpoint cannot answer now.", request_id, retry_after=30)
-        return refusal(503, "The endpoint failed at this request; its log says why.", request_id, retry_after=5)
+            return refusal(503, "The endpoint is not in service.", request_id, retry_after=30)
+        return refusal(503, "The endpoint returned an error; see its log.", request_id, retry_after=5)
     except BotoCoreError as error:
         log.warning("%s: %s", request_id, type(error).__name__)
         return refusal(503, "The endpoint could not be reached.", request_id, retry_after=5)
 
 
 class Refused(Exception):
-    """The request is answered with an error: its status, its message and its problems."""
+    """An error response: its status, its message and its problems."""
 
     def __init__(self, status: int, message: str, problems: list[dict[str, str]]) -> None:
         super().__init__(message)
@@ -74,11 +76,11 @@ class Refused(Exception):
 def wrong(path: str, problem: str, hint: str, status: int = 400) -> Refused:
     """One problem of the request."""
     problems = [{"path": path, "problem": problem, "hint": hint}]
-    return Refused(status, "The inference request is not usable", problems)
+    return Refused(status, "Invalid inference request", problems)
 
 
 def nested() -> Refused:
-    """A body that Python, or a model, may not survive."""
+    """The body is nested too deeply for Python, or for a model."""
     return wrong("", f"the payload is nested more than {MOST_LEVELS} levels deep", "send a flatter payload")
 
 
@@ -87,21 +89,21 @@ def read(event: dict[str, Any]) -> tuple[bytes, str]:
     body = parsed(event)
     payload, content_type = body.get("payload"), body.get("content_type")
     if payload is None:
-        raise wrong("/payload", "is missing", "what the model is asked, as text or as JSON")
+        raise wrong("/payload", "is required", "send the input of the model, as text or as JSON")
     if not isinstance(content_type, str) or not content_type:
-        raise wrong("/content_type", "is missing or no text", "the payload's type, for example text/csv")
+        raise wrong("/content_type", "must be a non-empty string", "send the payload's type, for example text/csv")
     if not CONTENT_TYPE.fullmatch(content_type):
-        hint = "at most 1,024 ASCII characters without line breaks, for example text/csv"
-        raise wrong("/content_type", "is no content type", hint)
+        hint = "send at most 1,024 ASCII characters without line breaks, for example text/csv"
+        raise wrong("/content_type", "is not a content type", hint)
     if deeper_than(MOST_LEVELS, payload):
         raise nested()
     text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
-        raise wrong("/payload", "holds half a surrogate pair, which is no character", "send Unicode text") from None
+        raise wrong("/payload", "contains a lone surrogate, which is not a character", "send Unicode text") from None
     if len(data) > MOST_BYTES:
-        raise wrong("/payload", f"has {len(data):,} bytes, more than {MOST_BYTES:,}", "send fewer rows at once", 413)
+        raise wrong("/payload", f"has {len(data):,} bytes, more than {MOST_BYTES:,}", "send fewer rows", 413)
     return data, content_type
 
 
@@ -109,10 +111,10 @@ def parsed(event: dict[str, Any]) -> dict[str, Any]:
     """The body as an object; raises Refused."""
     text = event.get("body") or ""
     if len(text) > MOST_BYTES * (4 / 3 if event.get("isBase64Encoded") else 1) + ENVELOPE:
-        raise wrong("", f"the body has more than {MOST_BYTES:,} bytes", "send fewer rows at once", 413)
-    if "\ufffd" in text:  # what API Gateway makes of bytes that are no UTF-8
-        hint = "send the body as UTF-8; where the replacement character itself is meant, write it as \\ufffd"
-        raise wrong("", "holds a replacement character, where bytes were no UTF-8", hint)
+        raise wrong("", f"the body has more than {MOST_BYTES:,} bytes", "send fewer rows", 413)
+    if "\ufffd" in text:  # API Gateway replaces bytes that are not valid UTF-8
+        hint = "send the body as UTF-8; write a literal replacement character as \\ufffd"
+        raise wrong("", "contains a replacement character in place of invalid UTF-8", hint)
     try:
         if event.get("isBase64Encoded"):
             text = base64.b64decode(text, validate=True).decode("utf-8")
@@ -127,27 +129,27 @@ def parsed(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def refuse_number(text: str) -> float:
-    """Python reads NaN and Infinity, which are not JSON."""
-    raise wrong("", f"{text} is not JSON", "give numbers that are finite")
+    """Python accepts NaN and Infinity, which are not JSON."""
+    raise wrong("", f"{text} is not JSON", "send finite numbers")
 
 
 def finite(text: str) -> float:
-    """A number; one like 1e400 would become infinite."""
+    """A number; for example, 1e400 would become infinite."""
     number = float(text)
     if not math.isfinite(number):
-        raise wrong("", "a number in the body is too large for a double", "give numbers that are finite")
+        raise wrong("", "a number in the body is too large for a double", "send finite numbers")
     return number
 
 
 def integer(text: str) -> int:
-    """A whole number of a length that Python converts."""
+    """An integer that is short enough for Python to convert."""
     if len(text) > 400:
-        raise wrong("", "a number in the body is too large for a double", "give shorter numbers")
+        raise wrong("", "a number in the body is too large for a double", "send smaller numbers")
     return int(text)
 
 
 def deeper_than(most: int, value: Any) -> bool:
-    """Whether lists and objects nest more than so many levels."""
+    """Whether lists and objects are nested more than this many levels."""
     level = [value]
     for _ in range(most):
         level = [
@@ -160,24 +162,24 @@ def deeper_than(most: int, value: Any) -> bool:
 
 
 def passed_on(body: bytes, content_type: str | None) -> dict[str, Any]:
-    """The endpoint's answer, byte for byte and as the type it has; raises Refused where that cannot be."""
-    itself = "ask the endpoint itself (sagemaker-runtime, `mlops invoke`)"
+    """The endpoint's response, with its bytes and content type unchanged; raises Refused if that is impossible."""
+    itself = "call the endpoint directly (sagemaker-runtime, `mlops invoke`)"
     try:
         text = body[:MOST_BYTES].decode("utf-8")
     except UnicodeDecodeError:
         if len(body) <= MOST_BYTES:
-            message = f"The endpoint answered bytes that are no UTF-8 text, which this API cannot pass on: {itself}."
+            message = f"The endpoint's response is not UTF-8 text, which this API cannot return: {itself}."
             raise Refused(502, message, []) from None
         text = ""
     if len(body) > MOST_BYTES or len(json.dumps(text, ensure_ascii=False).encode("utf-8")) + ENVELOPE > MOST_BYTES:
-        message = f"The endpoint's answer is longer than {MOST_BYTES:,} bytes: send fewer rows at once, or {itself}."
+        message = f"The endpoint's response is longer than {MOST_BYTES:,} bytes: send fewer rows, or {itself}."
         raise Refused(413, message, [])
     usable = content_type if content_type and CONTENT_TYPE.fullmatch(content_type) else "text/plain; charset=utf-8"
     return answer(200, text, usable)
 
 
 def without(payload: bytes, said: str) -> str:
-    """What a model or SageMaker said, without the words that it repeats of a payload."""
+    """An error message from a model or SageMaker, with the words that also occur in the payload removed."""
     asked = payload.decode("utf-8")
     cut = said if len(said) <= SAID else f"{said[: SAID - 1]}…"
     return re.sub(r"[\w.+-]{4,}", lambda word: "…" if word[0].strip(".") in asked else word[0], cut)
@@ -185,7 +187,7 @@ def without(payload: bytes, said: str) -> str:
 
 @functools.cache
 def runtime() -> Any:
-    """The client that asks endpoints, once: API Gateway ends a request after 29 seconds, so this one does before."""
+    """The client for endpoints. It times out before API Gateway does, after 29 seconds."""
     import boto3
     from botocore.config import Config
 
@@ -194,7 +196,7 @@ def runtime() -> Any:
 
 
 def answer(status: int, body: str, content_type: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    """An answer as API Gateway wants it."""
+    """A response in API Gateway's proxy format."""
     return {
         "statusCode": status,
         "isBase64Encoded": False,
@@ -210,6 +212,6 @@ def refusal(
     problems: list[dict[str, str]] | None = None,
     retry_after: int | None = None,
 ) -> dict[str, Any]:
-    """An error in the one shape errors have."""
+    """An error response, in the shape that all errors have."""
     body = json.dumps({"message": message, "errors": problems or [], "request_id": request_id})
     return answer(status, body, "application/json", {"Retry-After": str(retry_after)} if retry_after else None)

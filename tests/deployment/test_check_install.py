@@ -61,7 +61,7 @@ def test_the_rollback_of_an_update_is_not_failed_by_what_is_gone(
         function = CloudFormation("check_install", monkeypatch)
         answer = function.asks("Update", **{**GOOD, "DataBuckets": ["gone"]})
     assert answer["Status"] == outcome
-    assert ("there is no bucket gone" in answer["Reason"]) == (outcome == "FAILED")
+    assert ("the bucket gone does not exist" in answer["Reason"]) == (outcome == "FAILED")
 
 
 def test_a_delete_succeeds_even_with_nothing_to_go_by(cloudformation: CloudFormation) -> None:
@@ -93,11 +93,11 @@ def test_an_unreachable_service_is_a_failure_with_a_reason(
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
-        ({"Region": "us-gov-east-1"}, "us-gov-east-1 is not supported.*Supported are eu-west-1, us-east-1"),
-        ({"StackName": "mlops-pipeline-one"}, "belong to pipelines"),
-        ({"AssetsBucketKmsKeyArn": KEY}, "the key of ExistingS3Bucket, which is blank"),
-        ({"DataBuckets": [f"bucket-{number}" for number in range(11)]}, "11 are named; there can be at most 10"),
-        ({"DataBuckets": [f"{'b' * 62}{number}" for number in range(7)]}, "447 characters together; .*at most 400"),
+        ({"Region": "us-gov-east-1"}, "us-gov-east-1 is not supported.*Supported: eu-west-1, us-east-1"),
+        ({"StackName": "mlops-pipeline-one"}, "are reserved for pipelines"),
+        ({"AssetsBucketKmsKeyArn": KEY}, "requires ExistingS3Bucket, which is blank"),
+        ({"DataBuckets": [f"bucket-{number}" for number in range(11)]}, "has 11 buckets; the maximum is 10"),
+        ({"DataBuckets": [f"{'b' * 62}{number}" for number in range(7)]}, "447 characters; the maximum is 400"),
     ],
 )
 def test_what_cannot_be_used_is_named(changed: dict[str, Any], reason: str, cloudformation: CloudFormation) -> None:
@@ -109,7 +109,7 @@ def test_what_cannot_be_used_is_named(changed: dict[str, Any], reason: str, clou
 def test_every_problem_is_told_at_once_and_fits_an_answer(cloudformation: CloudFormation) -> None:
     many = {"StackName": "mlops-pipeline-one", "DataBuckets": [f"{'b' * 60}{number}" for number in range(20)]}
     answer = cloudformation.asks("Create", **{**GOOD, **many, "AssetsBucketKmsKeyArn": KEY})
-    assert "belong to pipelines" in answer["Reason"]
+    assert "are reserved for pipelines" in answer["Reason"]
     assert "AssetsBucketKmsKeyArn" in answer["Reason"]
     assert "DataBuckets: the bucket b" in answer["Reason"]
     assert answer["Reason"].endswith(" …")
@@ -150,7 +150,7 @@ def test_a_bucket_of_another_account_is_refused(monkeypatch: pytest.MonkeyPatch)
     for changed in ({}, {"ExistingS3Bucket": "", "DataBuckets": ["theirs"]}):
         answer = asked(S3(owner="999999999999"), monkeypatch, **changed)
         assert answer["Status"] == "FAILED"
-        assert "belongs to another account" in answer["Reason"]
+        assert "another account owns it" in answer["Reason"]
 
 
 def test_a_policy_that_iam_does_not_know_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,22 +171,22 @@ def test_the_distribution_bucket_is_no_bucket_for_data(parameter: str, monkeypat
     changed = {"ExistingS3Bucket": "", parameter: "theirs" if parameter == "ExistingS3Bucket" else ["theirs"]}
     answer = asked(S3(), monkeypatch, DistributionBuckets=["dist", "theirs"], **changed)
     assert answer["Status"] == "FAILED"
-    assert f"{parameter}: theirs holds the code that is installed" in answer["Reason"]
+    assert f"{parameter}: theirs contains the installed code" in answer["Reason"]
     assert asked(S3(), monkeypatch, DistributionBuckets=["dist", "dist-us-east-1"], **changed)["Status"] == "SUCCESS"
 
 
 def test_a_bucket_in_another_region_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = asked(S3(region="eu-west-1"), monkeypatch)
-    assert "the bucket theirs is in eu-west-1, this stack is in us-east-1" in answer["Reason"]
+    assert "the bucket theirs is in eu-west-1; SageMaker requires a bucket in us-east-1" in answer["Reason"]
 
 
 @pytest.mark.parametrize("has", [KEY, "1234abcd", "alias/ours"])
 def test_a_bucket_under_a_customer_key_needs_that_key_named(has: str, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = asked(S3(key=has), monkeypatch)
-    assert f"encrypted with your key {has}" in refused["Reason"]
-    assert "Give the key's ARN as AssetsBucketKmsKeyArn" in refused["Reason"]
+    assert f"encrypted with the key {has}" in refused["Reason"]
+    assert "Set AssetsBucketKmsKeyArn to the ARN of this key" in refused["Reason"]
     wrong = asked(S3(key=has), monkeypatch, AssetsBucketKmsKeyArn=f"{KEY}0")
-    assert f"as AssetsBucketKmsKeyArn, not {KEY}0" in wrong["Reason"]
+    assert f"to the ARN of this key, not {KEY}0" in wrong["Reason"]
     assert asked(S3(key=has), monkeypatch, AssetsBucketKmsKeyArn=KEY)["Status"] == "SUCCESS"
 
 

@@ -208,7 +208,7 @@ def test_a_body_whose_encoding_is_wrong_is_refused(endpoint: Endpoint, body: str
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
-        (b"\x89PNG\r\n", 502, "no UTF-8 text"),
+        (b"\x89PNG\r\n", 502, "not UTF-8 text"),
         (b"x" * (6 * 1024 * 1024 + 1), 413, "fewer rows"),
         (b"\xff" * (6 * 1024 * 1024 + 1), 413, "fewer rows"),
         (b'"' * (4 * 1024 * 1024), 413, "fewer rows"),  # 8 MiB once it is JSON
@@ -268,4 +268,4 @@ def test_a_caller_is_told_what_the_model_said(endpoint: Endpoint) -> None:
     fault = {"Code": "ModelError", "OriginalStatusCode": 400, "OriginalMessage": "Feature shape mismatch, expected: 30"}
     status, body = endpoint.answers(424, **fault)
     assert status == 400
-    assert "The model refused the payload: Feature shape mismatch, expected: 30" in body
+    assert "The model rejected the payload: Feature shape mismatch, expected: 30" in body

@@ -115,7 +115,7 @@ def test_a_model_package_group_is_made_on_request(stack_name: str, url: str, acc
 
 def test_what_cannot_be_used_fails_the_installation_and_leaves_nothing(stack_name: str, url: str, account: Any) -> None:
     before = {item["Name"] for item in account.client("s3").list_buckets()["Buckets"]}
-    with pytest.raises(InstallError, match="there is no bucket there-is-no-such-bucket"):
+    with pytest.raises(InstallError, match="the bucket there-is-no-such-bucket does not exist"):
         install(account, stack_name, url, {**EMAIL, "DataBuckets": "there-is-no-such-bucket"})
     assert {item["Name"] for item in account.client("s3").list_buckets()["Buckets"]} == before
 
@@ -125,7 +125,7 @@ def test_a_bucket_under_a_customer_key_is_used_with_that_key(stack_name: str, ur
     default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     encryption = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
     account.client("s3").put_bucket_encryption(Bucket=existing, ServerSideEncryptionConfiguration=encryption)
-    with pytest.raises(InstallError, match=f"encrypted with your key {key}.* as AssetsBucketKmsKeyArn"):
+    with pytest.raises(InstallError, match=f"encrypted with the key {key}.* Set AssetsBucketKmsKeyArn"):
         install(account, stack_name, url, {**EMAIL, "ExistingS3Bucket": existing})
     given = {"ExistingS3Bucket": existing, "AssetsBucketKmsKeyArn": key}
     assert install(account, stack_name, url, {**EMAIL, **given})["AssetsBucketName"] == existing
@@ -134,7 +134,7 @@ def test_a_bucket_under_a_customer_key_is_used_with_that_key(stack_name: str, ur
 def test_data_buckets_are_looked_at(stack_name: str, url: str, account: Any) -> None:
     first, second = bucket(account), bucket(account)
     install(account, stack_name, url, {**EMAIL, "DataBuckets": f"{first},{second}"})
-    with pytest.raises(InstallError, match="DataBuckets: there is no bucket not-there-any-more"):
+    with pytest.raises(InstallError, match="DataBuckets: the bucket not-there-any-more does not exist"):
         install(account, stack_name, url, {"DataBuckets": f"{first},not-there-any-more"})
 
 
@@ -162,8 +162,8 @@ def test_a_model_package_group_stays_and_is_in_nobodys_way(url: str, account: An
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
-        ({"ExistingS3Bucket": "there-is-no-such-bucket"}, "there is no bucket there-is-no-such-bucket"),
-        ({"ExistingECRRepo": "none/such"}, "there is no repository none/such"),
+        ({"ExistingS3Bucket": "there-is-no-such-bucket"}, "the bucket there-is-no-such-bucket does not exist"),
+        ({"ExistingECRRepo": "none/such"}, "the repository none/such does not exist"),
         ({"NotificationEmail": "nobody"}, "must be one e-mail address"),
         ({"UseModelRegistry": "Perhaps"}, "UseModelRegistry"),
     ],
@@ -176,7 +176,7 @@ def test_what_cannot_be_used_is_named(
 
 
 def test_pipelines_names_are_theirs(url: str, account: Any) -> None:
-    with pytest.raises(InstallError, match="belong to pipelines"):
+    with pytest.raises(InstallError, match="are reserved for pipelines"):
         install(account, "mlops-pipeline-orchestrator", url, EMAIL)
     uninstall(account, "mlops-pipeline-orchestrator")
 

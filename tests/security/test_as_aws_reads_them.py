@@ -95,7 +95,7 @@ def test_delivery_pipelines_have_what_codepipelines_own_policy_has_for_artifacts
 def test_the_logs_key_gives_every_kind_of_data_key(templates: Templates) -> None:
     """CloudWatch Logs' documentation asks for kms:GenerateDataKey*."""
     key = templates["main"]["Resources"]["Key"]["Properties"]["KeyPolicy"]
-    (logs,) = [one for one in key["Statement"] if one["Sid"] == "LogsAreEncrypted"]
+    (logs,) = [one for one in key["Statement"] if one["Sid"] == "AllowCloudWatchLogs"]
     assert {"kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"} <= set(logs["Action"])
 
 
