@@ -105,25 +105,6 @@ def test_a_runtime_that_cannot_run_here_is_an_error(own: Account, runtime: str, 
     assert words in answer["Payload"].read()
 
 
-@pytest.mark.parametrize("kind", ["pythonshell", "glueetl"])
-def test_a_glue_job_gets_no_key_and_no_made_up_success(own: Account, kind: str) -> None:
-    role = trusted_role(own, "glue.amazonaws.com", {"Action": "*", "Resource": "*"})
-    bucket, name = unique("scripts"), unique("job")
-    own.client("s3").create_bucket(Bucket=bucket)
-    own.client("s3").put_object(Bucket=bucket, Key="x.py", Body=b"import os; raise SystemExit(str(os.environ))")
-    glue = own.client("glue")
-    glue.create_job(Name=name, Role=role, Command={"Name": kind, "ScriptLocation": f"s3://{bucket}/x.py"})
-    run = glue.start_job_run(JobName=name)["JobRunId"]
-
-    def ended() -> Any:
-        found = glue.get_job_run(JobName=name, RunId=run)["JobRun"]
-        return found if found.get("CompletedOn") else None
-
-    done = wait_for(ended)
-    assert done["JobRunState"] == "FAILED"
-    assert done["ErrorMessage"] == "The account on your laptop does not run Glue jobs."
-
-
 def processes(account: Account) -> int:
     """How many processes the account has started that still run."""
     found = 0

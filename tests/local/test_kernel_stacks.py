@@ -283,6 +283,105 @@ def test_a_role_for_names_of_one_kind_makes_and_deletes_those_only(account: Acco
     wait_for(deleted)
 
 
+TOPIC = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "permitted"}}
+TARGET_ROLE = "arn:aws:iam::123456789012:role/target"
+RULE = {
+    "Type": "AWS::Events::Rule",
+    "Properties": {
+        "Name": "permitted",
+        "ScheduleExpression": "rate(1 day)",
+        "Targets": [
+            {"Id": "1", "Arn": "arn:aws:states:us-east-1:123456789012:stateMachine:m", "RoleArn": TARGET_ROLE},
+        ],
+    },
+}
+RULE_ARN = "arn:aws:events:us-east-1:123456789012:rule/permitted"
+PASS = {"Action": "iam:PassRole", "Resource": TARGET_ROLE}
+TO_EVENTS = {"Condition": {"StringEquals": {"iam:PassedToService": "events.amazonaws.com"}}}
+
+
+@pytest.mark.parametrize(
+    ("resource", "statements", "missing"),
+    [
+        (TOPIC, [{"Action": "sns:CreateTopic", "Resource": "arn:aws:sns:us-east-1:123456789012:permitted"}], ""),
+        (TOPIC, [{"Action": "sns:CreateTopic", "Resource": "arn:aws:sns:*:*:other"}], "sns:CreateTopic"),
+        (TOPIC, [{"Action": ["sns:Subscribe", "sns:GetTopicAttributes"], "Resource": "*"}], "sns:CreateTopic"),
+        (
+            {"Type": "AWS::KMS::Alias", "Properties": {"AliasName": "alias/permitted", "TargetKeyId": "<key>"}},
+            [{"Action": "kms:CreateAlias", "Resource": "arn:aws:kms:us-east-1:123456789012:*"}],
+            "",
+        ),
+        (
+            {"Type": "AWS::KMS::Alias", "Properties": {"AliasName": "alias/permitted", "TargetKeyId": "<key>"}},
+            [{"Action": "kms:CreateKey", "Resource": "*"}],
+            "kms:CreateAlias",
+        ),
+        (
+            {
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": {
+                    "PolicyDocument": {
+                        "Version": "2012-10-17",
+                        "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+                    }
+                },
+            },
+            [{"Action": "iam:AttachRolePolicy", "Resource": "*"}],
+            "iam:CreatePolicy",
+        ),
+        (RULE, [{"Action": ["events:PutRule", "events:PutTargets"], "Resource": RULE_ARN}, {**PASS, **TO_EVENTS}], ""),
+        (RULE, [{"Action": ["events:PutRule", "events:PutTargets"], "Resource": RULE_ARN}], "iam:PassRole"),
+        (RULE, [{"Action": "events:PutRule", "Resource": RULE_ARN}, {**PASS, **TO_EVENTS}], "events:PutTargets"),
+    ],
+)
+def test_every_type_needs_the_permissions_of_its_handler(
+    account: Account, resource: dict[str, Any], statements: list[dict[str, Any]], missing: str
+) -> None:
+    """Types that are in no table of ours too: by the actions that their schemas list."""
+    key = account.client("kms").create_key()["KeyMetadata"]["KeyId"]
+    template = json.loads(json.dumps({"Resources": {"X": resource}}).replace("<key>", key))
+    maker = trusted_role(
+        account,
+        "cloudformation.amazonaws.com",
+        *statements,
+        {
+            "Action": ["sns:DeleteTopic", "kms:DeleteAlias", "events:DeleteRule", "events:RemoveTargets"],
+            "Resource": "*",
+        },
+    )
+    name, status, reasons = deployed(account, template, RoleARN=maker)
+    assert status == ("ROLLBACK_COMPLETE" if missing else "CREATE_COMPLETE"), reasons
+    assert f"is not authorized to perform: {missing}" in reasons or not missing
+    account.client("cloudformation").delete_stack(StackName=name)
+    wait_for(lambda: stack_is_gone(account, name))
+
+
+def stack_is_gone(account: Account, name: str) -> bool:
+    stacks = account.client("cloudformation").list_stacks()["StackSummaries"]
+    (status,) = [one["StackStatus"] for one in stacks if one["StackName"] == name]
+    assert status != "DELETE_FAILED"
+    return bool(status == "DELETE_COMPLETE")
+
+
+def test_a_role_that_may_not_delete_leaves_the_resource(account: Account) -> None:
+    maker = trusted_role(account, "cloudformation.amazonaws.com", {"Action": "sqs:CreateQueue", "Resource": "*"})
+    name, status, reasons = deployed(account, {"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}, RoleARN=maker)
+    assert status == "CREATE_COMPLETE", reasons
+    account.client("cloudformation").delete_stack(StackName=name)
+    status, reasons = settled(account, name)
+    assert status == "DELETE_FAILED"
+    assert "is not authorized to perform: sqs:DeleteQueue" in reasons
+
+
+def test_a_custom_resource_is_asked_for_with_the_stacks_role(account: Account) -> None:
+    token = "arn:aws:lambda:us-east-1:123456789012:function:answerer"
+    maker = trusted_role(account, "cloudformation.amazonaws.com", {"Action": "s3:*", "Resource": "*"})
+    template = {"Resources": {"C": {"Type": "Custom::Thing", "Properties": {"ServiceToken": token}}}}
+    _, status, reasons = deployed(account, template, RoleARN=maker)
+    assert status == "ROLLBACK_COMPLETE"
+    assert f"is not authorized to perform: lambda:InvokeFunction on resource: {token}" in reasons
+
+
 def test_a_stack_role_must_trust_cloudformation(account: Account, lambda_role: str) -> None:
     with pytest.raises(ClientError, match="cannot be assumed"):
         deployed(account, {"Resources": {"T": {"Type": "AWS::SNS::Topic"}}}, RoleARN=lambda_role)

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.local.laptop import Account, wait_for
 from tests.local.machine_learning import unique
+from tests.local.pipelines import trusted_role
 
 MISSING = [
     ("codecommit", "list_repositories", {}, "codecommit ListRepositories"),
@@ -40,6 +41,12 @@ MISSING = [
         },
         "sagemaker POST /BatchGetMetrics",
     ),
+    ("dynamodb", "list_tables", {}, "dynamodb ListTables"),
+    ("ec2", "describe_instances", {}, "ec2 DescribeInstances"),
+    ("glue", "list_jobs", {}, "glue ListJobs"),
+    ("rds", "describe_db_instances", {}, "rds DescribeDBInstances"),
+    ("batch", "describe_job_queues", {}, "batch POST /v1/describejobqueues"),
+    ("secretsmanager", "list_secrets", {}, "secretsmanager ListSecrets"),
     ("cloudformation", "list_stack_sets", {}, "cloudformation ListStackSets"),
     ("logs", "list_anomalies", {}, "logs ListAnomalies"),
     (
@@ -65,6 +72,41 @@ def test_what_is_not_there_says_so(
     assert caught.value.response["Error"]["Message"].startswith(f"The account on your laptop does not have {named}.")
     assert not caught.value.response["Error"]["Code"].isdigit()
     assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize(
+    "type_name",
+    [
+        "AWS::DynamoDB::Table",  # of a service that is not here
+        "AWS::EC2::Instance",  # nobody makes it
+        "AWS::EC2::InternetGateway",  # of a service that is here in part
+        "AWS::CodeBuild::Project",  # whose schema names no permissions
+    ],
+)
+def test_a_type_that_is_not_supported_is_refused_with_its_template(account: Account, type_name: str) -> None:
+    cloudformation, name = account.client("cloudformation"), unique("stack")
+    resources = {"T": {"Type": "AWS::SNS::Topic"}, "X": {"Type": type_name}}
+    refused = rf"ValidationError.*The account on your laptop does not support {type_name}\."
+    with pytest.raises(ClientError, match=refused):
+        cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
+    with pytest.raises(ClientError, match="does not exist"):
+        cloudformation.describe_stacks(StackName=name)
+    resources["X"]["Condition"] = "Never"
+    template = {"Conditions": {"Never": {"Fn::Equals": ["a", "b"]}}, "Resources": resources}
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+
+
+def test_a_state_machine_reaches_no_service_that_is_not_here(account: Account) -> None:
+    states, role = account.client("stepfunctions"), trusted_role(account, "states.amazonaws.com")
+    task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:dynamodb:listTables", "Parameters": {}, "End": True}
+    machine = states.create_state_machine(
+        name=unique("machine"), roleArn=role, definition=json.dumps({"StartAt": "T", "States": {"T": task}})
+    )["stateMachineArn"]
+    arn = states.start_execution(stateMachineArn=machine)["executionArn"]
+    wait_for(lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING")
+    execution = states.describe_execution(executionArn=arn)
+    assert execution["status"] == "FAILED"
+    assert "The account on your laptop does not have dynamodb ListTables." in execution["cause"]
 
 
 def test_a_stack_has_an_update_time_once_it_was_updated(account: Account) -> None:

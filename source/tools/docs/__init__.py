@@ -4,6 +4,7 @@
 pages.py          where a generated part stands in a page
 phases.py         what each status of a stack means
 decisions.py      what `decide` decides: rows that together are another telling of it
+laptop.py         the services of the account on the laptop
 installation.py   the main template's parameters and outputs, the regions it is for
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from tools.docs.decisions import decisions_table
 from tools.docs.installation import outputs_table, parameters_table, refused_regions, supported_regions
+from tools.docs.laptop import services
 from tools.docs.phases import phases_table
 
 
@@ -21,6 +23,7 @@ def generated(root: Path) -> Mapping[str, Mapping[str, str]]:
     """The generated parts of each page of docs/, by the page's and the part's names."""
     return {
         "architecture.md": {"phases": phases_table(), "decisions": decisions_table()},
+        "laptop.md": {"services": services()},
         "installing.md": {
             "parameters": parameters_table(root),
             "outputs": outputs_table(root),

@@ -1,28 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a stack's role needs for ministack's own resource types: the calls CloudFormation makes in its name.
 
-Our own types are authorized by their Api. For the types below, the table names the calls that are always made,
-with the ARN a policy must allow; so a role that is too small fails here as it would on AWS, and a condition on
-a role's permissions boundary counts. Types that aren't in the table are made without a check.
+Our own types are authorized by their Api. For the types that the templates here use most, a table names the calls that
+are always made, with the ARN a policy must allow; so a role that is too small fails here as it would on AWS, and a
+condition on a role's permissions boundary counts. For all other types the registry's schema lists the actions that a
+handler may need: the one that makes or deletes the resource must be allowed, or for an update any that changes
+something. A type about which neither says anything, or whose service this account does not have, is refused with its
+template.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlops.local.cloudformation import resources, schemas
 from mlops.local.cloudformation.resources import ResourceFailed
-from mlops.local.kit import identity
+from mlops.local.kit import identity, served
 from mlops.local.kit.errors import ApiError, Caller
 from mlops.local.ministack import apigateway, cloudformation, iam
 
 
 @dataclass(frozen=True)
 class Call:
+    """What must be allowed: `action` on `resource`, or on any resource at all where its ARN is not known."""
+
     action: str
-    resource: str
-    keys: dict[str, Any]
+    resource: str | None
+    keys: Mapping[str, Any]
 
 
 Calls = Callable[[cloudformation.Change, Caller], Iterator[Call]]
@@ -30,12 +37,14 @@ Calls = Callable[[cloudformation.Change, Caller], Iterator[Call]]
 
 def install() -> None:
     cloudformation.check_changes(_check)
+    cloudformation.check_types(_check_types)
 
 
 def _check(change: cloudformation.Change) -> None:
-    caller, calls = identity.current_caller(), _TYPES.get(change.type_name)
-    if calls is None or caller.arn.endswith(":root"):
+    caller = identity.current_caller()
+    if caller.arn.endswith(":root") or resources.is_registered(change.type_name):
         return
+    calls = _TYPES.get(change.type_name) or (_custom if _is_custom(change.type_name) else _of_schema)
     for call in calls(change, caller):
         try:
             identity.authorize(caller, call.action, [call.resource], call.keys)
@@ -45,15 +54,107 @@ def _check(change: cloudformation.Change) -> None:
             ) from error
 
 
+def _check_types(types: set[str]) -> None:
+    """Refuse types that AWS has and this account does not; what nobody knows is refused in AWS's words."""
+    missing = sorted(name for name in types if schemas.schema(name) is not None and not _is_supported(name))
+    if missing:
+        raise ValueError(f"The account on your laptop does not support {', '.join(missing)}.")
+
+
+def _is_supported(type_name: str) -> bool:
+    if type_name in _TYPES or _is_custom(type_name) or resources.is_registered(type_name):
+        return True
+    created = _changing(type_name, "create")
+    return cloudformation.has_resource_type(type_name) and bool(created) and served.has(*created[0].split(":"))
+
+
+def _is_custom(type_name: str) -> bool:
+    return type_name.startswith("Custom::") or type_name == "AWS::CloudFormation::CustomResource"
+
+
 def _name(change: cloudformation.Change, member: str) -> str:
     """What the resource is called; a generated name's random end is not known yet."""
     given = change.new.get(member) or change.old.get(member)
     return str(given or change.physical_id or f"{change.stack['StackName']}-{change.logical_id}-XXXXXXXXXXXX")
 
 
+# --- by the registry's schema --------------------------------------------------------------------------------
+
+_READS = re.compile("(BatchGet|Describe|Get|Head|List|GET)(?![a-z])")
+_TAGS = re.compile("(Tag|Untag)|Tagging$")
+# The ARN of a type's resources, with the member that names them.
+_ARNS = {
+    "AWS::ECR::Repository": ("ecr:{region}:{account}:repository/{name}", "RepositoryName"),
+    "AWS::S3::Bucket": ("s3:::{name}", "BucketName"),
+    "AWS::S3::BucketPolicy": ("s3:::{name}", "Bucket"),
+    "AWS::SNS::Topic": ("sns:{region}:{account}:{name}", "TopicName"),
+    "AWS::SQS::Queue": ("sqs:{region}:{account}:{name}", "QueueName"),
+}
+
+
+def _of_schema(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
+    actions = _changing(change.type_name, change.operation)
+    if not actions:
+        return
+    arn, tags = _arn(change, caller), _request_tags(change)
+    allowed = (action for action in actions if identity.is_authorized(caller, action, arn, tags))
+    yield Call(next(allowed, actions[0]), arn, tags)
+
+
+def _changing(type_name: str, operation: str) -> list[str]:
+    """The actions of which one must be allowed: CreateTopic to create a topic, and any that changes it to update it."""
+    known = [
+        action
+        for action in schemas.handler_permissions(type_name, operation)
+        if action != "iam:PassRole" and not _READS.match(action.split(":")[1])
+    ]
+    if operation == "update":
+        return known
+    verb, kind = operation.capitalize(), type_name.rsplit("::", 1)[1]
+    named = [action for action in known if action.split(":")[1].startswith(verb) and _names(action, verb, kind)]
+    return named or [action for action in known if not _TAGS.match(action.split(":")[1])]
+
+
+def _names(action: str, verb: str, kind: str) -> bool:
+    """Whether an action is a verb and a type: iam:CreatePolicy is what makes an AWS::IAM::ManagedPolicy."""
+    return kind.endswith(action.split(":")[1].removeprefix(verb))
+
+
+def _arn(change: cloudformation.Change, caller: Caller) -> str | None:
+    if change.type_name not in _ARNS:
+        return None
+    pattern, member = _ARNS[change.type_name]
+    name = re.sub("^(arn:.*:|https?://.*/)", "", _name(change, member))  # a topic's id is its ARN, a queue's its URL
+    if pattern.startswith(("ecr", "s3")):
+        name = name.lower()
+    return "arn:aws:" + pattern.format(region=caller.region, account=caller.account_id, name=name)
+
+
+def _request_tags(change: cloudformation.Change) -> dict[str, str]:
+    """The condition keys of the tags that the resource is given."""
+    tags = change.new.get("Tags", [])
+    pairs = tags.items() if isinstance(tags, dict) else ((tag["Key"], tag["Value"]) for tag in tags)
+    return {f"aws:RequestTag/{key}": value for key, value in pairs}
+
+
+# --- roles, and what runs for a template ---------------------------------------------------------------------
+
+
 def _pass_role(role_arn: Any, service: str) -> Iterator[Call]:
     if isinstance(role_arn, str):
         yield Call("iam:PassRole", role_arn, {"iam:PassedToService": service})
+
+
+def _custom(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
+    """A custom resource's function is invoked, or its topic published to, in the stack's name."""
+    token = str(change.new.get("ServiceToken") or change.old.get("ServiceToken"))
+    action = "sns:Publish" if token.startswith("arn:aws:sns:") else "lambda:InvokeFunction"
+    yield Call(action, token, {})
+
+
+def _nothing(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
+    """CloudFormation's own types, for which it calls no other service."""
+    yield from ()
 
 
 # --- IAM -----------------------------------------------------------------------------------------------------
@@ -129,6 +230,39 @@ def _function_permission(change: cloudformation.Change, caller: Caller) -> Itera
         yield Call("lambda:AddPermission", arn, {"lambda:Principal": principal} if principal else {})
 
 
+# --- notices and events ---------------------------------------------------------------------------------------
+
+
+def _rule(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
+    name, bus = _name(change, "Name"), {**change.old, **change.new}.get("EventBusName", "default").rsplit("/", 1)[-1]
+    part = name if bus == "default" else f"{bus}/{name}"
+    arn = f"arn:aws:events:{caller.region}:{caller.account_id}:rule/{part}"
+    old, new = ({one["Id"]: one for one in side.get("Targets", [])} for side in (change.old, change.new))
+    if change.operation != "delete":
+        yield Call("events:PutRule", arn, _request_tags(change))
+    if changed := [target for key, target in new.items() if target != old.get(key)]:
+        yield Call("events:PutTargets", arn, {"events:TargetArn": [target["Arn"] for target in changed]})
+    for role_arn in sorted({target["RoleArn"] for target in changed if "RoleArn" in target}):
+        yield from _pass_role(role_arn, "events.amazonaws.com")
+    if old.keys() - new.keys():
+        yield Call("events:RemoveTargets", arn, {})
+    if change.operation == "delete":
+        yield Call("events:DeleteRule", arn, {})
+
+
+def _subscription(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
+    if change.operation == "create":
+        keys = {"sns:Endpoint": change.new.get("Endpoint", ""), "sns:Protocol": change.new["Protocol"]}
+        yield Call("sns:Subscribe", change.new["TopicArn"], keys)
+    else:  # calls that name the subscription, which policies cannot name
+        yield Call("sns:SetSubscriptionAttributes" if change.operation == "update" else "sns:Unsubscribe", None, {})
+
+
+def _topic_policy(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
+    for topic in sorted({*change.old.get("Topics", []), *change.new.get("Topics", [])}):
+        yield Call("sns:SetTopicAttributes", topic, {})
+
+
 # --- the rest ------------------------------------------------------------------------------------------------
 
 
@@ -161,7 +295,7 @@ def _state_machine_version(change: cloudformation.Change, caller: Caller) -> Ite
 def _rest_api(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
     apis = f"arn:aws:apigateway:{caller.region}::/restapis"
     if change.operation == "create":
-        tags = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in change.new.get("Tags", [])}
+        tags = _request_tags(change)
         yield Call("apigateway:POST", apis, tags)
         if tags:
             yield Call("apigateway:PUT", f"arn:aws:apigateway:{caller.region}::/tags/arn%3Aaws%3Aapigateway", tags)
@@ -195,7 +329,7 @@ def _stage(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
     """CloudFormation tags a stage as it makes it, with the stack's name if with nothing else."""
     yield from _rest_api_part("/restapis/{RestApiId}/stages")(change, caller)
     if change.operation == "create":
-        tags = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in change.new.get("Tags", [])}
+        tags = _request_tags(change)
         yield Call("apigateway:PUT", f"arn:aws:apigateway:{caller.region}::/tags/arn%3Aaws%3Aapigateway", tags)
 
 
@@ -208,11 +342,16 @@ _TYPES: dict[str, Calls] = {
     "AWS::ApiGateway::Resource": _rest_api_part("/restapis/{RestApiId}/resources"),
     "AWS::ApiGateway::RestApi": _rest_api,
     "AWS::ApiGateway::Stage": _stage,
+    "AWS::CloudFormation::WaitCondition": _nothing,
+    "AWS::CloudFormation::WaitConditionHandle": _nothing,
+    "AWS::Events::Rule": _rule,
     "AWS::IAM::Policy": _policy,
     "AWS::IAM::Role": _role,
     "AWS::Lambda::Function": _function,
     "AWS::Lambda::Permission": _function_permission,
     "AWS::Logs::LogGroup": _log_group,
+    "AWS::SNS::Subscription": _subscription,
+    "AWS::SNS::TopicPolicy": _topic_policy,
     "AWS::StepFunctions::StateMachine": _state_machine,
     "AWS::StepFunctions::StateMachineVersion": _state_machine_version,
 }

@@ -66,6 +66,11 @@ def resource(cls: _Class) -> _Class:
     return cls
 
 
+def is_registered(type_name: str) -> bool:
+    """Whether a type is one of our own."""
+    return type_name in _registered
+
+
 def generated_name(request: Request, limit: int) -> str:
     """`<stack>-<logical id>-<12 random>`, cut to `limit` as CloudFormation cuts: the stack's name first."""
     return _generated(request.stack_name, request.logical_id, limit)
@@ -85,7 +90,7 @@ def install() -> None:
     """Make our types known, and hold every resource of every template to its schema."""
     for type_name, instance in _registered.items():
         _add(type_name, instance)
-    cloudformation.on_worker_thread(lambda type_name: type_name in _registered)
+    cloudformation.on_worker_thread(is_registered)
     cloudformation.name_like_cloudformation("AWS::Logs::LogGroup", "LogGroupName", _generated)
     cloudformation.check_changes(_check)
     cloudformation.check_templates(_check_references)

@@ -59,6 +59,12 @@ def tag_property(type_name: str) -> str | None:
     return str(tagging.get("tagProperty", "/properties/Tags")).removeprefix("/properties/")
 
 
+def handler_permissions(type_name: str, operation: str) -> list[str]:
+    """The actions that a type's handler may need to "create", "update" or "delete": more than each resource needs."""
+    handler = (schema(type_name) or {}).get("handlers", {}).get(operation, {})
+    return list(handler.get("permissions", ()))
+
+
 def problems(type_name: str, properties: dict[str, Any]) -> list[str]:
     """What is wrong with a resource's properties, in CloudFormation's words."""
     root = schema(type_name)

@@ -40,12 +40,23 @@ def session_arn(role_arn: str, session_name: str) -> str:
     return f"arn:aws:sts::{account_id}:assumed-role/{role_name(role_arn)}/{session_name[:64]}"
 
 
+def is_authorized(caller: Caller, action: str, resource: str | None, keys: Mapping[str, Any]) -> bool:
+    """Whether the identity policies of `caller` allow an action on a resource; None: on any at all."""
+    return _decision(caller, action, resource, keys) == "Allow"
+
+
+def _decision(caller: Caller, action: str, resource: str | None, keys: Mapping[str, Any]) -> str:
+    if resource is None:
+        return iam.decide_anywhere(caller.arn, action, dict(keys))
+    return iam.decide(caller.arn, action, resource, dict(keys))
+
+
 def authorize(
-    caller: Caller, action: str, resources: Sequence[str] = ("*",), keys: Mapping[str, Any] | None = None
+    caller: Caller, action: str, resources: Sequence[str | None] = ("*",), keys: Mapping[str, Any] | None = None
 ) -> None:
-    """Refuse `caller` what its identity policies do not allow on every one of `resources`."""
+    """Refuse `caller` what its identity policies do not allow on every one of `resources`; None stands for any."""
     for resource in resources:
-        decision = iam.decide(caller.arn, action, resource, dict(keys or {}))
+        decision = _decision(caller, action, resource, keys or {})
         if decision != "Allow":
             reason = (
                 "with an explicit deny in an identity-based policy"
@@ -54,7 +65,7 @@ def authorize(
             )
             raise ApiError(
                 "AccessDeniedException",
-                f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource} {reason}",
+                f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource or '*'} {reason}",
             )
 
 

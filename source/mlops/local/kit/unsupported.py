@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the account on your laptop does not have: an answer that says so, in the protocol of who asks.
+"""What the account on your laptop does not have: an error that says so, in the protocol of the caller.
 
     service, operation and headers of a request that nobody serves -> an error
 
@@ -9,16 +9,20 @@ The code is NotImplemented with status 501, which no SDK repeats.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from xml.sax.saxutils import escape
 
+from mlops.local.kit import served
 from mlops.local.ministack import unsupported
 
 _CODE = "NotImplemented"
 
 
-def install() -> None:
-    unsupported.answer_missing(_answer, words)
+def install(ours: Container[str]) -> None:
+    """`ours` are the services that this package serves itself."""
+    unsupported.answer_missing(
+        lambda service, operation: service in ours or served.has(service, operation), _answer, words
+    )
 
 
 def words(service: str, operation: str) -> str:
@@ -27,7 +31,9 @@ def words(service: str, operation: str) -> str:
 
 
 def _answer(service: str, operation: str, headers: Mapping[str, str]) -> unsupported.Response:
-    message = f"{words(service, operation)} It has no {service} at all."
+    message = words(service, operation)
+    if service not in served.SERVICES:
+        message += f" It has no {service} at all."
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         error = f"<Error><Type>Sender</Type><Code>{_CODE}</Code><Message>{escape(message)}</Message></Error>"
         return 501, {"content-type": "text/xml"}, f"<ErrorResponse>{error}</ErrorResponse>".encode()

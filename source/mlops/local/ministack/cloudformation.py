@@ -147,6 +147,27 @@ def check_templates(check: Callable[[dict[str, Any]], None]) -> None:
     _stack_operations.validate_template_support = _changesets.validate_template_support = checked
 
 
+def check_types(check: Callable[[set[str]], None]) -> None:
+    """Call `check` with the types of the resources that a template makes, before ministack looks at them."""
+    before = _stack_operations.validate_template_support
+
+    def checked(template: dict[str, Any], conditions: dict[str, bool], **rest: Any) -> None:
+        resources = template.get("Resources")
+        made = [
+            one
+            for one in (resources.values() if isinstance(resources, dict) else ())
+            if isinstance(one, dict) and conditions.get(one.get("Condition", ""), True)
+        ]
+        check({one["Type"] for one in made if isinstance(one.get("Type"), str)})
+        before(template, conditions, **rest)
+
+    _stack_operations.validate_template_support = _changesets.validate_template_support = checked
+
+
+def has_resource_type(type_name: str) -> bool:
+    return type_name in _provisioners._RESOURCE_HANDLERS
+
+
 def check_parameters(check: Callable[[dict[str, Any], list[str]], None]) -> None:
     """Call `check(template, names)` with the parameters that a request gives; a ValueError is a ValidationError."""
     before = _stack_operations._resolve_parameters

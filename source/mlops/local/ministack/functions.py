@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import ministack.services.glue as _glue
 import ministack.services.lambda_svc as _lambda
 from ministack.core import lambda_runtime as _lambda_runtime
 
@@ -87,17 +86,6 @@ def bound(size: Size) -> None:
     _lambda.acquire_worker, _lambda.release_worker = acquired, released
     _lambda.reap_idle_workers = lambda ttl=None: 0
     threading.Thread(target=end_the_idle, daemon=True, name="idle-functions").start()
-
-
-def refuse_glue_jobs() -> None:
-    """Fail every Glue job. ministack gives scripts the root's key, and makes up Spark's success."""
-
-    def refused(run: Any, *_: Any) -> None:
-        run.update(JobRunState="FAILED", ErrorMessage="The account on your laptop does not run Glue jobs.")
-
-    _glue._is_spark_job = lambda job: False
-    _glue._resolve_script = lambda location: "script.py"
-    _glue._execute_subprocess = refused
 
 
 def _idle_since(worker: Any) -> float:

@@ -51,28 +51,42 @@ def trusts_service(role_record: dict[str, Any], service: str, keys: dict[str, st
 
 def decide(principal_arn: str, action: str, resource: str, keys: dict[str, Any]) -> str:
     """What the identity policies of a principal say: "Allow", "Deny" or "ImplicitDeny"."""
-    account_id, region = principal_arn.split(":")[4], context.current_scope()[1]
-    kind, _, name = principal_arn.split(":", 5)[5].partition("/")
+    kind, layers = _policies_of(principal_arn)
     if kind == "root":
         return "Allow"
-    if kind == "assumed-role":
-        name = name.split("/")[0]
-        policies = _iam_evaluator._gather_role_policies(name, account_id)
-        limits = _iam_evaluator._permissions_boundary(_iam._roles, name, account_id)
-    else:
-        name = name.rsplit("/", 1)[-1]
-        policies = _iam_evaluator._gather_user_policies(name, account_id)
-        limits = _iam_evaluator._permissions_boundary(_iam._users, name, account_id)
     request = _iam_evaluator.EvalContext(
         principal_arn=principal_arn,
         principal_type="AssumedRole" if kind == "assumed-role" else "User",
-        principal_account=account_id,
+        principal_account=principal_arn.split(":")[4],
         action=action,
         resource_arn=resource,
-        region=region,
+        region=context.current_scope()[1],
         service_context={key.lower(): value for key, value in keys.items()},
     )
-    return str(_iam_evaluator.evaluate(request, policies, *limits).decision)
+    return str(_iam_evaluator.evaluate(request, *layers).decision)
+
+
+def decide_anywhere(principal_arn: str, action: str, keys: dict[str, Any]) -> str:
+    """ "Allow" if the identity policies of a principal allow an action on at least one of the resources they name."""
+    _, layers = _policies_of(principal_arn)
+    named = {name for layer in layers for policy in layer for statement in policy for name in statement.resources}
+    decisions = {decide(principal_arn, action, resource, keys) for resource in named | {"*"}}
+    return next(decision for decision in ("Allow", "Deny", "ImplicitDeny") if decision in decisions)
+
+
+def _policies_of(principal_arn: str) -> tuple[str, list[Any]]:
+    """What kind of principal it is; its policies and, as further layers, what limits them."""
+    account_id = principal_arn.split(":")[4]
+    kind, _, name = principal_arn.split(":", 5)[5].partition("/")
+    if kind == "root":
+        return kind, []
+    if kind == "assumed-role":
+        name = name.split("/")[0]
+        policies, held = _iam_evaluator._gather_role_policies(name, account_id), _iam._roles
+    else:
+        name = name.rsplit("/", 1)[-1]
+        policies, held = _iam_evaluator._gather_user_policies(name, account_id), _iam._users
+    return kind, [policies, *_iam_evaluator._permissions_boundary(held, name, account_id)]
 
 
 def decide_document(document: dict[str, Any], action: str, resource: str, keys: dict[str, Any]) -> str:

@@ -22,8 +22,8 @@ _UNKNOWN = re.compile(
 )
 
 
-def answer_missing(unknown_service: Missing, words: Callable[[str, str], str]) -> None:
-    """Answer for a service that isn't there with `unknown_service(service, operation, headers)`, and let
+def answer_missing(serves: Callable[[str, str], bool], missing: Missing, words: Callable[[str, str], str]) -> None:
+    """Answer what `serves(service, operation)` denies with `missing(service, operation, headers)`, and let
     `words(service, operation)` be the message of operations that one of ministack's services doesn't have."""
 
     class Services(dict[str, Handler]):
@@ -35,8 +35,9 @@ def answer_missing(unknown_service: Missing, words: Callable[[str, str], str]) -
             async def honest(
                 method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
             ) -> Response:
-                if handler is None:
-                    return unknown_service(service, _operation(method, path, headers, body, query), headers)
+                operation = _operation(method, path, headers, body, query)
+                if handler is None or not serves(service, operation):
+                    return missing(service, operation, headers)
                 status, answered, content = await handler(method, path, headers, body, query)
                 if 400 <= status < 500 and isinstance(content, bytes):
                     content = _UNKNOWN.sub(

@@ -28,7 +28,8 @@ from mlops.local.stepfunctions import tasks
 
 def assemble(directory: Path) -> None:
     """Once, after the modules of our services are imported and before the first request."""
-    for signing_name, apis in _by_signing_name().items():
+    ours = _by_signing_name()
+    for signing_name, apis in ours.items():
         router.serve(signing_name, _one_of(apis))
     resources.install()
     tasks.install()
@@ -37,7 +38,7 @@ def assemble(directory: Path) -> None:
     permissions.install()
     isolation.install(directory / "python")
     cloudwatch.install()
-    unsupported.install()
+    unsupported.install(ours)
     cloudformation.show_update_time_after_updates()
     signatures.sessions_of_functions(environment.secret_key())
     signatures.require_signatures(REGION)
