@@ -42,6 +42,7 @@ class JobKind:
     artifact: str = ""  # the S3 URI of what it made
     metrics: str = ""  # the final metrics: one, or a list of them
     is_model: bool = False  # whether what it made is a model
+    logs_as: str = ""  # the kind of the jobs that it starts, whose log streams are its own; none: it has its own
 
     @property
     def create(self) -> str:
@@ -67,6 +68,15 @@ class JobKind:
     def status(self) -> str:
         """The member of the description with its status."""
         return f"{self.key}Status"
+
+    @property
+    def log_group(self) -> str:
+        """Where its containers log: https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html"""
+        return f"/aws/sagemaker/{self.logs_as or self.key}s"
+
+    def log_streams(self, job: str) -> str:
+        """What the names of a job's log streams begin with."""
+        return job if self.logs_as else f"{job}/"
 
     @property
     def integration(self) -> str:
@@ -116,6 +126,7 @@ _TUNING = JobKind(
     role="TrainingJobDefinition.RoleArn",
     ended="HyperParameterTuningEndTime",
     metrics="BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric",
+    logs_as="TrainingJob",
 )
 _TRANSFORM = JobKind(
     "TransformJob",
@@ -146,6 +157,7 @@ _AUTOML = JobKind(
     artifact="BestCandidate.InferenceContainers.0.ModelDataUrl",
     metrics="BestCandidate.FinalAutoMLJobObjectiveMetric",
     is_model=True,
+    logs_as="TrainingJob",
 )
 
 JOB_KINDS: Mapping[str, JobKind] = {kind.key: kind for kind in (_TRAINING, _TUNING, _TRANSFORM, _PROCESSING, _AUTOML)}

@@ -97,3 +97,18 @@ def test_a_description_that_lacks_something_leaves_it_out() -> None:
     found = {"AutoMLJobName": "job", "AutoMLJobStatus": "Completed", "BestCandidate": {"InferenceContainers": []}}
     job = described("AutoMLJob", found)
     assert (job.artifact, job.metrics, job.started) == ("", {}, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "group", "streams"),
+    [
+        ("TrainingJob", "/aws/sagemaker/TrainingJobs", "one/"),
+        ("HyperParameterTuningJob", "/aws/sagemaker/TrainingJobs", "one"),
+        ("AutoMLJob", "/aws/sagemaker/TrainingJobs", "one"),
+        ("TransformJob", "/aws/sagemaker/TransformJobs", "one/"),
+        ("ProcessingJob", "/aws/sagemaker/ProcessingJobs", "one/"),
+    ],
+)
+def test_where_the_log_of_a_job_is(kind: str, group: str, streams: str) -> None:
+    assert JOB_KINDS[kind].log_group == group
+    assert JOB_KINDS[kind].log_streams("one") == streams

@@ -13,6 +13,7 @@ from chalicelib.aws.port import Cloud
 
 RUN_STATUSES = {"InProgress": "Running", "Stopping": "Running", SUCCEEDED: "Succeeded", "Failed": "Failed"}
 ENDED_BADLY = ("Failed", "Stopped")  # words, not AWS's statuses
+ENDED = (SUCCEEDED, *ENDED_BADLY)
 CLOCKS = 5  # seconds by which those of two services may differ
 _FAILED = {"Failed", "Abandoned"}
 

@@ -32,7 +32,10 @@ from mlops.cli.connection import Connection
 from mlops.cli.failures import WRONG_ENDPOINT, Failure, Interrupted, UsageFailure, failure_from_aws
 from mlops.defaults import STACK_NAME
 from mlops.deploy.errors import DeployError
+from mlops.local.settings import PORT
 from mlops.templates import BlueprintError
+
+EXAMPLE_URL = f"http://127.0.0.1:{PORT}"
 
 
 class ErrorHandlingCommand(click.Command):
@@ -110,7 +113,7 @@ class Commands(ErrorHandlingCommand, click.Group):
 
 def validate_url(context: click.Context, option: click.Parameter, given: str | None) -> str | None:
     if given and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", given):
-        raise click.BadParameter(f"{given!r} is not a URL; one looks like http://127.0.0.1:4566", context, option)
+        raise click.BadParameter(f"{given!r} is not a URL; one looks like {EXAMPLE_URL}", context, option)
     return given
 
 
@@ -129,7 +132,7 @@ def failure_of(error: Exception) -> Failure:
         case DeployError() | BlueprintError() | OSError():
             return Failure(str(error))
         case ValueError() if str(error).startswith("Invalid endpoint"):
-            hint = "set AWS_ENDPOINT_URL or the profile's endpoint_url to a URL such as http://127.0.0.1:4566"
+            hint = f"set AWS_ENDPOINT_URL or the profile's endpoint_url to a URL such as {EXAMPLE_URL}"
             return Failure(str(error), hint)
         case _:
             return Failure(f"{type(error).__name__}: {error}", "this is a bug in mlops; mlops --debug … shows where")

@@ -20,6 +20,7 @@ from mlops.cli import account, show
 from mlops.cli.account import Laptop
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Failure
+from mlops.local.settings import PORT
 from mlops.sample import dataset
 
 EXAMPLE = "source/mlops/demo/requests/training.json"
@@ -29,7 +30,7 @@ EXAMPLE = "source/mlops/demo/requests/training.json"
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=4566,
+    default=PORT,
     show_default=True,
     help="Port on 127.0.0.1; 0 for any free one.",
 )

@@ -12,22 +12,14 @@ from typing import Any
 
 import click
 from botocore.exceptions import ClientError
+from chalicelib.job_kinds import JOB_KINDS, RUNNING
+from chalicelib.status.outcome import ENDED
 
 from mlops.cli import managing, naming, show, watching
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Document, Failure
 from mlops.cli.show import Activity
 
-# https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html
-GROUPS = {
-    "TrainingJob": "/aws/sagemaker/TrainingJobs",
-    "HyperParameterTuningJob": "/aws/sagemaker/TrainingJobs",
-    "AutoMLJob": "/aws/sagemaker/TrainingJobs",
-    "TransformJob": "/aws/sagemaker/TransformJobs",
-    "ProcessingJob": "/aws/sagemaker/ProcessingJobs",
-}
-MANY_JOBS = {"HyperParameterTuningJob", "AutoMLJob"}  # whose streams are those of the jobs they start
-RUNNING = {"InProgress", "Stopping"}
 UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
 LATE = 10.0  # seconds that CloudWatch Logs takes to show an event
 
@@ -83,7 +75,7 @@ def logs(connection: Connection, name: str, follow: bool, since: float | None, j
     with show.activity(f"Looking for the log of {name}") as activity:
         found = managing.call_by_name(connection, "GET", name)["pipeline"]
         name = found["name"]
-        while follow and not job and log_of(found) is None and found["status"] not in watching.ENDED:
+        while follow and not job and log_of(found) is None and found["status"] not in ENDED:
             activity.now(f"{name}: waiting for its job")
             time.sleep(managing.poll_interval(connection))
             found = watching.patient_status_of(connection, name, activity)["pipeline"]
@@ -112,7 +104,8 @@ def log_of(found: Document) -> Log | None:
 
 
 def of_kind(kind: str, name: str) -> Log:
-    return Log(GROUPS[kind], name if kind in MANY_JOBS else f"{name}/")
+    job_kind = JOB_KINDS[kind]
+    return Log(job_kind.log_group, job_kind.log_streams(name))
 
 
 def of_job(connection: Connection, pipeline: str, name: str) -> Log:

@@ -7,6 +7,7 @@ import sys
 import time
 
 import click
+from chalicelib.status.outcome import ENDED
 
 from mlops.cli import naming, pipelines, show, watching
 from mlops.cli.connection import Connection
@@ -45,7 +46,7 @@ def stopped(connection: Connection, name: str) -> Document:
         with show.activity(f"Waiting until {name} has stopped") as activity:
             while True:
                 document = watching.patient_status_of(connection, name, activity)
-                if document["pipeline"]["status"] in watching.ENDED:
+                if document["pipeline"]["status"] in ENDED:
                     return document
                 time.sleep(poll_interval(connection))
     except KeyboardInterrupt as interrupt:

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from botocore.exceptions import HTTPClientError, SSLError
+from chalicelib.status.outcome import ENDED
 
 from mlops.cli import show, view
 from mlops.cli.connection import Connection
@@ -16,7 +17,6 @@ from mlops.cli.show import Activity
 
 BUSY = {429, 502, 503, 504}
 WORTH_WAITING_FOR = {409, 429, 503}
-ENDED = {"Succeeded", "Failed", "Stopped"}
 PAUSE, PAUSE_ON_LAPTOP = 5.0, 0.4
 PATIENCE = (1.0, 2.0, 5.0, 10.0)  # seconds between attempts, while AWS or the network fails
 TIMEOUT = 3600  # a request waits for a running pipeline, which may train for long

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from botocore.exceptions import ClientError
+from chalicelib.aws.observed import STACK_PHASES, Phase
 
 from mlops.deploy.errors import InstallError
 from mlops.deploy.upload import upload
@@ -20,7 +21,9 @@ from mlops.deploy.upload import upload
 __all__ = ["InstallError", "ResourceEvent", "install", "uninstall", "upload"]
 
 CAPABILITIES = ["CAPABILITY_IAM"]
-NEVER_COMPLETED = {"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+# Without anything in it that is worth keeping.
+TO_DELETE = {status for status, phase in STACK_PHASES.items() if phase is Phase.NEVER_COMPLETED}
+TO_DELETE |= {"REVIEW_IN_PROGRESS", "DELETE_FAILED"}
 GOOD_ENDS = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 # What CloudFormation says of a resource that was stopped because another one failed.
 CONSEQUENCES = ("Resource creation cancelled", "Resource update cancelled")
@@ -53,7 +56,7 @@ def install(
     """
     stack = _Stack(session, stack_name, on_event, poll_seconds)
     found = stack.wait()
-    if found is not None and found["StackStatus"] in NEVER_COMPLETED:
+    if found is not None and found["StackStatus"] in TO_DELETE:
         uninstall(session, stack_name, on_event, poll_seconds)
         found = None
     if found is None:

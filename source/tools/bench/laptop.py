@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from chalicelib.status.outcome import ENDED
 from mlops.cli import account
 from mlops.cli.building import Build
 from mlops.cli.connection import Connection
@@ -23,7 +24,6 @@ from tools.bench.runtime import Function, Package
 _GROUP = "The account on a laptop"
 _CALLS = "AWS calls"
 _MINISTACK = "ministack alone"
-_ENDED = {"Succeeded", "Failed", "Stopped"}
 _PATIENCE = 60  # seconds
 
 
@@ -113,7 +113,7 @@ def _ended(connection: Connection, pipeline_id: str) -> dict[str, Any]:
     while time.monotonic() < deadline:
         answer = connection.post("pipelinestatus", json.dumps({"pipeline_id": pipeline_id}).encode())
         pipeline: dict[str, Any] = answer["pipeline"]
-        if pipeline["status"] in _ENDED:
+        if pipeline["status"] in ENDED:
             if pipeline["status"] != "Succeeded":
                 raise RuntimeError(f"{pipeline['name']} {pipeline['status']}: {pipeline['reason']}")
             return pipeline

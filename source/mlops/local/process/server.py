@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.local.process import environment, request_filter, running
 from mlops.local.process.running import Running
-from mlops.local.settings import ACCOUNT_ID, REGION
+from mlops.local.settings import ACCOUNT_ID, PORT, REGION
 from mlops.local.state import directory
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mlops.local", description="An AWS account on your laptop.")
-    parser.add_argument("--port", type=int, default=4566, help="port on 127.0.0.1; 0 picks a free one")
+    parser.add_argument("--port", type=int, default=PORT, help="port on 127.0.0.1; 0 picks a free one")
     parser.add_argument("--data", type=Path, help="keep the account's state in this directory")
     options = parser.parse_args(arguments)
     with ExitStack() as cleanup:

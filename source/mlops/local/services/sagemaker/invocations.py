@@ -10,6 +10,7 @@ from typing import Any
 from mlops.local.containers import InferenceError
 from mlops.local.kit.errors import ApiError, Caller
 from mlops.local.services.sagemaker import data_capture, endpoints, reports, serving
+from mlops.local.services.sagemaker.logs import ENDPOINTS
 from mlops.local.services.sagemaker.service import runtime
 
 _NOT_HERE = ("TargetModel", "InferenceComponentName", "SessionId", "EnableExplanations")
@@ -95,7 +96,7 @@ def _choose(name: str, target: str | None, caller: Caller) -> serving.Variant:
 
 def _model_error(error: InferenceError, endpoint: dict[str, Any], caller: Caller) -> ApiError:
     name, region = endpoint["EndpointName"], caller.region
-    group = f"/aws/sagemaker/Endpoints/{name}"
+    group = f"{ENDPOINTS}{name}"
     kind = "client" if error.status < 500 else "server"
     return ApiError(
         "ModelError",

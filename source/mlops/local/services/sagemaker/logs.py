@@ -12,6 +12,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 _LOG = logging.getLogger(__name__)
+ENDPOINTS = "/aws/sagemaker/Endpoints/"  # the log groups of endpoints begin so
 _BATCH = 1000
 _PAUSE = 1.0
 

@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mlops.local.kit import identity
 from mlops.local.kit.errors import ApiError, Caller
 from mlops.local.ministack import cloudwatch, context
+from mlops.local.services.sagemaker.logs import ENDPOINTS
 from mlops.local.services.sagemaker.service import PRINCIPAL
 from mlops.local.state.outbox import Outbox
 
@@ -118,7 +119,7 @@ def _count(source: Source, invocations: list[Invocation]) -> None:
 
 
 def _write(source: Source, lines: list[tuple[int, str]]) -> None:
-    group, stream = f"/aws/sagemaker/Endpoints/{source.endpoint}", f"{source.variant}/{source.instance}"
+    group, stream = f"{ENDPOINTS}{source.endpoint}", f"{source.variant}/{source.instance}"
     holder = (source.caller, source.role_arn)
     try:
         with context.scope(source.caller.account_id, source.caller.region):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from chalicelib.job_kinds import JOB_KINDS
 
 from mlops.local import containers
 from mlops.local.kit import identity
@@ -31,7 +32,7 @@ from mlops.local.settings import TIMING
 from mlops.local.state.store import Record
 
 _LOG = logging.getLogger(__name__)
-_LOG_GROUP = _NAMESPACE = "/aws/sagemaker/TrainingJobs"  # of its metrics, too
+_LOG_GROUP = _NAMESPACE = JOB_KINDS["TrainingJob"].log_group  # of its metrics, too
 _GRACE = 10.0  # seconds that a stopped container has to save its model; AWS gives 120
 _TREE = ("input/config", "input/data", "model", "output/data")
 _MESSAGES = {
