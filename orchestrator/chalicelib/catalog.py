@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from chalicelib.errors import BadRequest, Problem
+from chalicelib.errors import BadRequest, Code, Problem
 from chalicelib.quoting import shown
 
 Schema = Mapping[str, Any]
@@ -31,7 +31,7 @@ class Blueprint:
     delivery: str  # staged or home
     run: bool  # has a state machine that the delivery pipeline runs
     immutable: tuple[str, ...]  # parameters whose change would replace something live
-    rules: tuple[Mapping[str, Any], ...]  # what needs two fields, see validate.py
+    rules: tuple[Mapping[str, Any], ...]  # over two fields, see intake/rules.py
     parameters: Mapping[str, Mapping[str, Any]]  # template parameter -> where its value comes from
     pipeline_types: Mapping[str, Mapping[str, Any]]
     keys: frozenset[str]
@@ -74,14 +74,15 @@ class Catalog:
         known = sorted(self.pipeline_types)
         listed = f"one of {', '.join(known)}"
         if pipeline_type in (None, ""):
-            problem = Problem("/pipeline_type", "is missing", listed)
+            problem = Problem("/pipeline_type", Code.MISSING, "is missing", listed)
         elif not isinstance(pipeline_type, str):
-            problem = Problem("/pipeline_type", f"is {shown(pipeline_type)}, not a string", listed)
+            problem = Problem("/pipeline_type", Code.WRONG_TYPE, f"is {shown(pipeline_type)}, not a string", listed)
         else:
             near = get_close_matches(pipeline_type, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else listed
-            problem = Problem("/pipeline_type", f"{shown(pipeline_type)} is not a pipeline type here", hint)
-        raise BadRequest("The pipeline type is not supported", [problem])
+            words = f"{shown(pipeline_type)} is not a pipeline type of this deployment"
+            problem = Problem("/pipeline_type", Code.NOT_ALLOWED_VALUE, words, hint)
+        raise BadRequest("Invalid pipeline type", [problem])
 
     @functools.cache  # noqa: B019
     def validator(self, pipeline_type: str, variant: str) -> Callable[[Any], Any]:

@@ -46,6 +46,11 @@ class Settings:
     catalog: Path = CATALOG
 
     @classmethod
+    def missing(cls, environment: Mapping[str, str]) -> list[str]:
+        """The variables that `from_environment` needs and an environment does not have."""
+        return [name for one in fields(cls) if one.name != "catalog" and (name := one.name.upper()) not in environment]
+
+    @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the settings; raises KeyError naming the variable that is missing."""
         values: dict[str, object] = {}

@@ -17,7 +17,7 @@ def error_shape(answer: Answer) -> Any:
     assert set(answer.body) - {"detail"} == {"message", "errors", "request_id"}, answer.text
     assert answer.body["message"]
     for error in answer.body["errors"]:
-        assert set(error) <= {"path", "problem", "hint"}
+        assert set(error) <= {"path", "code", "problem", "hint"}
         assert error["problem"]
     return answer.body
 

@@ -118,10 +118,13 @@ def test_a_mistake_in_a_template_is_told_with_its_line(made: Made, old: str, new
     [
         ({}, "note/examples/note.json is missing: a request for note"),
         ({"other.json": EXAMPLE}, "note/examples/note.json is missing"),
-        ({"note.json": "{"}, "note/examples/note.json: it not JSON"),
+        ({"note.json": "{"}, "note/examples/note.json: invalid JSON"),
         ({"note.json": {**EXAMPLE, "text": 7}}, "note/examples/note.json: /text is 7, a number, not a string"),
-        ({"note.json": {**EXAMPLE, "txt": "x"}}, "note/examples/note.json: /txt is not a known key"),
-        ({"note.json": {**EXAMPLE, "pipeline_type": "nt"}}, "/pipeline_type 'nt' is not a pipeline type here"),
+        ({"note.json": {**EXAMPLE, "txt": "x"}}, "note/examples/note.json: /txt is an unknown key"),
+        (
+            {"note.json": {**EXAMPLE, "pipeline_type": "nt"}},
+            "/pipeline_type 'nt' is not a pipeline type of this deployment",
+        ),
     ],
 )
 def test_an_example_that_is_missing_or_wrong_is_told(made: Made, examples: dict[str, object], told: str) -> None:
@@ -135,7 +138,7 @@ def test_a_look_up_that_needs_what_a_request_may_leave_out_is_told(made: Made) -
     parameters = "parameters:\n  Image: {lookup: training_image}"
     ended, said = made(manifest=MANIFEST.replace("parameters:", parameters))
     assert ended == 1
-    assert "note/blueprint.yaml: a lookup reads /model_framework, which a request may leave out" in said
+    assert "note/blueprint.yaml: a lookup reads /model_framework, which a request may omit" in said
 
 
 def test_a_resource_type_of_its_own_needs_its_permissions(made: Made) -> None:

@@ -91,7 +91,7 @@ def test_with_json_the_answer_is_the_apis() -> None:
     assert done.exit_code == 1
     answer = json.loads(done.stdout)
     assert answer["errors"][0]["path"] == "/pipeline_type"
-    assert {"path", "problem", "hint"} == set(answer["errors"][0])
+    assert {"path", "code", "problem", "hint"} == set(answer["errors"][0])
 
 
 def test_what_will_be_deployed_is_told() -> None:

@@ -145,6 +145,12 @@ def test_every_status_code_that_is_raised_is_documented() -> None:
     assert {int(code[:3]) for code in first_cells("codes")} == raised
 
 
+def test_every_problem_code_is_documented() -> None:
+    table = after("problem codes").split("\n\n", 1)[0].splitlines()[2:]
+    rows = [tuple(cell.strip().strip("`") for cell in row.strip("|").split("|")) for row in table]
+    assert rows == [(code.name.lower(), code.value) for code in errors.Code]
+
+
 def kinds(kind: type[OrchestratorError]) -> Iterator[type[OrchestratorError]]:
     yield kind
     for narrower in kind.__subclasses__():

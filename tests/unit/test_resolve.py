@@ -169,7 +169,7 @@ def test_a_request_names_its_model_once(catalog: Catalog, settings: Settings, re
     with pytest.raises(BadRequest) as refused:
         check_request(json.dumps(both).encode(), catalog, settings)
     (problem,) = refused.value.problems
-    assert (problem.path, problem.hint) == ("/model_artifact_location", "keep one of them")
+    assert (problem.path, problem.hint) == ("/model_artifact_location", "remove one of them")
     assert "/model_from" in problem.problem
     del both["model_from"], both["model_artifact_location"]
     with pytest.raises(BadRequest) as refused:

@@ -27,7 +27,7 @@ MACHINE = "arn:aws:states:us-east-1:123456789012:execution:machine:one"
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/x/y"
 
 
-class DemoResult:
+class Check:
     """A cloud that answers status's questions as it was told."""
 
     def __init__(self, *stacks: Stack, execution: Execution | None, stages: list[Any], **answers: Any) -> None:
@@ -85,7 +85,7 @@ def read(
     detailed: bool = True,
     **answers: Any,
 ) -> Any:
-    cloud: Any = DemoResult(*stacks, execution=execution, stages=stages, **answers)
+    cloud: Any = Check(*stacks, execution=execution, stages=stages, **answers)
     return report.document(report.look_up(NAME, settings, cloud), detailed)["pipeline"]
 
 
@@ -257,12 +257,12 @@ def test_before_the_pipeline_and_before_its_first_run_it_is_creating(settings: S
 )
 def test_a_pipeline_is_found_by_its_name_and_its_id(settings: Settings, pipeline_id: str) -> None:
     stack = replace(DELIVERY, id=f"arn:aws:cloudformation:us-east-1:123456789012:stack/{DELIVERY.name}/uuid")
-    cloud: Any = DemoResult(stack, DEPLOYED, execution=None, stages=[])
+    cloud: Any = Check(stack, DEPLOYED, execution=None, stages=[])
     assert report.look_up(pipeline_id, settings, cloud).delivery == stack
 
 
 def test_somebody_elses_stack_is_no_pipeline(settings: Settings) -> None:
-    cloud: Any = DemoResult(replace(DELIVERY, tags={"stack_name": "x"}), execution=None, stages=[])
+    cloud: Any = Check(replace(DELIVERY, tags={"stack_name": "x"}), execution=None, stages=[])
     with pytest.raises(NotFound):
         report.look_up(NAME, settings, cloud)
 
@@ -277,7 +277,7 @@ def test_awss_words_and_arns_are_kept_inside_where_the_deployment_says_so(settin
     ]
     job = replace(JOB, status="Failed", artifact="")
     deployed = replace(DEPLOYED, outputs={"StateMachineArn": secret, "TrainingJobName": "job"})
-    cloud: Any = DemoResult(
+    cloud: Any = Check(
         DELIVERY, deployed, execution=Execution("one", "Failed"), stages=stages, job=job, jobs_failure=secret
     )
     snapshot = report.look_up(NAME, settings, cloud)
@@ -287,7 +287,7 @@ def test_awss_words_and_arns_are_kept_inside_where_the_deployment_says_so(settin
     assert kept["stageStates"][0]["latestExecution"] == {"pipelineExecutionId": "one", "status": "Failed"}
     assert kept["pipeline"]["reason"].startswith("TrainingJob job-1a2b3c4d ended as Failed; ")
     assert kept["pipeline"]["outputs"] == {"TrainingJobName": "job-1a2b3c4d"}
-    cloud = DemoResult(DELIVERY, execution=Execution("one", "Succeeded"), stages=[])
+    cloud = Check(DELIVERY, execution=Execution("one", "Succeeded"), stages=[])
     ours = report.document(report.look_up(NAME, settings, cloud), detailed=False)
     assert ours["pipeline"]["reason"] == report.STACK_GONE, "our own words are told"
 

@@ -13,11 +13,11 @@ from chalicelib.intake.check import check_request
 from chalicelib.settings import Settings
 
 Example = Callable[[str], dict[str, Any]]
-DemoResult = Callable[[dict[str, Any]], list[tuple[str, str, str]]]
+Check = Callable[[dict[str, Any]], list[tuple[str, str, str]]]
 
 
 @pytest.fixture
-def told(catalog: Catalog, settings: Settings) -> DemoResult:
+def told(catalog: Catalog, settings: Settings) -> Check:
     """The problems of a request; none where it is right."""
 
     def check(body: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -36,14 +36,14 @@ AUGMENTED = {"s3_data_type": "AugmentedManifestFile"}
 @pytest.mark.parametrize(
     ("change", "path", "problem"),
     [
-        (AUGMENTED, "/data_input_mode", "'File' does not go with /s3_data_type 'AugmentedManifestFile'"),
-        (AUGMENTED | {"data_input_mode": "FastFile"}, "/data_input_mode", "'FastFile' does not go with"),
-        ({"attribute_names": ["a"]}, "/s3_data_type", "'S3Prefix' does not go with /attribute_names"),
+        (AUGMENTED, "/data_input_mode", "'File' cannot be used with /s3_data_type 'AugmentedManifestFile'"),
+        (AUGMENTED | {"data_input_mode": "FastFile"}, "/data_input_mode", "'FastFile' cannot be used with"),
+        ({"attribute_names": ["a"]}, "/s3_data_type", "'S3Prefix' cannot be used with /attribute_names"),
         ({"max_wait_time_spot_instances": 700, "max_runtime_per_job": 701}, "/max_wait_time_spot_instances", "700 is"),
     ],
 )
 def test_fields_that_do_not_go_together(
-    told: DemoResult, example: Example, change: dict[str, Any], path: str, problem: str
+    told: Check, example: Example, change: dict[str, Any], path: str, problem: str
 ) -> None:
     ((where, what, hint),) = told({**example("model_training_builtin"), **change})
     assert where == path
@@ -61,7 +61,7 @@ def test_fields_that_do_not_go_together(
         {"use_spot_instances": False, "max_wait_time_spot_instances": 700, "max_runtime_per_job": 701},
     ],
 )
-def test_fields_that_go_together(told: DemoResult, example: Example, change: dict[str, Any]) -> None:
+def test_fields_that_go_together(told: Check, example: Example, change: dict[str, Any]) -> None:
     assert told({**example("model_training_builtin"), **change}) == []
 
 
@@ -76,12 +76,10 @@ def test_fields_that_go_together(told: DemoResult, example: Example, change: dic
             "Names the model, and with it the pipeline and its stacks. "
             'Letters, digits and hyphens between them; for example "churn-xgboost"',
         ),
-        ({"algo_hyperparameters": {"num_round": None}}, "/algo_hyperparameters/num_round", "leave the key out instead"),
+        ({"algo_hyperparameters": {"num_round": None}}, "/algo_hyperparameters/num_round", "omit the key instead"),
     ],
 )
-def test_one_problem_for_one_field(
-    told: DemoResult, example: Example, change: dict[str, Any], path: str, hint: str
-) -> None:
+def test_one_problem_for_one_field(told: Check, example: Example, change: dict[str, Any], path: str, hint: str) -> None:
     ((where, _, what_instead),) = told({**example("model_training_builtin"), **change})
     assert (where, what_instead) == (path, hint)
 
@@ -89,22 +87,32 @@ def test_one_problem_for_one_field(
 @pytest.mark.parametrize(
     ("change", "path", "problem", "hint"),
     [
-        ({"model_name": 5}, "/model_name", "is 5, a number, not a string", 'if that is meant, write it as text: "5"'),
-        ({"training_data": 7}, "/training_data", "is 7, a number, not a string", 'write it as text: "7"'),
+        (
+            {"model_name": 5},
+            "/model_name",
+            "is 5, a number, not a string",
+            'to use this value, write it as a string: "5"',
+        ),
+        ({"training_data": 7}, "/training_data", "is 7, a number, not a string", 'write it as a string: "7"'),
         ({"job_name": 1.5}, "/job_name", "is 1.5, a number, not a string", "made from model_name"),
         ({"content_type": True}, "/content_type", "is true, not a string", "content type"),
         (
             {"algo_hyperparameters": "[1, 2]"},
             "/algo_hyperparameters",
-            "is text that holds a list, not an object",
+            "is a string that contains a list, not an object",
             "hyperparameters by name",
         ),
-        ({"attribute_names": '{"a": 1}'}, "/attribute_names", "is text that holds an object, not a list", "manifest"),
+        (
+            {"attribute_names": '{"a": 1}'},
+            "/attribute_names",
+            "is a string that contains an object, not a list",
+            "manifest",
+        ),
         ({"attribute_names": "a, b"}, "/attribute_names", "is 'a, b', a string, not a list", "manifest"),
     ],
 )
 def test_the_wrong_kind_of_json_is_named(
-    told: DemoResult, example: Example, change: dict[str, Any], path: str, problem: str, hint: str
+    told: Check, example: Example, change: dict[str, Any], path: str, problem: str, hint: str
 ) -> None:
     ((where, what, what_instead),) = told({**example("model_training_builtin"), **change})
     assert (where, what) == (path, problem)
@@ -120,7 +128,7 @@ def test_the_wrong_kind_of_json_is_named(
         ({"attribute_names": ["a", 1], **AUGMENTED, "data_input_mode": "Pipe"}, "/attribute_names/1"),
     ],
 )
-def test_paths_are_json_pointers(told: DemoResult, example: Example, change: dict[str, Any], path: str) -> None:
+def test_paths_are_json_pointers(told: Check, example: Example, change: dict[str, Any], path: str) -> None:
     ((where, _, _),) = told({**example("model_training_builtin"), **change})
     assert where == path
 
@@ -142,7 +150,7 @@ LONG = "x" * 20_000
     ],
     ids=lambda change: ",".join(f"{key[:20]}={str(value)[:12]}" for key, value in list(change.items())[:2]),
 )  # fmt: skip
-def test_an_answer_repeats_little_of_a_request(told: DemoResult, example: Example, change: dict[str, Any]) -> None:
+def test_an_answer_repeats_little_of_a_request(told: Check, example: Example, change: dict[str, Any]) -> None:
     problems = told({**example("model_training_builtin"), **change})
     assert sum(len(part) for problem in problems for part in problem) < 40_000
     for path, problem, hint in problems:
@@ -150,10 +158,10 @@ def test_an_answer_repeats_little_of_a_request(told: DemoResult, example: Exampl
         assert "x" * 200 not in path + problem
 
 
-def test_more_problems_than_an_answer_lists_are_counted(told: DemoResult, example: Example) -> None:
+def test_more_problems_than_an_answer_lists_are_counted(told: Check, example: Example) -> None:
     problems = told({**example("model_training_builtin"), **{f"key-{number:04}": 1 for number in range(1000)}})
     assert len(problems) == 101
-    assert problems[-1] == ("", "and 900 more problems", "correct the others first")
+    assert problems[-1] == ("", "and 900 more problems", "correct the listed problems first")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +172,7 @@ def test_more_problems_than_an_answer_lists_are_counted(told: DemoResult, exampl
     ],
 )
 def test_an_image_needs_a_tag_or_a_digest(
-    told: DemoResult, example: Example, change: dict[str, Any], problem: str, hint: str
+    told: Check, example: Example, change: dict[str, Any], problem: str, hint: str
 ) -> None:
     ((path, what, what_instead),) = told({**example("byom_realtime_custom"), **change})
     assert path == "/custom_image_uri"
@@ -188,7 +196,7 @@ def test_a_model_package_without_a_version_is_taken_with_a_warning(
     assert [one.hint for one in refused.value.problems] == [f"name a version of the group: '{arn}/1'"]
 
 
-def test_hyphens_may_stand_together_in_a_model_name(told: DemoResult, example: Example) -> None:
+def test_hyphens_may_stand_together_in_a_model_name(told: Check, example: Example) -> None:
     assert told({**example("model_training_builtin"), "model_name": "a--b"}) == []
 
 
@@ -201,7 +209,7 @@ def test_a_key_of_another_region_is_taken_with_a_warning(
     assert [(one.path, "eu-west-1" in one.problem) for one in checked.warnings] == [("/kms_key_arn", True)] * warns
 
 
-def test_a_value_for_each_stage_is_told_from_a_wrong_type(told: DemoResult, example: Example) -> None:
+def test_a_value_for_each_stage_is_told_from_a_wrong_type(told: Check, example: Example) -> None:
     body = example("byom_realtime_builtin")
     staged = {"dev": "ml.m5.large", "prod": "ml.m5.xlarge"}
     ((path, problem, _),) = told({**body, "inference_instance": staged})

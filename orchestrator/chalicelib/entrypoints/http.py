@@ -13,7 +13,7 @@ from typing import Any
 
 from chalicelib.aws.client import Aws
 from chalicelib.catalog import Catalog
-from chalicelib.errors import BadRequest, OrchestratorError, Problem
+from chalicelib.errors import BadRequest, Code, OrchestratorError, Problem
 from chalicelib.intake.check import check_request
 from chalicelib.intake.query import Query
 from chalicelib.intake.request import describe, parse
@@ -92,9 +92,7 @@ def _operation(operation: Callable[..., dict[str, Any]]) -> Callable[..., Respon
             return _error_response(error, caller)
         except Exception:
             log.exception("%s %s by %s", operation.__name__, caller.request_id, caller.arn)
-            return _error_response(
-                OrchestratorError("The orchestrator failed at this request; its log says why."), caller
-            )
+            return _error_response(OrchestratorError("Internal error. The orchestrator's log has the details."), caller)
         status = 202 if isinstance(document, Accepted) else 200
         headers = {**_JSON, "Retry-After": str(document.retry_after)} if isinstance(document, Accepted) else _JSON
         log.info("%s %s by %s: %s", operation.__name__, caller.request_id, caller.arn, status)
@@ -180,24 +178,27 @@ def stop_pipeline(name: str, raw: bytes) -> dict[str, Any]:
     """POST /pipelines/{name}/stop: what the pipeline runs is told to stop."""
     deployment = _deployment()
     if unknown := parse(raw) if raw.strip() else {}:
-        raise BadRequest("A stop request has no keys", [Problem(pointer(key), "is not a known key") for key in unknown])
+        raise BadRequest("Invalid stop request", [_unknown_key(key) for key in unknown])
     return stop.stop(find(name, deployment.settings, deployment.cloud), deployment.cloud).document()
 
 
 _JSON = {"Content-Type": "application/json"}
+_PIPELINE_ID = "the pipeline_id or the name that /provisionpipeline returned"
+
+
+def _unknown_key(key: str) -> Problem:
+    return Problem(pointer(key), Code.UNKNOWN_KEY, "is an unknown key", "remove it")
 
 
 def _pipeline_id(body: Mapping[str, Any]) -> str:
-    problems = [Problem(pointer(key), "is not a known key", "leave it out") for key in body if key != "pipeline_id"]
+    problems = [_unknown_key(key) for key in body if key != "pipeline_id"]
     found = body.get("pipeline_id")
     if found is None or found == "":
-        problems.append(
-            Problem("/pipeline_id", "is missing", "the pipeline_id that /provisionpipeline answered, or a name")
-        )
+        problems.append(Problem("/pipeline_id", Code.MISSING, "is missing", _PIPELINE_ID))
     elif not isinstance(found, str):
-        problems.append(Problem("/pipeline_id", f"is {describe(found)}, not a string", "a pipeline's id or name"))
+        problems.append(Problem("/pipeline_id", Code.WRONG_TYPE, f"is {describe(found)}, not a string", _PIPELINE_ID))
     if problems:
-        raise BadRequest("This status request is not usable", problems)
+        raise BadRequest("Invalid status request", problems)
     return str(found)
 
 

@@ -2,7 +2,7 @@
 """A body as written -> the one form that everything after it sees.
 
 `"20"` and `20`, `"True"` and `true`, `""` and absent, JSON in a string and JSON, a predecessor's misspelling and the
-right word are each one and the same request. What cannot be brought into form is left as it is: validate.py names it.
+right word are each one and the same request. What cannot be brought into form is left as it is: explain.py names it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.catalog import Schema
-from chalicelib.errors import BadRequest, Problem
-from chalicelib.intake.request import Body, Decimal, parse
+from chalicelib.errors import BadRequest, Code, Problem
+from chalicelib.intake.request import Body, Decimal, parse_value
 from chalicelib.quoting import pointer
 
 _EMPTY: tuple[Any, ...] = ("", [], {})  # as a default: the same as absent
@@ -33,7 +33,7 @@ class Canonical:
 def canonical(body: Body, schema: Schema, known_elsewhere: frozenset[str]) -> Canonical:
     """Bring a body into canonical form for a type's schema.
 
-    Keys of other pipeline types are dropped with a warning; unknown keys are kept, for validate.py to name.
+    Keys of other pipeline types are dropped with a warning; unknown keys are kept, for explain.py to name.
     """
     properties: Mapping[str, Schema] = schema["properties"]
     names = {alias: name for name, one in properties.items() for alias in (name, *one.get("x-aliases", ()))}
@@ -42,7 +42,8 @@ def canonical(body: Body, schema: Schema, known_elsewhere: frozenset[str]) -> Ca
         name = names.get(key)
         if name is None:
             if key in known_elsewhere:
-                result.warnings.append(Problem(pointer(key), f"{body['pipeline_type']} has no use for it: ignored"))
+                problem = f"not used by {body['pipeline_type']}; ignored"
+                result.warnings.append(Problem(pointer(key), Code.UNUSED_KEY, problem))
             else:
                 result.body[key] = value
             continue
@@ -52,12 +53,14 @@ def canonical(body: Body, schema: Schema, known_elsewhere: frozenset[str]) -> Ca
             value = canonical_value(value, properties[name])
         except BadRequest as unreadable:
             result.problems += [
-                Problem(f"/{key}", f"holds no usable JSON: {one.problem}", one.hint) for one in unreadable.problems
+                Problem(f"/{key}", one.code, f"{one.path} {one.problem}".strip(), one.hint)
+                for one in unreadable.problems
             ]
         if value in ("", properties[name].get("default", "")) and value in _EMPTY:
             continue
         if name in result.body and result.body[name] != value:
-            result.problems.append(Problem(f"/{key}", f"says something else than /{name}", "keep one of them"))
+            problem = f"has another value than /{name}, which is the same field"
+            result.problems.append(Problem(f"/{key}", Code.CONFLICT, problem, "remove one of them"))
             continue
         result.body[name] = value
     for name, one in properties.items():
@@ -106,7 +109,7 @@ def _from_text(value: Any, wanted: type) -> Any:
     opening = "{" if wanted is dict else "["
     if not value.lstrip().startswith(opening):
         return value
-    return parse(f'{{"value": {value}}}'.encode())["value"]
+    return parse_value(value)
 
 
 def _integer(value: Any) -> Any:

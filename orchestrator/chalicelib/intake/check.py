@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chalicelib.catalog import Blueprint, Catalog
-from chalicelib.errors import BadRequest, Problem
+from chalicelib.errors import BadRequest, Code, Problem
 from chalicelib.intake import hyperparameters, parameters, reach, validate
 from chalicelib.intake.canonical import canonical
 from chalicelib.intake.request import parse
@@ -91,14 +91,14 @@ def check_request(
 
 
 def _resolved_later(name: str, pipeline: str) -> Problem:
-    return Problem(
-        f"/{name}", f"is looked up when the request is sent: the model of the last successful run of {pipeline}"
-    )
+    problem = f"resolved when the request is sent, to the model of the last successful run of {pipeline}"
+    return Problem(f"/{name}", Code.RESOLVED_LATER, problem)
 
 
 def _unsupported(pipeline_type: str) -> Problem:
     return Problem(
         "/pipeline_type",
+        Code.NOT_SUPPORTED,
         f"{pipeline_type} deploys to dev, staging and prod in a multi-account deployment, which is not supported yet",
         "use a single-account deployment",
     )
@@ -109,4 +109,4 @@ def _too_long(identity: object, path: str, prefix: str, suffix: str) -> list[Pro
     if not isinstance(identity, str) or len(identity) <= longest:
         return []
     problem = f"{shown(identity)} has {len(identity)} characters, too many for the names of its stacks"
-    return [Problem(path, problem, f"at most {longest}")]
+    return [Problem(path, Code.TOO_LONG, problem, f"at most {longest}")]

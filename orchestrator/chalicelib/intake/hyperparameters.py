@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.catalog import Schema
-from chalicelib.errors import Problem
+from chalicelib.errors import Code, Problem
 from chalicelib.images import uris
+from chalicelib.intake.nearest import nearest
 from chalicelib.intake.request import Body
-from chalicelib.intake.validate import nearest
 from chalicelib.quoting import pointer, shown
 
 TABLE = Path(__file__).with_name("hyperparameters.json")  # made by `make hyperparameters`
@@ -76,15 +76,16 @@ class _Checked:
                 continue
             if name not in takes:
                 near = nearest(name, list(takes))
-                problem = f"is not a hyperparameter that {self.algorithm} is known to have"
-                self.found.warnings.append(Problem(path, problem, f"did you mean {near!r}?" if near else ""))
+                problem = f"is not a known hyperparameter of {self.algorithm}"
+                hint = f"did you mean {near!r}?" if near else ""
+                self.found.warnings.append(Problem(path, Code.UNKNOWN_HYPERPARAMETER, problem, hint))
                 continue
             refusal = _refusal(path, self.algorithm, name, value, takes[name], self.entry.get("auto", False))
             if refusal:
                 (self.found.problems if self._sure(takes[name]) else self.found.warnings).append(refusal)
 
     def _sure(self, rule: Rule) -> bool:
-        """Whether a list of values is complete. A version that there is not is refused anyway: nothing is held back."""
+        """Whether a list of values is complete. An unknown version is refused anyway, so nothing is held back."""
         listed = self.entry.get("listed")
         if rule[0] not in ("one", "some") or listed is None or self.version in listed:
             return True
@@ -95,17 +96,18 @@ class _Checked:
         needed = [(name, "") for name in self.entry["required"]]
         for name, values, other in self.entry.get("needs", []):
             if name in self.given and (not values or self.given[name] in values):
-                needed.append((other, f", where {name} is {shown(self.given[name])}"))
+                needed.append((other, f" if {name} is {shown(self.given[name])}"))
         for name, where in needed:
             if name not in self.given:
-                hint = f"{self.algorithm} needs {wanted(takes[name])}{where}"
+                hint = f"{self.algorithm} requires {wanted(takes[name])}{where}"
                 if near := nearest(name, [other for other in self.given if other not in takes]):
-                    hint += f"; did you mean this by {shown(near)}?"
-                self.found.problems.append(Problem(self.path + pointer(name), "is missing", hint))
+                    hint += f"; did you mean {name} instead of {shown(near)}?"
+                self.found.problems.append(Problem(self.path + pointer(name), Code.MISSING, "is missing", hint))
 
 
 def _refusal(path: str, algorithm: str, name: str, value: str, rule: Rule, auto: bool) -> Problem | None:
-    problem = f"{shown(value)} is not what {algorithm} takes for {name}"
+    problem = f"{shown(value)} is not a valid {name} for {algorithm}"
+    code = Code.WRONG_HYPERPARAMETER
     match rule:
         case ["integer" | "number", interval]:
             if (auto and value == "auto") or _within(_number(value, rule[0]), interval):
@@ -117,17 +119,17 @@ def _refusal(path: str, algorithm: str, name: str, value: str, rule: Rule, auto:
             if value in values:
                 return None
             near = nearest(value, values)
-            return Problem(path, problem, f"did you mean {near!r}?" if near else wanted(rule))
+            return Problem(path, code, problem, f"did you mean {near!r}?" if near else wanted(rule))
         case ["some", values]:
             other = [one for one in _items(value) if one not in values]
             if not other:
                 return None
             near = nearest(other[0], values)
-            problem = f"{shown(other[0])} is not what {algorithm} takes for {name}"
-            return Problem(path, problem, f"did you mean {near!r}?" if near else wanted(rule))
+            problem = f"{shown(other[0])} is not a valid {name} for {algorithm}"
+            return Problem(path, code, problem, f"did you mean {near!r}?" if near else wanted(rule))
         case _:
             return None
-    return Problem(path, problem, wanted(rule))
+    return Problem(path, code, problem, wanted(rule))
 
 
 def _number(value: str, kind: str) -> float | None:
@@ -165,11 +167,11 @@ def wanted(rule: Rule) -> str:
         case ["one", values]:
             return f"one of {', '.join(values)}"
         case ["some", values]:
-            return f"of {', '.join(values)}, with commas between"
+            return f"one or more of {', '.join(values)}, separated by commas"
         case ["boolean"]:
             return "true or false"
         case _:
-            return "a text"
+            return "a string"
 
 
 def _ends(interval: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.errors import Problem
+from chalicelib.errors import Code, Problem
 from chalicelib.images import uris
 from chalicelib.images.instances import has_local_storage
 from chalicelib.intake.request import Body
@@ -27,6 +27,14 @@ class LookupFailed(Exception):
         self.problem = problem
 
 
+class FieldAbsent(Exception):
+    """A lookup read a field that the request does not have."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
 @dataclass
 class LookupContext:
     """What a lookup may read, and where it puts its warnings."""
@@ -39,6 +47,17 @@ class LookupContext:
     digest: str  # the request's
     template: str  # the blueprint's
     warnings: list[Problem] = field(default_factory=list)
+
+    def value(self, path: str) -> Any:
+        """The value of a field, by its JSON pointer. Raises FieldAbsent."""
+        name = path.removeprefix("/")
+        if name not in self.body:
+            raise FieldAbsent(path)
+        return self.body[name]
+
+    def warn(self, path: str, code: Code, problem: str, hint: str = "") -> None:
+        """Add a warning."""
+        self.warnings.append(Problem(path, code, problem, hint))
 
 
 @dataclass(frozen=True)
@@ -88,9 +107,9 @@ def inference_image(context: LookupContext) -> str:
     if "model_package_name" in context.body:
         package = str(context.body["model_package_name"])
         if not re.search(r"/[0-9]+$", package):
-            problem = "names no version: SageMaker reads it as a model package that is in no group"
-            hint = f"of a model package group, name a version: '{package}/1'"
-            context.warnings.append(Problem("/model_package_name", problem, hint))
+            problem = "has no version: SageMaker treats it as a model package that is in no group"
+            hint = f"for a package in a group, append its version: '{package}/1'"
+            context.warn("/model_package_name", Code.NO_PACKAGE_VERSION, problem, hint)
         return ""
     if "custom_image_uri" in context.body:
         return str(context.body["custom_image_uri"])
@@ -104,9 +123,8 @@ def job_name(context: LookupContext) -> str:
     made = names.job_name(context.identity, context.source["kind"], context.digest, limit)
     name = str(context.body.get("job_name") or made)
     if len(name) > limit:
-        raise LookupFailed(
-            Problem("/job_name", f"has {len(name)} characters; the name of such a job has {limit} at most")
-        )
+        problem = f"has {len(name)} characters, too many for the name of such a job"
+        raise LookupFailed(Problem("/job_name", Code.TOO_LONG, problem, f"at most {limit}"))
     return name
 
 
@@ -123,17 +141,12 @@ def volume_kms_key(context: LookupContext) -> str:
     here = f"arn:{context.partition}:kms:{context.region}:"
     if key and not key.startswith(here):
         there = key.removesuffix(key.split(":", 4)[4])
-        context.warnings.append(
-            Problem(
-                "/kms_key_arn", f"the key is of {there}, and what it shall encrypt is of {here}: AWS will refuse it"
-            )
-        )
-    pointer: str = context.source["instance"]
-    instance = context.body[pointer.removeprefix("/")]
+        problem = f"the key is in {there}, the pipeline in {here}: AWS will refuse the key"
+        context.warn("/kms_key_arn", Code.OTHER_REGION, problem)
+    instance = str(context.value(context.source["instance"]))
     if key and has_local_storage(instance):
-        context.warnings.append(
-            Problem("/kms_key_arn", f"{instance} encrypts its own local storage: the key is used for everything else")
-        )
+        problem = f"not used for the volumes of {instance}, whose local storage is encrypted; used for everything else"
+        context.warn("/kms_key_arn", Code.NOT_APPLIED, problem)
         return ""
     return key
 
@@ -145,10 +158,14 @@ def _image(context: LookupContext, find: Callable[[str, str, str, str], str], in
         "instance_type": instance,
         "region": "/model_framework",
     }
-    body = context.body
-    # Only a request whose instance type is wrong comes without one: its framework is looked at all the same.
-    instance_type = body.get(instance.removeprefix("/"), "ml.m5.large")
+    # Only a request whose instance type is wrong comes without one: its framework is checked all the same.
+    instance_type = context.body.get(instance.removeprefix("/"), "ml.m5.large")
+    framework, version = context.value("/model_framework"), context.value("/model_framework_version")
     try:
-        return find(body["model_framework"], body["model_framework_version"], context.region, instance_type)
+        return find(framework, version, context.region, instance_type)
     except uris.ImageError as error:
-        raise LookupFailed(Problem(paths[error.about], error.problem, error.hint)) from None
+        code = _CODES.get(type(error), Code.NO_IMAGE)
+        raise LookupFailed(Problem(paths[error.about], code, error.problem, error.hint)) from None
+
+
+_CODES = {uris.UnknownFramework: Code.UNKNOWN_FRAMEWORK, uris.UnknownVersion: Code.UNKNOWN_VERSION}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Query parameters: texts in, values out. What is not known is refused, as in a body."""
+"""Query parameters: strings in, values out. Unknown ones are refused, as in a body."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chalicelib.errors import BadRequest, Problem
+from chalicelib.errors import BadRequest, Code, Problem
+from chalicelib.quoting import shown
 
 FLAGS = {"true": True, "false": False}
 
@@ -24,14 +25,15 @@ class Query:
         """`true` or `false`; false where it is absent."""
         text = self._take(name) or "false"
         if text not in FLAGS:
-            self._wrong(name, "is neither true nor false")
+            self._wrong(name, Code.NOT_ALLOWED_VALUE, f"{shown(text)} is not true or false", "true or false")
         return FLAGS.get(text, False)
 
     def number(self, name: str, default: int, most: int) -> int:
         """A whole number from 1."""
         text = self._take(name) or str(default)
         if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
-            self._wrong(name, "is not a number in range", f"a whole number from 1 to {most}")
+            problem = f"{shown(text)} is not a whole number from 1 to {most}"
+            self._wrong(name, Code.NOT_ALLOWED_VALUE, problem, f"a whole number from 1 to {most}")
             return default
         return int(text)
 
@@ -39,7 +41,8 @@ class Query:
         """The beginning of a pipeline's name, in lower case; empty where it is absent."""
         text = self._take(name).lower()
         if not re.fullmatch(r"[a-z0-9-]{0,128}", text):
-            self._wrong(name, "cannot be a part of a pipeline's name", "letters, digits and -")
+            problem = f"{shown(text)} cannot be part of a pipeline's name"
+            self._wrong(name, Code.WRONG_FORMAT, problem, "letters, digits and hyphens, at most 128")
         return text
 
     def text(self, name: str) -> str:
@@ -53,9 +56,10 @@ class Query:
 
     def done(self) -> None:
         """Raises BadRequest with every problem."""
-        known = ", ".join(sorted(self._read)) or "none is known"
+        known = ", ".join(sorted(self._read))
+        hint = f"use {known}" if known else "remove it"
         unknown = [
-            Problem(f"/{name}", "is not a known query parameter", known)
+            Problem(f"/{name}", Code.UNKNOWN_KEY, "is an unknown query parameter", hint)
             for name in sorted(self.given)
             if name not in self._read
         ]
@@ -66,5 +70,5 @@ class Query:
         self._read.add(name)
         return self.given.get(name, "")
 
-    def _wrong(self, name: str, problem: str, hint: str = "true or false") -> None:
-        self._problems.append(Problem(f"/{name}", problem, hint))
+    def _wrong(self, name: str, code: Code, problem: str, hint: str) -> None:
+        self._problems.append(Problem(f"/{name}", code, problem, hint))

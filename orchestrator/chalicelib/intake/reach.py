@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from chalicelib.catalog import Schema
-from chalicelib.errors import Problem
+from chalicelib.errors import Code, Problem
 from chalicelib.images import uris
 from chalicelib.intake.request import Body
 from chalicelib.settings import Settings
@@ -26,7 +26,7 @@ def problems(body: Body, schema: Schema, settings: Settings, wrong: set[str]) ->
         if "x-names" not in field or f"/{name}" in wrong or not isinstance(value, str) or not value:
             continue
         if refusal := _NAMED[field["x-names"]](value, settings):
-            found.append(Problem(f"/{name}", *refusal))
+            found.append(Problem(f"/{name}", Code.NOT_REACHABLE, *refusal))
     return found
 
 
@@ -35,7 +35,7 @@ def _bucket(location: str, settings: Settings) -> Refusal:
     if bucket == settings.assets_bucket or bucket in settings.data_buckets:
         return None
     return (
-        f"the bucket {bucket!r} is not one that requests may name",
+        f"the bucket {bucket!r} is not allowed in requests",
         f"use the assets bucket, {settings.assets_bucket!r}, or {_add(repr(bucket), 'DataBuckets', settings)}",
     )
 
@@ -59,8 +59,8 @@ def _account(account: str, what: str, listed: frozenset[str], parameter: str, se
     if account == settings.account or account in listed:
         return None
     return (
-        f"the account {account} is not one whose {what} requests may name",
-        f"name one of this account's, or {_add(account, parameter, settings)}",
+        f"{what} of the account {account} are not allowed in requests",
+        f"use one of this account, or {_add(account, parameter, settings)}",
     )
 
 

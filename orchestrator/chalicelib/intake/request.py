@@ -10,11 +10,12 @@ import json
 import math
 from typing import Any
 
-from chalicelib.errors import BadRequest, Problem, TooLarge
+from chalicelib.errors import BadRequest, Code, Problem, TooLarge
 from chalicelib.quoting import cut, pointer
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
+INVALID_BODY = "Invalid request body"
 # What Step Functions would evaluate, and what CloudFormation would look up in the account's parameters and secrets:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
 EXPRESSIONS = ("{%", "{{resolve:")
@@ -36,36 +37,40 @@ class Decimal(float):
 def parse(raw: bytes) -> Body:
     """The body of a request.
 
-    Raises TooLarge or BadRequest; the problem says where in the text it is, as far as that can be told.
+    Raises TooLarge or BadRequest; the problem says where in the text it is, as far as that is known.
     """
     if len(raw) > MAX_BYTES:
-        raise TooLarge(
-            f"The request body has {len(raw):,} bytes; at most {MAX_BYTES:,} are taken",
-            [Problem("", f"{len(raw):,} bytes are more than {MAX_BYTES:,}")],
-        )
+        too_long = Problem("", Code.TOO_LONG, f"the body has {len(raw):,} bytes", f"at most {MAX_BYTES:,}")
+        raise TooLarge(f"The request body is larger than {MAX_BYTES:,} bytes", [too_long])
     if not raw.strip():
-        raise _bad_request("the body is empty", "send one JSON object")
+        raise _bad_request(Code.INVALID_JSON, "the body is empty", "send a JSON object")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _bad_request(f"byte {error.start} is not UTF-8", "send the body encoded as UTF-8") from None
-    depth = _depth(text)
-    if depth > MAX_DEPTH:
-        raise _bad_request(f"the body is nested more than {MAX_DEPTH} levels deep", "no request needs that")
+        problem = f"byte {error.start} of the body is not UTF-8"
+        raise _bad_request(Code.INVALID_JSON, problem, "encode the body in UTF-8") from None
+    body = parse_value(text)
+    if not isinstance(body, dict):
+        hint = 'send a JSON object, for example {"pipeline_type": …}'
+        raise _bad_request(Code.WRONG_TYPE, f"the body is {describe(body)}, not an object", hint)
+    return body
+
+
+def parse_value(text: str) -> Any:
+    """A JSON text. Raises BadRequest with every problem that a body may not have either."""
+    if _depth(text) > MAX_DEPTH:
+        problem = f"the JSON is nested more than {MAX_DEPTH} levels deep"
+        raise _bad_request(Code.TOO_DEEP, problem, f"use at most {MAX_DEPTH} levels")
     try:
-        body = json.loads(
+        value = json.loads(
             text, object_pairs_hook=_object, parse_float=Decimal, parse_constant=_constant, parse_int=_integer
         )
     except json.JSONDecodeError as error:
-        raise _bad_request(
-            f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}", "send one JSON object"
-        ) from None
-    if not isinstance(body, dict):
-        raise _bad_request(f"the body is {describe(body)}", 'send one JSON object, as {"pipeline_type": …}')
-    problems = _problems(body, "")
-    if problems:
-        raise BadRequest("The request body is not usable", problems)
-    return body
+        problem = f"invalid JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        raise _bad_request(Code.INVALID_JSON, problem, "check commas, quotation marks and brackets") from None
+    if problems := _problems(value, ""):
+        raise BadRequest(INVALID_BODY, problems)
+    return value
 
 
 def describe(value: Any) -> str:
@@ -84,12 +89,12 @@ def describe(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else kinds[type(value)]
 
 
-def _bad_request(problem: str, hint: str) -> BadRequest:
-    return BadRequest("The request body is not usable", [Problem("", problem, hint)])
+def _bad_request(code: Code, problem: str, hint: str) -> BadRequest:
+    return BadRequest(INVALID_BODY, [Problem("", code, problem, hint)])
 
 
 def _depth(text: str) -> int:
-    """How deep brackets nest, outside strings; told before parsing, since a parser recurses."""
+    """How deep brackets nest, outside strings; checked before parsing, since a parser recurses."""
     depth = deepest = 0
     inside = escaped = False
     for character in text:
@@ -113,7 +118,7 @@ def _depth(text: str) -> int:
 
 
 class _DuplicateKeys(dict[str, Any]):
-    """An object in which keys stand twice, until its place in the body is known."""
+    """An object with duplicate keys, until its place in the body is known."""
 
     duplicate_keys: list[str]
 
@@ -129,42 +134,47 @@ def _object(pairs: list[tuple[str, Any]]) -> Body:
 
 
 def _constant(name: str) -> Any:
-    raise _bad_request(f"{name} is not JSON", "give a number")
+    raise _bad_request(Code.INVALID_JSON, f"{name} is not JSON", "use a number")
 
 
 def _integer(text: str) -> int:
     if len(text) > 20:
-        raise _bad_request(f"{text[:20]}… is too large a number", "no field needs that")
+        raise _bad_request(Code.TOO_LARGE, f"{text[:20]}… is too large", "use a smaller number")
     return int(text)
 
 
 def _problems(value: Any, path: str) -> list[Problem]:
-    """Keys that stand twice, and numbers and texts that no field may have."""
+    """Duplicate keys, and numbers and strings that no field may have."""
     if isinstance(value, dict):
         duplicate_keys = value.duplicate_keys if isinstance(value, _DuplicateKeys) else []
-        found = [Problem(path + pointer(key), "the key stands twice", "keep one of them") for key in duplicate_keys]
+        hint = "remove all but one"
+        found = [Problem(path + pointer(key), Code.DUPLICATE_KEY, "is a duplicate key", hint) for key in duplicate_keys]
         for key, item in value.items():
             found += _problems(key, path + pointer(key)) + _problems(item, path + pointer(key))
         return found
     if isinstance(value, list):
         return [problem for index, item in enumerate(value) for problem in _problems(item, f"{path}/{index}")]
     if isinstance(value, Decimal) and not math.isfinite(value):
-        return [Problem(path, f"{cut(value.text, 20)} is too large a number", "no field needs that")]
+        return [Problem(path, Code.TOO_LARGE, f"{cut(value.text, 20)} is too large", "use a smaller number")]
     return _text_problems(value, path) if isinstance(value, str) else []
 
 
 def _text_problems(value: str, path: str) -> list[Problem]:
-    """Control characters, what is no character, and expressions that AWS would evaluate."""
+    """Control characters, what is not a character, and expressions that AWS would evaluate."""
     for expression in EXPRESSIONS:
         if expression in value:
-            return [Problem(path, f"{expression!r} would be read as an expression", "leave it out")]
+            problem = f"contains {expression!r}, which AWS would evaluate as an expression"
+            return [Problem(path, Code.UNSAFE_TEXT, problem, "remove it")]
     if value.isascii() and value.isprintable():
         return []
     for character in value:
         if "\ud800" <= character <= "\udfff":
-            return [Problem(path, "half a surrogate pair is no character", "send text as UTF-8")]
-        if character == "\ufffd":  # what API Gateway makes of bytes that are no UTF-8
-            return [Problem(path, "holds a replacement character, where bytes were no UTF-8", "send text as UTF-8")]
+            problem = "contains half of a surrogate pair, which is not a character"
+            return [Problem(path, Code.UNSAFE_TEXT, problem, "encode the body in UTF-8")]
+        if character == "\ufffd":  # what API Gateway makes of bytes that are not UTF-8
+            problem = "contains U+FFFD, which replaces bytes that are not UTF-8"
+            return [Problem(path, Code.UNSAFE_TEXT, problem, "encode the body in UTF-8")]
         if (character < " " and character not in "\t\n\r") or "\x7f" <= character <= "\x9f":
-            return [Problem(path, f"the control character U+{ord(character):04X} is not allowed", "leave it out")]
+            problem = f"contains the control character U+{ord(character):04X}"
+            return [Problem(path, Code.UNSAFE_TEXT, problem, "remove it")]
     return []

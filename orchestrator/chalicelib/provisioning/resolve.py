@@ -13,7 +13,7 @@ from typing import Any
 
 from chalicelib.aws.observed import RUNNING, SUCCEEDED, Execution, Job, Stack
 from chalicelib.aws.port import Cloud, PipelineGone
-from chalicelib.errors import BadRequest, Conflict, NotFound, Problem
+from chalicelib.errors import BadRequest, Code, Conflict, NotFound, Problem
 from chalicelib.planning.names import PIPELINE_OUTPUT
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings
@@ -54,16 +54,19 @@ def _model(path: str, name: str, settings: Settings, cloud: Cloud) -> Resolved:
     try:
         delivery = find(name, settings, cloud)
     except NotFound as error:
-        hint = "the name that provisioning answered, or see: mlops list"
-        raise _wrong(path, f"there is no pipeline {shown(name)} of this orchestrator", hint) from error
+        hint = "the name that /provisionpipeline returned; mlops list lists the names"
+        raise _bad_request(
+            path, Code.UNKNOWN_PIPELINE, f"there is no pipeline {shown(name)} of this orchestrator", hint
+        ) from error
     execution = _last_success(path, delivery, cloud)
     job = _job(delivery.outputs[PIPELINE_OUTPUT], execution, cloud)
     if job is None or not (job.is_model and job.artifact):
         hint = "the name of a pipeline that trains; if it trained more than 90 days ago, run it again"
-        raise _wrong(path, f"the last successful run of {name} has no job that made a model", hint)
+        raise _bad_request(path, Code.NO_MODEL, f"the last successful run of {name} has no job that made a model", hint)
     ours = f"s3://{settings.assets_bucket}/"
     if not job.artifact.startswith(ours):
-        raise _wrong(path, f"{job.artifact}, the model of {name}, is not in the assets bucket", f"copy it below {ours}")
+        problem = f"{job.artifact}, the model of {name}, is not in the assets bucket"
+        raise _bad_request(path, Code.NOT_REACHABLE, problem, f"copy it below {ours}")
     return Resolved(delivery.parameters["StackName"], execution.id, job, job.artifact.removeprefix(ours))
 
 
@@ -90,7 +93,7 @@ def _last_success(path: str, delivery: Stack, cloud: Cloud) -> Execution:
         else "find out why with /pipelinestatus, and run it again"
     )
     conflict = Conflict(f"{name} has no successful run yet.", retry_after=RETRY_AFTER if runs else None)
-    conflict.problems = [Problem(path, f"{name} has no successful run yet", hint)]
+    conflict.problems = [Problem(path, Code.NO_SUCCESSFUL_RUN, f"{name} has no successful run yet", hint)]
     raise conflict
 
 
@@ -101,5 +104,5 @@ def _job(pipeline: str, execution: Execution, cloud: Cloud) -> Job | None:
     return None
 
 
-def _wrong(path: str, problem: str, hint: str) -> BadRequest:
-    return BadRequest("The model cannot be taken from that pipeline", [Problem(path, problem, hint)])
+def _bad_request(path: str, code: Code, problem: str, hint: str) -> BadRequest:
+    return BadRequest("The model of that pipeline cannot be used", [Problem(path, code, problem, hint)])

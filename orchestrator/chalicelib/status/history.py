@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.aws.observed import RUNNING, Execution, Stack
 from chalicelib.aws.port import Cloud, InvalidNextToken, PipelineGone
-from chalicelib.errors import BadRequest, Problem
+from chalicelib.errors import BadRequest, Code, Problem
 from chalicelib.intake.query import Query
 from chalicelib.planning.names import PIPELINE_OUTPUT
 from chalicelib.status.outcome import Outcome, iso, job_document, of_actions, run_status, visible_reason
@@ -47,7 +47,8 @@ def runs(delivery: Stack, deployed: Stack | None, page: Page, detailed: bool, cl
     except PipelineGone:
         return document
     except InvalidNextToken as error:
-        problem = Problem("/next", "is not what an answer gave as next", "leave it out to begin at the newest run")
+        hint = "omit it to begin at the newest run"
+        problem = Problem("/next", Code.UNKNOWN_PAGE, "is not a value of next that the API returned", hint)
         raise BadRequest("1 problem in the query parameters", [problem]) from error
     return {**document, "next": following} if following else document
 

@@ -55,7 +55,7 @@ def running(
     process = start(port, data)
     try:
         with to_install(assets) as built:  # while the account starts; one that does not is told at once
-            laptop = installed(ready(process), built(), tell)
+            laptop = installed(ready(process, port, data), built(), tell)
         yield laptop, process
     finally:
         stop(process)
@@ -82,23 +82,24 @@ def start(port: int, data: Path | None) -> subprocess.Popen[str]:
     )
 
 
-def ready(process: subprocess.Popen[str]) -> dict[str, str]:
+def ready(process: subprocess.Popen[str], port: int, data: Path | None) -> dict[str, str]:
     """The line the account prints once it answers. What it may print later isn't an answer of ours."""
     assert process.stdout
     assert process.stderr
     line = process.stdout.readline()
     if not line:
         why = last_line(process.stderr.read()).removeprefix("mlops.local: ")
-        raise Failure(f"The laptop account did not start: {why}", hint_for(why))
+        raise Failure(f"The laptop account did not start: {why}", hint_for(port, data))
     for words in (process.stdout, process.stderr):
         threading.Thread(target=sys.stderr.writelines, args=(words,), daemon=True).start()
     found: dict[str, str] = json.loads(line)
     return found
 
 
-def hint_for(why: str) -> str:
-    """What to do where the account's own message does not say it: another one may run already."""
-    others = ", ".join(one.endpoint for one in accounts()) if "in use" in why or "already runs" in why else ""
+def hint_for(port: int, data: Path | None) -> str:
+    """What to do if an account did not start because another one has its port or its directory."""
+    where = str(data.resolve()) if data else None
+    others = ", ".join(one.endpoint for one in accounts() if one.port == port or (where and one.data == where))
     return f"a laptop account is running at {others}: use it, or stop it with mlops local down" if others else ""
 
 

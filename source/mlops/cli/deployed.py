@@ -34,10 +34,10 @@ def settings(connection: Connection) -> Settings:
         environment = {"AWS_REGION": connection.region_name, **_environment(connection)}
     except (BotoCoreError, ClientError) as error:
         raise Unreachable(failure_from_aws(error).message) from error
-    try:
-        return Settings.from_environment(environment)
-    except KeyError as error:
-        raise Unreachable(f"{connection.stack_name} is another version's: its function has no {error}") from error
+    if missing := Settings.missing(environment):
+        variables = ", ".join(missing)
+        raise Unreachable(f"{connection.stack_name} was installed by another version: its function lacks {variables}")
+    return Settings.from_environment(environment)
 
 
 def _environment(connection: Connection) -> dict[str, str]:

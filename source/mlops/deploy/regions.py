@@ -69,10 +69,10 @@ def check(region: str, assets: Path) -> None:
 
 def supported_by(main: Template) -> list[str]:
     """The regions that a main template was built for."""
-    try:
-        regions: list[str] = main["Resources"]["InstallCheck"]["Properties"]["SupportedRegions"]
-    except KeyError as error:
-        raise InstallError("The build does not say for which regions it is: build it again") from error
+    check = main["Resources"].get("InstallCheck", {})
+    regions: list[str] = check.get("Properties", {}).get("SupportedRegions", [])
+    if not regions:
+        raise InstallError("The build does not list its supported Regions: build it again")
     return regions
 
 

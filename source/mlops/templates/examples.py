@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sends a blueprint's examples through the door: what tests, documentation and users begin with is right."""
+"""Checks a blueprint's examples, which tests, documentation and users begin with, as requests are checked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
 from chalicelib.intake.check import check_request
+from chalicelib.intake.lookups import FieldAbsent
 
 from mlops.templates.assumed import assumed
 from mlops.templates.folder import BlueprintError, Folder
@@ -29,10 +30,10 @@ def check(folder: Folder, compiled: Path) -> None:
         try:
             pipeline_type = check_request(raw, catalog, assumed("us-east-1", registry), deployed=False).pipeline_type
         except BadRequest as refused:
-            told = "; ".join(f"{one.path or 'it'} {one.problem}" for one in refused.problems)
+            told = "; ".join(f"{one.path} {one.problem}".strip() for one in refused.problems)
             raise BlueprintError(f"{where}: {told}") from refused
-        except KeyError as key:
-            raise _unread(folder, key) from key
+        except FieldAbsent as absent:
+            raise _reads_optional(folder, absent) from absent
         if pipeline_type not in types:
             raise BlueprintError(f"{where}: {pipeline_type} is a type of {catalog.pipeline_types[pipeline_type]}")
         _check_shortest(folder, catalog, raw, registry)
@@ -47,10 +48,9 @@ def _check_shortest(folder: Folder, catalog: Catalog, raw: bytes, registry: bool
         check_request(shortest, catalog, assumed("us-east-1", registry), deployed=False)
     except BadRequest:
         return  # an alias stands in the example, or a rule asks for more
-    except KeyError as key:
-        raise _unread(folder, key) from key
+    except FieldAbsent as absent:
+        raise _reads_optional(folder, absent) from absent
 
 
-def _unread(folder: Folder, key: KeyError) -> BlueprintError:
-    told = f"a lookup reads /{key.args[0]}, which a request may leave out"
-    return BlueprintError(f"{folder.name}/blueprint.yaml: {told}")
+def _reads_optional(folder: Folder, absent: FieldAbsent) -> BlueprintError:
+    return BlueprintError(f"{folder.name}/blueprint.yaml: a lookup reads {absent.path}, which a request may omit")

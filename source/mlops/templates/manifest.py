@@ -10,8 +10,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from chalicelib.intake.explain import explain
 from chalicelib.intake.lookups import FIELD, LOOKUPS
-from chalicelib.intake.validate import explain
 
 from mlops.templates.folder import BlueprintError, Folder
 

@@ -159,9 +159,7 @@ def _known(node: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
     for key in node:
         if key not in keys:
             near = difflib.get_close_matches(str(key), keys, 1)
-            raise BlueprintError(
-                f"{where}/{key} is not a known key" + (f" (did you mean {near[0]!r}?)" if near else "")
-            )
+            raise BlueprintError(f"{where}/{key} is an unknown key" + (f" (did you mean {near[0]!r}?)" if near else ""))
 
 
 def _check(definition: Mapping[str, Any], jobs: Mapping[str, Job], where: str) -> None:

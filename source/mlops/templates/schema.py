@@ -14,8 +14,8 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import UnknownServiceError
 from botocore.model import NoShapeFoundError
+from chalicelib.intake.explain import explain
 from chalicelib.intake.reach import KINDS
-from chalicelib.intake.validate import explain
 
 from mlops.templates.folder import BlueprintError, Folder, Parts
 

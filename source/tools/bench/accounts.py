@@ -39,7 +39,7 @@ def ours() -> Iterator[Running]:
     begun = time.perf_counter()
     process = account.start(0, None)
     try:
-        words = account.ready(process)
+        words = account.ready(process, 0, None)
         yield Running(process.pid, time.perf_counter() - begun, peak_memory(process.pid), words)
     finally:
         account.stop(process)

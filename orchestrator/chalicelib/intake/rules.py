@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules of a manifest over two fields -> the problems of a body that breaks them.
+
+when:      the fields the rule depends on: a pointer (set, and not false), or pointers with the value of each
+not_less:  [greater, less], two fields with whole numbers
+needs:     {field: the value it must have}, with `because`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chalicelib.errors import Code, Problem
+from chalicelib.intake.request import Body
+from chalicelib.quoting import shown
+
+Rule = Mapping[str, Any]
+
+
+def problems(body: Body, rules: tuple[Rule, ...], wrong: set[str]) -> list[Problem]:
+    """The problems of every broken rule. A rule about a field in `wrong` (JSON pointers) is not checked."""
+    return [problem for rule in rules if wrong.isdisjoint(fields(rule)) for problem in _broken(rule, body)]
+
+
+def fields(rule: Rule) -> set[str]:
+    """The JSON pointers of the fields that a rule reads."""
+    return {*rule.get("not_less", ()), *rule.get("needs", ()), *_when(rule)}
+
+
+def _when(rule: Rule) -> Mapping[str, Any]:
+    """The fields a rule depends on, each with the value it must have; None: any but false."""
+    condition = rule.get("when", {})
+    return {condition: None} if isinstance(condition, str) else condition
+
+
+def _broken(rule: Rule, body: Body) -> Iterator[Problem]:
+    """The problems of one rule; its fields are in the body, by default or by request."""
+
+    def value(path: str) -> Any:
+        return body.get(path.removeprefix("/"))
+
+    when = _when(rule)
+    if not all(value(path) if wanted is None else value(path) == wanted for path, wanted in when.items()):
+        return
+    if "not_less" in rule:
+        path, other = rule["not_less"]
+        greater, less = value(path), value(other)
+        if isinstance(greater, int) and isinstance(less, int) and greater < less:
+            yield Problem(path, Code.CONFLICT, f"{shown(greater)} is less than {other} ({less})", f"at least {less}")
+    for path, needed in rule.get("needs", {}).items():
+        if value(path) != needed:
+            given = " and ".join(one if wanted is None else f"{one} {shown(wanted)}" for one, wanted in when.items())
+            problem = f"{shown(value(path))} cannot be used with {given}"
+            yield Problem(path, Code.CONFLICT, problem, f"{shown(needed)}: {rule['because']}")
