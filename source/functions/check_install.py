@@ -13,8 +13,9 @@ from _custom_resource import DENIALS, Patience, Refused, serve
 from botocore.exceptions import BotoCoreError, ClientError
 
 logger = logging.getLogger()
-DEPLOYED_STACKS = "mlops-pipeline"  # the same as in mlops/defaults.py; a test compares them
-MOST_DATA_BUCKETS, MOST_CHARACTERS = 10, 400  # of all names, with commas; more would exceed the boundary's size
+DEPLOYED_STACKS = "mlops-pipeline"  # as in mlops/defaults.py; a test compares them
+MOST_DATA_BUCKETS = 10
+MOST_CHARACTERS = 400  # of all names, with commas; more would exceed the boundary's size
 
 
 def handler(event: dict[str, Any], context: Any) -> None:

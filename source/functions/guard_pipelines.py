@@ -12,7 +12,7 @@ from typing import Any
 from _custom_resource import Patience, Refused, serve
 
 NAMED = 5
-DELIVERY = "-codepipeline"  # the same as in chalicelib/planning/names.py; a test compares them
+DELIVERY = "-codepipeline"  # as in chalicelib/planning/names.py; a test compares them
 ANYWAY = (
     "To delete the stack without this check, retry the deletion and retain this resource "
     "(aws cloudformation delete-stack --retain-resources {})."

@@ -1,15 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names are the predecessor's, and fit AWS's limits."""
 
-import ast
-import re
-from pathlib import Path
-
 import pytest
 from chalicelib.planning import names
-from mlops.defaults import PIPELINE_PREFIX
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -44,33 +37,3 @@ def test_a_pipeline_and_its_delivery_stack_are_told_apart() -> None:
     assert names.is_delivery_stack(stack)
     assert not names.is_delivery_stack("mlops-pipeline-churn-modeltraining")
     assert names.of_delivery_stack(stack) == "mlops-pipeline-churn-modeltraining"
-
-
-# -- what cannot import the names ------------------------------------------------------------------------------------
-#
-# The functions of custom resources are zips of their own, and must do their work with the properties that an older
-# stack gave them; IAM policies and event patterns have the names inside of strings.
-
-
-def constant(function: str, name: str) -> str:
-    """What a function's module assigns to a name."""
-    tree = ast.parse((ROOT / "source" / "functions" / f"{function}.py").read_text("utf-8"))
-    (value,) = [
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name
-    ]
-    assert isinstance(value, ast.Constant)
-    return str(value.value)
-
-
-def test_the_functions_know_pipelines_by_the_same_names() -> None:
-    assert constant("guard_pipelines", "DELIVERY") == names.DELIVERY
-    assert constant("check_install", "DEPLOYED_STACKS") == PIPELINE_PREFIX
-
-
-def test_the_deployment_knows_pipelines_by_the_same_names() -> None:
-    files = [*(ROOT / "deployment" / "templates").glob("*.yaml"), *(ROOT / "deployment" / "permissions").glob("*.yaml")]
-    found = [one for path in files for one in re.findall(r"\bmlops-p[\w-]*", path.read_text("utf-8"))]
-    assert set(found) == {PIPELINE_PREFIX, f"{PIPELINE_PREFIX}-"}
-    assert f"PIPELINE_STACK_NAME: {PIPELINE_PREFIX}\n" in "".join(path.read_text("utf-8") for path in files)

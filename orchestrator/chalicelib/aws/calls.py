@@ -96,3 +96,8 @@ class Calls:
 def code(error: Any) -> str:
     """The code of a ClientError."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_no_such_stack(error: Any) -> bool:
+    """Whether a ClientError says that there is no such stack, for which CloudFormation has words and no code."""
+    return code(error) == "ValidationError" and "does not exist" in str(error)

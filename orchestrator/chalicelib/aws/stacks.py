@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.aws.calls import Calls, code, translate_errors
+from chalicelib.aws.calls import Calls, code, is_no_such_stack, translate_errors
 from chalicelib.aws.observed import Stack
 from chalicelib.aws.port import AlreadyExists
 from chalicelib.planning.plan import Plan
@@ -21,7 +21,7 @@ class Stacks(Calls):
         try:
             found = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
         except ClientError as error:
-            if code(error) == "ValidationError" and "does not exist" in str(error):
+            if is_no_such_stack(error):
                 return None
             raise
         return Stack(

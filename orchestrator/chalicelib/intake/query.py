@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chalicelib.errors import BadRequest, Code, Problem
+from chalicelib.planning.names import STACK_NAME
 from chalicelib.quoting import shown
 
 FLAGS = {"true": True, "false": False}
@@ -40,9 +41,9 @@ class Query:
     def name(self, name: str) -> str:
         """The beginning of a pipeline's name, in lower case; empty where it is absent."""
         text = self._take(name).lower()
-        if not re.fullmatch(r"[a-z0-9-]{0,128}", text):
+        if not re.fullmatch(f"[a-z0-9-]{{0,{STACK_NAME}}}", text):
             problem = f"{shown(text)} cannot be part of a pipeline's name"
-            self._wrong(name, Code.WRONG_FORMAT, problem, "letters, digits and hyphens, at most 128")
+            self._wrong(name, Code.WRONG_FORMAT, problem, f"letters, digits and hyphens, at most {STACK_NAME}")
         return text
 
     def text(self, name: str) -> str:

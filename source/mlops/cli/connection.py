@@ -22,6 +22,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
+from chalicelib.aws.calls import is_no_such_stack
 
 from mlops import process
 from mlops.cli import responses
@@ -98,7 +99,7 @@ class Connection:
         try:
             [stack] = self.client("cloudformation").describe_stacks(StackName=self.stack_name)["Stacks"]
         except ClientError as error:
-            if "does not exist" not in str(error):
+            if not is_no_such_stack(error):
                 raise
             at = f" at {self.endpoint}" if self.is_elsewhere else ""
             raise Failure(

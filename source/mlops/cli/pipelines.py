@@ -8,6 +8,7 @@ from typing import IO
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
+from chalicelib.aws.calls import is_no_such_stack
 from chalicelib.planning import names
 
 from mlops.cli import deployed, naming, offline, show, view, watching
@@ -141,7 +142,7 @@ def delivery_pipeline(connection: Connection, name: str) -> str:
     try:
         [found] = connection.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
-        if "does not exist" not in str(error):
+        if not is_no_such_stack(error):
             raise
         hint = similar_names_hint(connection, name) or "create it with: mlops provision FILE"
         raise NoSuchPipeline(f"There is no pipeline {name!r} in Region {connection.region_name}", hint) from error

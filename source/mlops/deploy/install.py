@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from botocore.exceptions import ClientError
+from chalicelib.aws.calls import is_no_such_stack
 from chalicelib.aws.observed import STACK_PHASES, Phase
 
 from mlops.deploy.errors import InstallError
@@ -101,7 +102,7 @@ class _Stack:
         try:
             stack: dict[str, Any] = self._cloudformation.describe_stacks(StackName=self._id or self._name)["Stacks"][0]
         except ClientError as error:
-            if "does not exist" in _error_message(error):
+            if is_no_such_stack(error):
                 return None
             raise
         self._id = stack["StackId"]

@@ -13,6 +13,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from chalicelib.planning.names import STACK_NAME
+
 from mlops.deploy.errors import PolicyTooLarge
 from mlops.deploy.template import Template
 
@@ -24,7 +26,7 @@ PSEUDO_PARAMETERS = {
     "AWS::AccountId": "1" * 12,
     "AWS::Partition": "aws-us-gov",
     "AWS::Region": "ap-southeast-1",
-    "AWS::StackName": "s" * 128,
+    "AWS::StackName": "s" * STACK_NAME,
     "AWS::StackId": "i" * 180,
     "AWS::URLSuffix": "amazonaws.com.cn",
 }

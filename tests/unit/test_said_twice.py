@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Facts that stand in two places, since one of them cannot import the other: they are the same in both.
+
+The functions of custom resources are zips of their own, and do their work with the properties that an older stack gave
+them. IAM policies and event patterns have names inside of strings.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+from chalicelib.planning import names
+from mlops.defaults import PIPELINE_PREFIX
+from mlops.deploy import limits
+
+ROOT = Path(__file__).parents[2]
+
+
+def constant(function: str, name: str) -> Any:
+    """What a function's module assigns to a name."""
+    tree = ast.parse((ROOT / "source" / "functions" / f"{function}.py").read_text("utf-8"))
+    (value,) = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name
+    ]
+    return ast.literal_eval(value)
+
+
+def test_functions_know_pipelines_by_their_names() -> None:
+    assert constant("guard_pipelines", "DELIVERY") == names.DELIVERY
+    assert constant("check_install", "DEPLOYED_STACKS") == PIPELINE_PREFIX
+
+
+def test_the_main_stack_knows_pipelines_by_their_names() -> None:
+    files = [*(ROOT / "deployment" / "templates").glob("*.yaml"), *(ROOT / "deployment" / "permissions").glob("*.yaml")]
+    found = [one for path in files for one in re.findall(r"\bmlops-p[\w-]*", path.read_text("utf-8"))]
+    assert set(found) == {PIPELINE_PREFIX, f"{PIPELINE_PREFIX}-"}
+    assert f"PIPELINE_STACK_NAME: {PIPELINE_PREFIX}\n" in "".join(path.read_text("utf-8") for path in files)
+
+
+def test_policies_are_measured_with_as_many_data_buckets_as_an_installation_accepts() -> None:
+    assert constant("check_install", "MOST_CHARACTERS") == limits.LONGEST_LIST
