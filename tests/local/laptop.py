@@ -31,9 +31,9 @@ class Account:
         )
 
 
-def start_account(*arguments: str) -> Account:
+def start_account(*arguments: str, program: str = "mlops.local") -> Account:
     process = subprocess.Popen(
-        [sys.executable, "-m", "mlops.local", "--port", "0", *arguments],
+        [sys.executable, "-m", program, "--port", "0", *arguments],
         stdout=subprocess.PIPE,
         text=True,
         env=_clean_environment(),

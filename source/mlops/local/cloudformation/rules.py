@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
+
+from chalicelib.job_kinds import JOB_KINDS
 
 from mlops.local.cloudformation.resources import ResourceFailed
 from mlops.local.kit import identity
@@ -160,15 +161,6 @@ def _expect_bucket_owner(handler: router.Handler) -> router.Handler:
 # --- state machines ------------------------------------------------------------------------------------------
 
 
-# Step Functions waits for a job by a rule of its own, made with the state machine's role
-_EVENT_RULES = {
-    "createTrainingJob": "TrainingJobs",
-    "createTransformJob": "TransformJobs",
-    "createProcessingJob": "ProcessingJobs",
-    "createHyperParameterTuningJob": "TuningJobs",
-}
-
-
 def _check_state_machine(change: cloudformation.Change) -> None:
     """The role must trust Step Functions, and may make the rules that `.sync` tasks wait with."""
     if change.type_name != "AWS::StepFunctions::StateMachine" or change.operation == "delete":
@@ -180,11 +172,10 @@ def _check_state_machine(change: cloudformation.Change) -> None:
     definition = json.dumps(change.new.get("Definition") or change.new.get("DefinitionString") or "")
     try:
         identity.check_role(role_arn, "states.amazonaws.com", caller, machine)
-        for job in set(re.findall(r"states:::sagemaker:(\w+)\.sync", definition)) & _EVENT_RULES.keys():
-            rule = (
-                f"arn:aws:events:{caller.region}:{caller.account_id}:rule/"
-                f"StepFunctionsGetEventsForSageMaker{_EVENT_RULES[job]}Rule"
-            )
+        for kind in JOB_KINDS.values():
+            if not kind.events_rule or f":{kind.integration}" not in definition:
+                continue
+            rule = f"arn:aws:events:{caller.region}:{caller.account_id}:rule/{kind.events_rule}"
             for action in ("events:PutRule", "events:PutTargets", "events:DescribeRule"):
                 identity.authorize(role, action, [rule])
     except ApiError as error:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Amazon SageMaker: trains, keeps and serves models for real, with the containers in `mlops.local.containers`.
 
-One module a resource, each with its operations. Importing this package registers all of them, their
-CloudFormation types and the integrations with Step Functions.
+One module a resource, each with its operations; jobs.py has what all kinds of jobs share. Importing this package
+registers all of them, their CloudFormation types and the integrations with Step Functions.
 """
 
 from mlops.local.services.sagemaker import (

@@ -6,6 +6,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.job_kinds import JOB_KINDS
+
 from mlops.local.kit import identity
 from mlops.local.kit.api import Api
 from mlops.local.kit.errors import ApiError, Caller
@@ -19,7 +21,7 @@ store = Store("sagemaker")
 
 # The member that names a resource, and the resource's part of an ARN.
 _KINDS = {
-    "TrainingJobName": "training-job",
+    **{kind.name: kind.arn for kind in JOB_KINDS.values()},
     "ModelName": "model",
     "EndpointConfigName": "endpoint-config",
     "EndpointName": "endpoint",

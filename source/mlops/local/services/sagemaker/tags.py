@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from chalicelib.job_kinds import JOB_KINDS
+
 from mlops.local.kit import identity
 from mlops.local.kit.errors import Caller
 from mlops.local.services.sagemaker.service import invalid, sagemaker, store
 
 _LIMIT = 50
-_TAGGED = ("Endpoint", "EndpointConfig", "Model", "ModelPackage", "ModelPackageGroup", "TrainingJob")
+_TAGGED = ("Endpoint", "EndpointConfig", "Model", "ModelPackage", "ModelPackageGroup", *JOB_KINDS)
 _tags = store.table("Tags")
 
 

@@ -1,64 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training jobs: the API. What a job does once it is made is in `training_run`."""
+"""Training jobs: what AWS checks of one, and what its description holds. What it does is in `training_run`."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from chalicelib.images.instances import has_local_storage
+from chalicelib.job_kinds import JOB_KINDS
 
-from mlops.local.kit import identity
-from mlops.local.kit.errors import ApiError, Caller
-from mlops.local.services.sagemaker import listing, networks, tags, training_run
-from mlops.local.services.sagemaker.service import PRINCIPAL, arn, invalid, now, sagemaker, store
-from mlops.local.settings import CUT_OFF
+from mlops.local.kit.errors import Caller
+from mlops.local.services.sagemaker import networks, training_run
+from mlops.local.services.sagemaker.jobs import Run, job_type
+from mlops.local.services.sagemaker.service import invalid
 from mlops.local.state.store import Record
 
-_jobs = store.table("TrainingJob")
 _NOT_HERE = ("ServerlessJobConfig", "ModelPackageConfig", "SessionChainingConfig")
 
 
-def find(name: str) -> Record:
-    if name not in _jobs:
-        raise invalid("Requested resource not found.")
-    return _jobs[name]
+@job_type
+class TrainingJob:
+    kind = JOB_KINDS["TrainingJob"]
+    event = "Training Job"
+    default_order = "Ascending"
+    messages = training_run.MESSAGES
 
+    def check(self, request: dict[str, Any], caller: Caller) -> None:
+        _check(request)
+        networks.check(request, caller)
 
-@sagemaker.operation("CreateTrainingJob")
-def create_training_job(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    name = request["TrainingJobName"]
-    job_arn = arn(caller, "training-job", name)
-    _check(request)
-    identity.check_role(request["RoleArn"], PRINCIPAL, caller, job_arn)
-    networks.check(request, caller)
-    moment = now()
-    output = request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
-    job: Record = {
-        "EnableNetworkIsolation": False,
-        "EnableInterContainerTrafficEncryption": False,
-        "EnableManagedSpotTraining": False,
-        "InputDataConfig": [],
-        "HyperParameters": {},
-        **{member: value for member, value in request.items() if member != "Tags"},
-        "TrainingJobArn": job_arn,
-        "ModelArtifacts": {"S3ModelArtifacts": f"{output}/{name}/output/model.tar.gz"},
-        "TrainingJobStatus": "InProgress",
-        "SecondaryStatus": "Starting",
-        "CreationTime": moment,
-        "LastModifiedTime": moment,
-        "SecondaryStatusTransitions": [],
-    }
-    with _jobs.lock:
-        if any(taken.lower() == name.lower() for taken in _jobs):
-            raise ApiError(
-                "ResourceInUse",
-                "Training job names must be unique within an AWS account and region, "
-                f"and a training job with this name already exists ({job_arn})",
-            )
-        tags.attach(job_arn, request, caller)
-        _jobs[name] = job
-    training_run.start(job, caller)
-    return {"TrainingJobArn": job_arn}
+    def record(self, request: dict[str, Any]) -> Record:
+        output = request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
+        return {
+            "EnableNetworkIsolation": False,
+            "EnableInterContainerTrafficEncryption": False,
+            "EnableManagedSpotTraining": False,
+            "InputDataConfig": [],
+            "HyperParameters": {},
+            "ModelArtifacts": {"S3ModelArtifacts": f"{output}/{request['TrainingJobName']}/output/model.tar.gz"},
+        }
+
+    def run(self, run: Run) -> None:
+        training_run.train(run)
+
+    def ended(self, job: Record) -> None:
+        if "TrainingStartTime" in job:
+            seconds = (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds()
+            job["TrainingTimeInSeconds"] = job["BillableTimeInSeconds"] = max(1, math.ceil(seconds))
 
 
 def _check(request: dict[str, Any]) -> None:
@@ -109,44 +97,3 @@ def _check_times(request: dict[str, Any]) -> None:
             )
     elif wait is not None:
         raise invalid("Invalid MaxWaitTimeInSeconds. It must not be present unless EnableManagedSpotTraining is true.")
-
-
-@sagemaker.operation("DescribeTrainingJob")
-def describe_training_job(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    return dict(find(request["TrainingJobName"]))
-
-
-@sagemaker.operation("ListTrainingJobs")
-def list_training_jobs(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    return listing.page(
-        _jobs.values(),
-        request,
-        (
-            "TrainingJobName",
-            "TrainingJobArn",
-            "CreationTime",
-            "TrainingEndTime",
-            "LastModifiedTime",
-            "TrainingJobStatus",
-            "SecondaryStatus",
-        ),
-        "TrainingJobSummaries",
-        name="TrainingJobName",
-        status="TrainingJobStatus",
-        default_order="Ascending",
-    )
-
-
-@sagemaker.operation("StopTrainingJob")
-def stop_training_job(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    job = find(request["TrainingJobName"])
-    training_run.stop(job, caller)
-    return {}
-
-
-@store.on_load
-def _fail_what_ran() -> None:
-    """After a restart: a job that was running is not any more."""
-    for job in _jobs.values():
-        if job["TrainingJobStatus"] in ("InProgress", "Stopping"):
-            training_run.record_failure(job, f"InternalServerError: {CUT_OFF} Please start the job again.")
