@@ -146,9 +146,7 @@ def main_template(
 ) -> Template:
     """The template that installs the orchestrator in one account."""
     pieces = [
-        (path.name, template.load(path))
-        for path in sorted(sources.templates.glob("*.yaml"))
-        if path.name != CHALICE_PIECE
+        (name, content) for name, content in template.load_folder(sources.templates).items() if name != CHALICE_PIECE
     ]
     place = {"Bucket": distribution.bucket, "Solution": distribution.solution, "Prefix": distribution.prefix}
     api = {"Resources": template.plain(sam, package.REGION)["Resources"]}

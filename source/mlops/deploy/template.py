@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mlops.deploy.errors import TemplateError
-from mlops.templates import cfn_yaml
+from mlops.templates import cfn_yaml, includes
+from mlops.templates.folder import PARTS, BlueprintError
 
 Template = dict[str, Any]
 
@@ -24,6 +25,15 @@ def load(path: Path) -> Template:
     if not isinstance(content, dict):
         raise TemplateError(f"{path} is not a mapping")
     return content
+
+
+def load_folder(folder: Path) -> dict[str, Template]:
+    """The templates of a folder by their files' names; what they include is in its folder `_parts`."""
+    parts = {path.stem: load(path) for path in sorted((folder / PARTS).glob("*.yaml"))}
+    try:
+        return {path.name: includes.resolve(load(path), parts, path.name) for path in sorted(folder.glob("*.yaml"))}
+    except BlueprintError as error:
+        raise TemplateError(str(error)) from error
 
 
 def merge(pieces: Iterable[tuple[str, Template]]) -> Template:
