@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from chalicelib.aws.observed import (
@@ -30,10 +30,11 @@ from chalicelib.managing.decide_deletion import (
     decide_deletion,
 )
 from chalicelib.planning.plan import OWNER_TAG
-from chalicelib.provisioning.decide import Refuse, Wait
+from chalicelib.provisioning.steps import Refuse, Wait
 
 ROLE = "arn:aws:iam::111122223333:role/mlops-orchestrator-CloudFormationRole-1ABC"
-TARGET = DeletionTarget("mlops-pipeline-m-type", "mlops-orchestrator", ROLE)
+NAME = "mlops-pipeline-m-type"
+TARGET = DeletionTarget(NAME, (NAME,), "mlops-orchestrator", ROLE)
 BUNDLES = [
     None,
     Bundle("a", "e", "v1", settled=True),
@@ -65,36 +66,48 @@ def stacks(name: str) -> list[Stack | None]:
 
 
 def everything() -> Iterator[Observed]:
-    for delivery, deployed, bundle in itertools.product(stacks(TARGET.delivery_stack), stacks(TARGET.name), BUNDLES):
+    for delivery, deployed, bundle in itertools.product(stacks(TARGET.delivery_stack), stacks(NAME), BUNDLES):
         for execution in EXECUTIONS if delivery else EXECUTIONS[:1]:
-            yield Observed(delivery, deployed, bundle, execution)
+            yield Observed(delivery, (deployed,), bundle, execution)
         if delivery:
-            yield Observed(delivery, deployed, bundle, pipeline_gone=True)
+            yield Observed(delivery, (deployed,), bundle, pipeline_gone=True)
+
+
+def with_two_stages() -> Iterator[Observed]:
+    few = {next(status for status, meant in STACK_PHASES.items() if meant is phase) for phase in Phase}
+    last = [Execution("x", status, "v1") for status in ("InProgress", SUCCEEDED)]
+    names = (TARGET.delivery_stack, f"{NAME}-one", f"{NAME}-two")
+    choices = [[stack for stack in stacks(name) if stack is None or stack.status in few] for name in names]
+    for (delivery, *deployed), bundle in itertools.product(itertools.product(*choices), BUNDLES[1:4]):
+        for execution in last if delivery else [None]:
+            yield Observed(delivery, tuple(deployed), bundle, execution)
 
 
 def there(stack: Stack | None) -> Stack | None:
     return stack if stack and stack.phase is not Phase.GONE else None
 
 
-def test_every_combination_leads_to_one_step_that_harms_nothing() -> None:
+@pytest.mark.parametrize("situations", [everything, with_two_stages])
+def test_every_combination_leads_to_one_step_that_harms_nothing(situations: Callable[[], Iterator[Observed]]) -> None:
     steps = set()
-    for found in everything():
+    for found in situations():
         step = decide_deletion(TARGET, found)
         steps.add(type(step))
-        delivery, deployed = there(found.delivery), there(found.deployed)
         if not isinstance(step, Delete | DeleteBundle):
             continue
-        for stack in filter(None, (delivery, deployed)):
-            assert stack.phase not in (Phase.CREATING, Phase.CHANGING, Phase.DELETING) or stack.role != ROLE, found
+        delivery = there(found.delivery)
+        ours = [stack for stack in map(there, found.deployed) if stack and stack.role == ROLE]
+        for stack in filter(None, (delivery, *ours)):
+            assert stack.phase not in (Phase.CREATING, Phase.CHANGING, Phase.DELETING), found
+            assert not stack.protected, found
         assert found.execution is None or found.execution.status not in RUNNING
         if isinstance(step, Delete):
-            assert step.stack in (delivery, deployed)
-            assert (step.stack.role, step.stack.protected) == (ROLE, False), found
-            assert step.stack == deployed or deployed is None or deployed.role != ROLE, "the deployed stack goes first"
+            assert step.stack == (ours[-1] if ours else delivery), "the last stage first, the delivery stack at the end"
+            assert step.stack.role == ROLE, found
             assert step.again == (step.stack.status == "DELETE_FAILED")
         else:
             assert delivery is None, found
-            assert deployed is None or deployed.role != ROLE, found
+            assert not ours, found
             assert found.bundle, found
         assert step.marked == bool(found.bundle and found.bundle.digest == TOMBSTONE)
     assert steps == set(Step.__args__)  # type: ignore[attr-defined]
@@ -104,17 +117,17 @@ def test_where_nothing_of_ours_is_there_is_no_such_pipeline() -> None:
     foreign = Stack("id", TARGET.name, "CREATE_COMPLETE", role="arn:aws:iam::111122223333:role/another-1ABC")
     other = Stack("id", TARGET.delivery_stack, "CREATE_COMPLETE", tags={OWNER_TAG: "another"}, role=ROLE)
     for found in (
-        Observed(),
-        Observed(deployed=foreign),
-        Observed(delivery=other),
-        Observed(other, foreign, BUNDLES[1]),
+        Observed(deployed=(None,)),
+        Observed(deployed=(foreign,)),
+        Observed(other, (None,)),
+        Observed(other, (foreign,), BUNDLES[1]),
     ):
         assert decide_deletion(TARGET, found) == Unknown()
 
 
 def test_a_bundle_beside_somebody_elses_stack_is_removed_alone() -> None:
     foreign = Stack("id", TARGET.name, "CREATE_COMPLETE", role="arn:aws:iam::111122223333:role/another-1ABC")
-    assert decide_deletion(TARGET, Observed(deployed=foreign, bundle=BUNDLES[1])) == DeleteBundle(marked=False)
+    assert decide_deletion(TARGET, Observed(deployed=(foreign,), bundle=BUNDLES[1])) == DeleteBundle(marked=False)
 
 
 def delivery(status: str = "CREATE_COMPLETE", protected: bool = False) -> Stack:
@@ -131,19 +144,19 @@ DONE = Execution("x", SUCCEEDED, "v1")
 @pytest.mark.parametrize(
     ("found", "step"),
     [
-        (Observed(delivery(), deployed(), BUNDLES[1], Execution("x", "InProgress", "v1")), Running),
-        (Observed(delivery(), deployed("UPDATE_IN_PROGRESS"), BUNDLES[1], DONE), Wait),
-        (Observed(delivery("UPDATE_IN_PROGRESS"), deployed(), BUNDLES[1], DONE), Wait),
-        (Observed(delivery(), None, BUNDLES[2], None), Wait),  # its first run has not begun
-        (Observed(None, None, BUNDLES[2]), Wait),  # a request is about to create the delivery stack
-        (Observed(delivery(), deployed(), BUNDLES[2], Execution("x", SUCCEEDED, "v0")), Wait),  # or to start a run
-        (Observed(delivery(), deployed("DELETE_IN_PROGRESS"), BUNDLES[3], DONE), AwaitDeletion),
-        (Observed(delivery(protected=True), deployed(), BUNDLES[1], DONE), Refuse),
-        (Observed(delivery(), deployed(role="arn:aws:iam::111122223333:role/x-1"), BUNDLES[1], DONE), Refuse),
-        (Observed(delivery("ROLLBACK_COMPLETE"), None, None), Delete),
-        (Observed(delivery(), None, None, pipeline_gone=True), Delete),
-        (Observed(None, deployed("UPDATE_ROLLBACK_FAILED"), BUNDLES[1]), Delete),
-        (Observed(None, None, BUNDLES[4]), DeleteBundle),
+        (Observed(delivery(), (deployed(),), BUNDLES[1], Execution("x", "InProgress", "v1")), Running),
+        (Observed(delivery(), (deployed("UPDATE_IN_PROGRESS"),), BUNDLES[1], DONE), Wait),
+        (Observed(delivery("UPDATE_IN_PROGRESS"), (deployed(),), BUNDLES[1], DONE), Wait),
+        (Observed(delivery(), (None,), BUNDLES[2], None), Wait),  # its first run has not begun
+        (Observed(None, (None,), BUNDLES[2]), Wait),  # a request is about to create the delivery stack
+        (Observed(delivery(), (deployed(),), BUNDLES[2], Execution("x", SUCCEEDED, "v0")), Wait),  # or to start a run
+        (Observed(delivery(), (deployed("DELETE_IN_PROGRESS"),), BUNDLES[3], DONE), AwaitDeletion),
+        (Observed(delivery(protected=True), (deployed(),), BUNDLES[1], DONE), Refuse),
+        (Observed(delivery(), (deployed(role="arn:aws:iam::111122223333:role/x-1"),), BUNDLES[1], DONE), Refuse),
+        (Observed(delivery("ROLLBACK_COMPLETE"), (None,), None), Delete),
+        (Observed(delivery(), (None,), None, pipeline_gone=True), Delete),
+        (Observed(None, (deployed("UPDATE_ROLLBACK_FAILED"),), BUNDLES[1]), Delete),
+        (Observed(None, (None,), BUNDLES[4]), DeleteBundle),
     ],
 )
 def test_what_is_found_is_decided(found: Observed, step: type[Step]) -> None:

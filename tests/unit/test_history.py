@@ -16,7 +16,7 @@ NAME = "mlops-pipeline-m-modeltraining"
 DELIVERY = Stack("id", f"{NAME}-codepipeline", "CREATE_COMPLETE", {"StackName": NAME}, {"PipelineName": "p"})
 DEPLOYED = Stack("id", NAME, "CREATE_COMPLETE")
 MACHINE = "arn:aws:states:us-east-1:123456789012:execution:machine:one"
-CHANGE = "arn:aws:cloudformation:us-east-1:123456789012:stack/x/y"
+CHANGE = f"arn:aws:cloudformation:us-east-1:123456789012:stack/{NAME}/y"
 
 
 class Past:
@@ -46,7 +46,7 @@ class Past:
 
 
 def listed(cloud: Any, detailed: bool = True) -> Any:
-    (run,) = history.runs(DELIVERY, DEPLOYED, Page(), detailed, cloud)["runs"]
+    (run,) = history.runs(DELIVERY, [DEPLOYED], Page(), detailed, cloud)["runs"]
     return run
 
 
@@ -88,9 +88,9 @@ def test_a_job_that_is_older_than_the_run_is_another_ones() -> None:
 
 def test_a_page_goes_on_where_it_ended_and_a_wrong_token_is_refused() -> None:
     cloud: Any = Past(Execution("one", "Succeeded"), Action("Run", "run_jobs", "Succeeded", MACHINE))
-    assert history.runs(DELIVERY, DEPLOYED, Page(), True, cloud)["next"] == "more"
+    assert history.runs(DELIVERY, [DEPLOYED], Page(), True, cloud)["next"] == "more"
     with pytest.raises(BadRequest) as refused:
-        history.runs(DELIVERY, DEPLOYED, Page(token="wrong"), True, cloud)
+        history.runs(DELIVERY, [DEPLOYED], Page(token="wrong"), True, cloud)
     assert [problem.path for problem in refused.value.problems] == ["/next"]
 
 
@@ -100,6 +100,6 @@ def test_a_pipeline_that_is_not_there_has_no_runs() -> None:
             raise PipelineGone
 
     gone: Any = Gone()
-    assert history.runs(DELIVERY, DEPLOYED, Page(), True, gone) == {"name": NAME, "runs": []}
+    assert history.runs(DELIVERY, [DEPLOYED], Page(), True, gone) == {"name": NAME, "runs": []}
     hollow = Stack("id", f"{NAME}-codepipeline", "CREATE_IN_PROGRESS", {"StackName": NAME})
-    assert history.runs(hollow, None, Page(), True, gone) == {"name": NAME, "runs": []}
+    assert history.runs(hollow, [None], Page(), True, gone) == {"name": NAME, "runs": []}

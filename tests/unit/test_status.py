@@ -24,7 +24,7 @@ DELIVERY = Stack(
 )
 DEPLOYED = Stack("id", NAME, "CREATE_COMPLETE", outputs={"TrainingJobName": "job"})
 MACHINE = "arn:aws:states:us-east-1:123456789012:execution:machine:one"
-STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/x/y"
+STACK = f"arn:aws:cloudformation:us-east-1:123456789012:stack/{NAME}/y"
 
 
 class Check:
@@ -218,7 +218,7 @@ def test_what_was_stopped_is_stopped(settings: Settings, ended: str) -> None:
 
 def test_what_was_deleted_behind_it_is_failed_with_the_reason(settings: Settings) -> None:
     found = read(settings, DELIVERY, execution=Execution("one", "Succeeded"), stages=SUCCEEDED)
-    assert (found["status"], found["reason"]) == ("Failed", report.STACK_GONE)
+    assert (found["status"], found["reason"]) == ("Failed", report.STACK_GONE.format(NAME))
     found = read(settings, DELIVERY, DEPLOYED, execution=None, stages=[], gone=True)
     assert (found["status"], found["reason"]) == ("Failed", report.PIPELINE_GONE)
 
@@ -289,7 +289,7 @@ def test_awss_words_and_arns_are_kept_inside_where_the_deployment_says_so(settin
     assert kept["pipeline"]["outputs"] == {"TrainingJobName": "job-1a2b3c4d"}
     cloud = Check(DELIVERY, execution=Execution("one", "Succeeded"), stages=[])
     ours = report.document(report.look_up(NAME, settings, cloud), detailed=False)
-    assert ours["pipeline"]["reason"] == report.STACK_GONE, "our own words are told"
+    assert ours["pipeline"]["reason"] == report.STACK_GONE.format(NAME), "our own words are told"
 
 
 def test_what_was_deleted_inside_the_deployed_stack_is_failed_with_the_reason(settings: Settings) -> None:

@@ -68,11 +68,22 @@ class Stack:
     reason: str = ""
     created: float = 0.0  # seconds since the epoch
     protected: bool = False  # against deletion
+    lost: tuple[str, ...] = ()  # resources that were deleted without CloudFormation, where that was looked up
 
     @property
     def phase(self) -> Phase:
         """What its status means."""
         return STACK_PHASES[self.status]
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is being created or changed."""
+        return self.phase in (Phase.CREATING, Phase.CHANGING)
+
+
+def existing(stack: Stack | None) -> Stack | None:
+    """A stack, unless it is gone: AWS goes on describing deleted stacks."""
+    return stack if stack and stack.phase is not Phase.GONE else None
 
 
 @dataclass(frozen=True)
@@ -121,11 +132,22 @@ class Observed:
     """What exists under a plan's names."""
 
     delivery: Stack | None = None
-    deployed: Stack | None = None
+    deployed: tuple[Stack | None, ...] = ()  # one for each stage
     bundle: Bundle | None = None
     execution: Execution | None = None
     pipeline_gone: bool = False  # the delivery stack is there, the pipeline it made is not
-    lost: tuple[str, ...] = ()  # resources of the deployed stack that were deleted without CloudFormation
+
+    @property
+    def running(self) -> bool:
+        """Whether the last execution has not ended."""
+        return self.execution is not None and self.execution.status in RUNNING
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the last execution is of the bundle that is there: one that has not fetched it yet will."""
+        if self.execution is None or self.bundle is None:
+            return False
+        return self.execution.revision == self.bundle.version if self.execution.revision else self.running
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from chalicelib.provisioning.resolve import resolve
 from chalicelib.quoting import pointer
 from chalicelib.settings import Settings
 from chalicelib.status import history, report
-from chalicelib.status.finding import find
+from chalicelib.status.finding import deployed_stacks, find
 
 log = logging.getLogger("orchestrator")
 log.setLevel(os.environ.get("LOG_LEVEL", "INFO"))
@@ -140,7 +140,7 @@ def pipeline_runs(name: str, query: Mapping[str, str]) -> dict[str, Any]:
     deployment = _deployment()
     page = history.Page.of(Query(query))
     delivery = find(name, deployment.settings, deployment.cloud)
-    deployed = deployment.cloud.stack(delivery.parameters["StackName"])
+    deployed = deployed_stacks(delivery, deployment.cloud)
     return history.runs(delivery, deployed, page, deployment.settings.allow_detailed_error_message, deployment.cloud)
 
 

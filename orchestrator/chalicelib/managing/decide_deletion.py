@@ -17,12 +17,13 @@ nothing can be deployed from it, and what is written after it is known to be ano
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chalicelib.aws.observed import RUNNING, Execution, Observed, Phase, Stack
+from chalicelib.aws.observed import Execution, Observed, Phase, Stack, existing
 from chalicelib.planning import bundle, names
 from chalicelib.planning.plan import OWNER_TAG
-from chalicelib.provisioning.decide import RETRY_LATER, RETRY_SOON, Refuse, Wait, is_current
+from chalicelib.provisioning.steps import RETRY_LATER, RETRY_SOON, Refuse, Wait
 
 _TOMBSTONE = bundle.pack({"DELETED": "This pipeline is being deleted.\n"})
 TOMBSTONE = hashlib.sha256(_TOMBSTONE).hexdigest()
@@ -33,6 +34,7 @@ class DeletionTarget:
     """A pipeline to delete: its names, as a plan has them, with the tombstone as its bundle."""
 
     name: str
+    stacks: tuple[str, ...]  # that it deploys, in the order of its stages
     owner: str  # this orchestrator
     role: str  # that CloudFormation works as
 
@@ -97,68 +99,65 @@ Step = Unknown | Refuse | Running | Wait | AwaitDeletion | Delete | DeleteBundle
 
 def decide_deletion(target: DeletionTarget, observed: Observed) -> Step:
     """The one step that brings a pipeline nearer to its deletion."""
-    delivery, deployed = _existing(observed.delivery), _existing(observed.deployed)
-    marked = observed.bundle is not None and observed.bundle.digest == TOMBSTONE
+    delivery = existing(observed.delivery)
+    foreign = [stack for stack in map(existing, observed.deployed) if stack and not _is_ours(stack, target)]
     if delivery and delivery.tags.get(OWNER_TAG) != target.owner:
         return Unknown()
-    if deployed and not names.same_role(deployed.role, target.role):
-        if delivery:
-            return Refuse(f"The stack {deployed.name} was not made by this orchestrator. Delete it first.")
-        deployed = None
-    if not delivery and not deployed and not observed.bundle:
+    if delivery and foreign:
+        return Refuse(f"The stack {foreign[0].name} was not made by this orchestrator. Delete it first.")
+    stacks = to_delete(target, observed)
+    if not stacks and not observed.bundle:
         return Unknown()
+    marked = observed.bundle is not None and observed.bundle.digest == TOMBSTONE
     return (
-        _protected(delivery, deployed)
-        or _busy(delivery, RETRY_SOON)
-        or _running(observed)
-        or _busy(deployed, RETRY_LATER)
-        or _pending_request(target, observed, delivery, marked)
-        or _next(delivery, deployed, marked)
+        _protected(stacks)
+        or _busy([stack for stack in stacks if stack is delivery], RETRY_SOON)
+        or (Running(observed.execution) if observed.execution and observed.running else None)
+        or _busy([stack for stack in stacks if stack is not delivery], RETRY_LATER)
+        or _pending_request(target, observed, marked)
+        or _next(stacks, marked)
     )
 
 
-def _existing(stack: Stack | None) -> Stack | None:
-    return stack if stack and stack.phase is not Phase.GONE else None
+def to_delete(target: DeletionTarget, observed: Observed) -> tuple[Stack, ...]:
+    """The stacks that a deletion deletes, in its order: the last stage first, the delivery stack at the end."""
+    deployed = (stack for stack in reversed(observed.deployed) if stack and _is_ours(stack, target))
+    return tuple(stack for stack in map(existing, (*deployed, observed.delivery)) if stack)
 
 
-def _protected(*stacks: Stack | None) -> Step | None:
+def _is_ours(deployed: Stack, target: DeletionTarget) -> bool:
+    return names.same_role(deployed.role, target.role)
+
+
+def _protected(stacks: Sequence[Stack]) -> Step | None:
+    protected = next((stack for stack in stacks if stack.protected), None)
+    if protected is None:
+        return None
+    return Refuse(
+        f"The stack {protected.name} is protected against deletion. Turn its termination protection off first."
+    )
+
+
+def _busy(stacks: Sequence[Stack], retry_after: int) -> Step | None:
+    """A stack that is being made or changed is waited for before one that is being deleted."""
     for stack in stacks:
-        if stack and stack.protected:
-            return Refuse(
-                f"The stack {stack.name} is protected against deletion. Turn its termination protection off first."
-            )
-    return None
+        if stack.busy:
+            return Wait(f"The stack {stack.name} is {stack.status}; it can be deleted afterwards.", retry_after)
+    return next((AwaitDeletion(stack) for stack in stacks if stack.phase is Phase.DELETING), None)
 
 
-def _busy(stack: Stack | None, retry_after: int) -> Step | None:
-    if stack and stack.phase is Phase.DELETING:
-        return AwaitDeletion(stack)
-    if stack and stack.phase in (Phase.CREATING, Phase.CHANGING):
-        return Wait(f"The stack {stack.name} is {stack.status}; it can be deleted afterwards.", retry_after)
-    return None
-
-
-def _running(observed: Observed) -> Step | None:
-    if observed.execution is not None and observed.execution.status in RUNNING:
-        return Running(observed.execution)
-    return None
-
-
-def _pending_request(target: DeletionTarget, observed: Observed, delivery: Stack | None, marked: bool) -> Step | None:
+def _pending_request(target: DeletionTarget, observed: Observed, marked: bool) -> Step | None:
     """Whether a run is about to begin: of a new pipeline, or of a bundle that was written just now."""
+    delivery, bundle = existing(observed.delivery), observed.bundle
     new = delivery is not None and delivery.phase is Phase.READY and not observed.pipeline_gone
     if new and observed.execution is None:
         return Wait(f"The pipeline {target.name} has not begun its first run yet.", RETRY_SOON)
-    if (
-        observed.bundle
-        and not marked
-        and not observed.bundle.settled
-        and not is_current(observed.execution, observed.bundle)
-    ):
+    if bundle and not marked and not bundle.settled and not observed.is_current:
         return Wait(f"Another request for {target.name} is on its way.", RETRY_SOON)
     return None
 
 
-def _next(delivery: Stack | None, deployed: Stack | None, marked: bool) -> Step:
-    stack = deployed or delivery
-    return Delete(stack, marked, again=stack.status == "DELETE_FAILED") if stack else DeleteBundle(marked)
+def _next(stacks: Sequence[Stack], marked: bool) -> Step:
+    if not stacks:
+        return DeleteBundle(marked)
+    return Delete(stacks[0], marked, again=stacks[0].status == "DELETE_FAILED")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.aws.observed import Observed, Phase, Stack
+from chalicelib.aws.observed import Observed, Stack
 from chalicelib.aws.port import Cloud, PreconditionFailed
 from chalicelib.errors import Conflict, NotFound
 from chalicelib.managing.decide_deletion import (
@@ -22,11 +22,13 @@ from chalicelib.managing.decide_deletion import (
     Running,
     Unknown,
     decide_deletion,
+    to_delete,
 )
 from chalicelib.managing.stop import stop as stop_pipeline
-from chalicelib.planning.names import DELIVERY, is_stack_name
-from chalicelib.provisioning.decide import RETRY_LATER, RETRY_SOON, Refuse, Wait
-from chalicelib.provisioning.provision import observe
+from chalicelib.planning import delivery
+from chalicelib.planning.names import is_stack_name, of_delivery_stack
+from chalicelib.provisioning.observe import deployed_stacks, observe
+from chalicelib.provisioning.steps import RETRY_LATER, RETRY_SOON, Refuse, Wait
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings
 
@@ -60,10 +62,10 @@ def stays(settings: Settings) -> Iterator[str]:
 
 def target(name: str, settings: Settings) -> DeletionTarget:
     """The pipeline of a name, or of its delivery stack's. Raises NotFound where it cannot be this orchestrator's."""
-    pipeline = name.lower().removesuffix(DELIVERY)
+    pipeline = of_delivery_stack(name.lower())
     if not is_stack_name(pipeline) or not pipeline.startswith(f"{settings.pipeline_stack_name}-"):
         raise _unknown(name)
-    return DeletionTarget(pipeline, settings.orchestrator_stack, settings.cfn_role_arn)
+    return DeletionTarget(pipeline, delivery.stacks(pipeline), settings.orchestrator_stack, settings.cfn_role_arn)
 
 
 def delete(pipeline: DeletionTarget, cloud: Cloud, stop: bool = False, dry_run: bool = False) -> Deletion:
@@ -71,11 +73,9 @@ def delete(pipeline: DeletionTarget, cloud: Cloud, stop: bool = False, dry_run: 
 
     Raises NotFound where there is no such pipeline; Conflict where it runs, is busy or cannot be deleted.
     """
-    observed = observe(pipeline, cloud, cloud.stack(pipeline.name))
+    observed = observe(pipeline, cloud, deployed_stacks(pipeline, cloud))
     step = decide_deletion(pipeline, observed)
-    left = tuple(
-        stack.name for stack in (observed.deployed, observed.delivery) if stack and stack.phase is not Phase.GONE
-    )
+    left = tuple(stack.name for stack in to_delete(pipeline, observed))
     match step:
         case Unknown():
             raise _unknown(pipeline.name)
@@ -141,7 +141,7 @@ def _write_tombstone(pipeline: DeletionTarget, observed: Observed, cloud: Cloud)
 
 
 def _retry_after(stack: Stack, pipeline: DeletionTarget) -> int:
-    return RETRY_LATER if stack.name == pipeline.name else RETRY_SOON
+    return RETRY_SOON if stack.name == pipeline.delivery_stack else RETRY_LATER
 
 
 def _concurrent_change(pipeline: DeletionTarget) -> Conflict:

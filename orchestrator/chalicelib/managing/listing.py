@@ -18,7 +18,7 @@ from chalicelib.intake.query import Query
 from chalicelib.planning import names
 from chalicelib.settings import Settings
 from chalicelib.status import report
-from chalicelib.status.finding import ours
+from chalicelib.status.finding import deployed_stacks, ours
 from chalicelib.status.outcome import iso
 
 PAGE, LARGEST_PAGE = 25, 100
@@ -89,7 +89,7 @@ def row(name: str, settings: Settings, cloud: Cloud) -> dict[str, Any]:
                 state = cloud.pipeline_state(pipeline)
         except PipelineGone:
             execution = Execution("", "Failed")
-    snapshot = report.PipelineSnapshot(delivery, cloud.stack(name), execution, state)
+    snapshot = report.PipelineSnapshot(delivery, deployed_stacks(delivery, cloud), execution, state)
     return _row(
         name, report.status_of(snapshot), delivery.id, delivery.tags.get("pipeline_type"), delivery.created, execution
     )

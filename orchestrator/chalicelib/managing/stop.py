@@ -14,7 +14,7 @@ from typing import Any
 
 from chalicelib.aws.observed import RUNNING, Stack
 from chalicelib.aws.port import Cloud, PipelineGone
-from chalicelib.planning.names import PIPELINE_OUTPUT
+from chalicelib.planning.names import PIPELINE_OUTPUT, of_delivery_stack
 
 MOST = 20  # executions that are looked at: a pipeline runs few at once, and they are its latest
 
@@ -49,7 +49,7 @@ class Stopped:
 
 def stop(delivery: Stack, cloud: Cloud) -> Stopped:
     """Stop a pipeline, known by its delivery stack."""
-    stopped = Stopped(delivery.parameters["StackName"])
+    stopped = Stopped(of_delivery_stack(delivery.name))
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
     if not pipeline:
         return stopped

@@ -11,96 +11,46 @@ same request, Failed, Stopped or never begun   Rerun
 changed request                                Upload, which runs; and the delivery stack, where its template changed
 somebody else's stack, a changed endpoint name Refuse
 a deployed stack that has lost a resource      Refuse: CloudFormation does not make it again
+
+A pipeline deploys a stack for each of its stages, one today. A line applies where it fits one of them, and the step
+names the first that it fits. Of several that are broken, one that only its owner can mend comes before one to wait for,
+and that before one to delete or to continue: a request repairs one stack, and none while another is busy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
-from chalicelib.aws.observed import RUNNING, SUCCEEDED, Bundle, Execution, Observed, Phase, Stack
+from chalicelib.aws.observed import SUCCEEDED, Observed, Phase, Stack, existing
 from chalicelib.planning import names
 from chalicelib.planning.plan import OWNER_TAG, TYPE_TAG, Plan
+from chalicelib.provisioning.steps import (
+    RETRY_LATER,
+    RETRY_SOON,
+    Continue,
+    Create,
+    Nothing,
+    Recreate,
+    Refuse,
+    Rerun,
+    Step,
+    Upload,
+    Wait,
+)
 
-RETRY_SOON = 15  # seconds: a delivery stack is one resource
-RETRY_LATER = 60  # a deployed stack may hold an endpoint
+Deployed = Sequence[Stack | None]  # one for each of the plan's stages
 
-
-@dataclass(frozen=True)
-class Create:
-    """Write the bundle (over `replaces`, where an abandoned one lies there), then create the delivery stack."""
-
-    replaces: str | None = None  # the ETag to write over
-    uploaded: bool = False  # the right bundle lies there already
-
-
-@dataclass(frozen=True)
-class Upload:
-    """Write the bundle over the one found, then run."""
-
-    replaces: str | None
-    update_delivery: bool = False
-
-
-@dataclass(frozen=True)
-class Rerun:
-    """Start the delivery pipeline on the bundle that is there."""
-
-    reason: str
-    update_delivery: bool = False
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """All is as it was asked for."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Busy: ask again."""
-
-    reason: str
-    retry_after: int
-
-
-@dataclass(frozen=True)
-class Recreate:
-    """Delete a stack that never completed, or holds nothing any more; the next request makes it anew."""
-
-    stack: Stack
-    reason: str
-    retry_after: int
-
-
-@dataclass(frozen=True)
-class Continue:
-    """Continue the rollback of a stack whose update could not be undone."""
-
-    stack: Stack
-    reason: str
-    retry_after: int
-
-
-@dataclass(frozen=True)
-class Refuse:
-    """Not ours to touch, or not ours to replace."""
-
-    reason: str
-
-
-Step = Create | Upload | Rerun | Nothing | Wait | Recreate | Continue | Refuse
+_PRECEDENCE = (Refuse, Wait, Recreate, Continue)  # of what several broken stacks need
 
 
 def decide(plan: Plan, observed: Observed) -> Step:
     """The one step that brings what exists nearer to the plan."""
-    delivery = observed.delivery if observed.delivery and observed.delivery.phase is not Phase.GONE else None
-    deployed = observed.deployed if observed.deployed and observed.deployed.phase is not Phase.GONE else None
+    delivery = existing(observed.delivery)
+    deployed = [existing(stack) for stack in observed.deployed]
     same = observed.bundle is not None and observed.bundle.digest == plan.digest
     return (
         _not_ours(plan, delivery, deployed)
-        or _broken(delivery, RETRY_SOON)
+        or _broken([delivery], RETRY_SOON)
         or _without_pipeline(delivery, observed.pipeline_gone)
         or _broken(deployed, RETRY_LATER)
         or _replaces_live(plan, deployed)
@@ -108,27 +58,33 @@ def decide(plan: Plan, observed: Observed) -> Step:
     )
 
 
-def _not_ours(plan: Plan, delivery: Stack | None, deployed: Stack | None) -> Step | None:
+def _not_ours(plan: Plan, delivery: Stack | None, deployed: Deployed) -> Step | None:
     """Ours is a delivery stack that this orchestrator tagged, and a stack deployed with its role for CloudFormation."""
+    foreign = [stack for stack in deployed if stack and not names.same_role(stack.role, plan.role)]
     if delivery and delivery.tags.get(OWNER_TAG) != plan.tags[OWNER_TAG]:
-        foreign = delivery.name
-    elif deployed and not names.same_role(deployed.role, plan.role):
-        foreign = deployed.name
-    elif delivery and delivery.tags.get(TYPE_TAG) != plan.pipeline_type:
+        foreign = [delivery, *foreign]
+    if foreign:
+        name = foreign[0].name
+        return Refuse(
+            f"The stack {name} was not made by this orchestrator. Delete it, or give the request another name."
+        )
+    if delivery and delivery.tags.get(TYPE_TAG) != plan.pipeline_type:
         other = delivery.tags.get(TYPE_TAG)
         return Refuse(
             f"The stack {delivery.name} is of a {other} pipeline, and this request of a {plan.pipeline_type}."
         )
-    else:
-        return None
-    return Refuse(
-        f"The stack {foreign} was not made by this orchestrator. Delete it, or give the request another name."
-    )
+    return None
 
 
-def _broken(stack: Stack | None, retry_after: int) -> Step | None:
-    if stack is None:
-        return None
+def _broken(stacks: Deployed, retry_after: int) -> Step | None:
+    """What broken stacks need. None is repaired while another one is busy."""
+    steps = [step for stack in stacks if stack and (step := _needs(stack, retry_after))]
+    if steps and (busy := _busy(stacks)):
+        steps.append(busy)
+    return min(steps, key=lambda step: _PRECEDENCE.index(type(step)), default=None)
+
+
+def _needs(stack: Stack, retry_after: int) -> Refuse | Wait | Recreate | Continue | None:
     match stack.phase:
         case Phase.DELETING:
             return Wait(f"The stack {stack.name} is being deleted.", retry_after)
@@ -165,7 +121,7 @@ def _without_pipeline(delivery: Stack | None, pipeline_gone: bool) -> Step | Non
     return Recreate(delivery, reason, RETRY_SOON)
 
 
-def _protected(what: str, stack: Stack) -> Step:
+def _protected(what: str, stack: Stack) -> Refuse:
     return Refuse(
         f"{what}, and termination protection keeps the stack from being deleted and made anew. Turn it off (aws "
         f"cloudformation update-termination-protection --no-enable-termination-protection --stack-name {stack.name}), "
@@ -173,26 +129,16 @@ def _protected(what: str, stack: Stack) -> Step:
     )
 
 
-def lost(names_of: Sequence[str], stack: Stack) -> str:
-    """What is said where resources of a deployed stack were deleted without CloudFormation."""
-    were = "was" if len(names_of) == 1 else "were"
-    again = "it" if len(names_of) == 1 else "them"
-    return (
-        f"{' and '.join(names_of)} of the stack {stack.name} {were} deleted, and CloudFormation does not make {again} "
-        f"again: delete the pipeline (mlops delete {stack.name}), then send the request again."
-    )
-
-
-def _replaces_live(plan: Plan, deployed: Stack | None) -> Step | None:
-    (stage,) = plan.stages
-    for name in plan.immutable if deployed else ():
-        assert deployed is not None
-        before = deployed.parameters.get(name, "")
-        if before != stage.parameters[name]:
-            return Refuse(
-                f"{name} is {before or 'generated'!r} and would become {stage.parameters[name] or 'generated'!r}: that "
-                f"would replace what is live in {deployed.name}. Use another model_name, or delete that stack first."
-            )
+def _replaces_live(plan: Plan, deployed: Deployed) -> Step | None:
+    for stage, stack in zip(plan.stages, deployed, strict=True):
+        for name in plan.immutable if stack else ():
+            assert stack is not None
+            before, after = stack.parameters.get(name, ""), stage.parameters[name]
+            if before != after:
+                return Refuse(
+                    f"{name} is {before or 'generated'!r} and would become {after or 'generated'!r}: that would "
+                    f"replace what is live in {stack.name}. Use another model_name, or delete that stack first."
+                )
     return None
 
 
@@ -206,47 +152,51 @@ def _create(plan: Plan, observed: Observed, same: bool) -> Step:
     return Create(replaces=observed.bundle.etag)
 
 
-def _update(plan: Plan, observed: Observed, delivery: Stack, deployed: Stack | None, same: bool) -> Step:
-    execution = observed.execution
-    current = is_current(execution, observed.bundle)
-    running = execution is not None and execution.status in RUNNING and current
+def _update(plan: Plan, observed: Observed, delivery: Stack, deployed: Deployed, same: bool) -> Step:
+    execution, bundle = observed.execution, observed.bundle
     if delivery.phase is not Phase.READY:
         if same and not plan.rerun:
             return Nothing("is being provisioned already by the same request")
         return Wait(f"The stack {delivery.name} is {delivery.status}.", RETRY_SOON)
-    if same and running:
+    if observed.running and same and observed.is_current:
         if plan.rerun:
             return Wait(f"The pipeline {plan.name} is running; it can run again when it has ended.", RETRY_LATER)
         return Nothing("is running already for the same request")
-    if execution is not None and execution.status in RUNNING:
+    if observed.running:
         reason = (
             f"The pipeline {plan.name} is running another request; yours can follow when it has ended or was stopped."
         )
         return Wait(reason, RETRY_LATER)
-    if deployed and deployed.phase in (Phase.CREATING, Phase.CHANGING):
-        return Wait(f"The stack {deployed.name} is {deployed.status}.", RETRY_LATER)
-    stale = any(delivery.parameters.get(name) != value for name, value in plan.delivery_parameters.items())
-    if not same and observed.bundle and not current and not observed.bundle.settled:
+    if busy := _busy(deployed):
+        return busy
+    if not same and bundle and not observed.is_current and not bundle.settled:
         return Wait(f"Another request for {plan.name} is on its way.", RETRY_SOON)
-    if deployed and observed.lost:
-        return Refuse(lost(observed.lost, deployed))
+    if damaged := next((stack for stack in deployed if stack and stack.lost), None):
+        return Refuse(lost_resources(damaged, plan.name))
+    stale = any(delivery.parameters.get(name) != value for name, value in plan.delivery_parameters.items())
     if not same:
-        return Upload(observed.bundle.etag if observed.bundle else None, stale)
+        return Upload(bundle.etag if bundle else None, stale)
     if plan.rerun:
         return Rerun("as asked", stale)
-    if execution is None or not current:
+    if execution is None or not observed.is_current:
         return Rerun("its last upload was never run", stale)
-    if execution.status == SUCCEEDED:
-        if deployed is None:
-            return Rerun("the stack it deployed is gone", stale)
-        return Nothing("is provisioned already, and nothing has changed")
-    return Rerun(f"its last run ended as {execution.status}", stale)
+    if execution.status != SUCCEEDED:
+        return Rerun(f"its last run ended as {execution.status}", stale)
+    for stage, stack in zip(plan.stages, deployed, strict=True):
+        if stack is None:
+            return Rerun(f"the stack {stage.stack} that it deployed is gone", stale)
+    return Nothing("is provisioned already, and nothing has changed")
 
 
-def is_current(execution: Execution | None, bundle: Bundle | None) -> bool:
-    """Whether an execution is of the bundle that is there: one that hasn't fetched yet will fetch it."""
-    if execution is None or bundle is None:
-        return False
-    if not execution.revision:
-        return execution.status in RUNNING
-    return execution.revision == bundle.version
+def _busy(stacks: Iterable[Stack | None]) -> Wait | None:
+    busy = next((stack for stack in stacks if stack and stack.busy), None)
+    return Wait(f"The stack {busy.name} is {busy.status}.", RETRY_LATER) if busy else None
+
+
+def lost_resources(stack: Stack, pipeline: str) -> str:
+    """What is said where resources of a deployed stack were deleted without CloudFormation."""
+    were, them = ("was", "it") if len(stack.lost) == 1 else ("were", "them")
+    return (
+        f"{' and '.join(stack.lost)} of the stack {stack.name} {were} deleted, and CloudFormation does not make {them} "
+        f"again: delete the pipeline (mlops delete {pipeline}), then send the request again."
+    )

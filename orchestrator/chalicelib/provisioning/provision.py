@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
-from chalicelib.aws.observed import RUNNING, Execution, Observed, Phase, Stack
-from chalicelib.aws.port import AlreadyExists, Cloud, PipelineGone, PipelineNames, PreconditionFailed
+from chalicelib.aws.observed import Execution, Observed, Phase
+from chalicelib.aws.port import AlreadyExists, Cloud, PreconditionFailed
 from chalicelib.errors import Conflict
 from chalicelib.planning.names import PIPELINE_OUTPUT
 from chalicelib.planning.plan import Plan
-from chalicelib.provisioning.decide import (
+from chalicelib.provisioning.decide import decide
+from chalicelib.provisioning.observe import deployed_stacks, observe
+from chalicelib.provisioning.steps import (
     RETRY_SOON,
     Continue,
     Create,
@@ -26,7 +28,6 @@ from chalicelib.provisioning.decide import (
     Step,
     Upload,
     Wait,
-    decide,
 )
 
 
@@ -45,9 +46,9 @@ def provision(plan: Plan, cloud: Cloud) -> Provisioned:
 
     Raises Conflict where the name is busy or in use for something else, Unavailable where AWS fails.
     """
-    deployed = cloud.stack(plan.name)
-    observed = observe(plan, cloud, deployed) if deployed else Observed()
-    known = deployed is not None  # or only assumed
+    deployed = deployed_stacks(plan, cloud)
+    known = any(deployed)  # what exists; or it is assumed that nothing does
+    observed = observe(plan, cloud, deployed) if known else Observed(deployed=deployed)
     written = ""  # the bundle's version, where this request wrote it and got no further
     for _ in range(3):
         step = next_step(plan, observed, cloud)
@@ -59,7 +60,7 @@ def provision(plan: Plan, cloud: Cloud) -> Provisioned:
             taken = False
         except AlreadyExists:
             taken = isinstance(step, Create) and not step.uploaded
-        observed = observe(plan, cloud, cloud.stack(plan.name))
+        observed = observe(plan, cloud, deployed_stacks(plan, cloud))
         same = observed.bundle is not None and observed.bundle.digest == plan.digest
         if known and not same:
             break
@@ -70,25 +71,14 @@ def provision(plan: Plan, cloud: Cloud) -> Provisioned:
 
 
 def next_step(plan: Plan, observed: Observed, cloud: Cloud) -> Step:
-    """The step to take. What would leave a deployed stack as it is, or update it, needs the stack to be whole."""
+    """The step to take. What would leave the deployed stacks as they are, or update them, needs them to be whole."""
     step = decide(plan, observed)
-    stacks = (observed.delivery, observed.deployed)
-    still = not (observed.execution and observed.execution.status in RUNNING)
-    if isinstance(step, Nothing | Upload | Rerun) and still and all(one and one.phase is Phase.READY for one in stacks):
-        assert observed.deployed is not None
-        return decide(plan, replace(observed, lost=tuple(cloud.lost(observed.deployed))))
+    stacks = [stack for stack in (observed.delivery, *observed.deployed) if stack]
+    at_rest = not observed.running and all(stack.phase is Phase.READY for stack in stacks)
+    if isinstance(step, Nothing | Upload | Rerun) and at_rest:
+        whole = tuple(stack and replace(stack, lost=tuple(cloud.lost(stack))) for stack in observed.deployed)
+        return decide(plan, replace(observed, deployed=whole))
     return step
-
-
-def observe(plan: PipelineNames, cloud: Cloud, deployed: Stack | None) -> Observed:
-    """Everything that exists under a plan's names."""
-    delivery = cloud.stack(plan.delivery_stack)
-    bundle = cloud.bundle(plan.bundle_key)
-    pipeline = delivery.outputs.get(PIPELINE_OUTPUT) if delivery else None
-    try:
-        return Observed(delivery, deployed, bundle, cloud.latest_execution(pipeline) if pipeline else None)
-    except PipelineGone:
-        return Observed(delivery, deployed, bundle, pipeline_gone=True)
 
 
 def execute(plan: Plan, step: Step, observed: Observed, cloud: Cloud) -> Provisioned:

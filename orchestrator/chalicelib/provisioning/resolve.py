@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib.aws.observed import RUNNING, SUCCEEDED, Execution, Job, Stack
 from chalicelib.aws.port import Cloud, PipelineGone
 from chalicelib.errors import BadRequest, Code, Conflict, NotFound, Problem
-from chalicelib.planning.names import PIPELINE_OUTPUT
+from chalicelib.planning.names import PIPELINE_OUTPUT, of_delivery_stack
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings
 from chalicelib.status.finding import find
@@ -67,12 +67,12 @@ def _model(path: str, name: str, settings: Settings, cloud: Cloud) -> Resolved:
     if not job.artifact.startswith(ours):
         problem = f"{job.artifact}, the model of {name}, is not in the assets bucket"
         raise _bad_request(path, Code.NOT_REACHABLE, problem, f"copy it below {ours}")
-    return Resolved(delivery.parameters["StackName"], execution.id, job, job.artifact.removeprefix(ours))
+    return Resolved(of_delivery_stack(delivery.name), execution.id, job, job.artifact.removeprefix(ours))
 
 
 def _last_success(path: str, delivery: Stack, cloud: Cloud) -> Execution:
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
-    name = delivery.parameters["StackName"]
+    name = of_delivery_stack(delivery.name)
     runs: bool = pipeline is None
     token = ""
     try:

@@ -8,7 +8,8 @@ import re
 from chalicelib.aws.observed import Phase, Stack
 from chalicelib.aws.port import Cloud
 from chalicelib.errors import NotFound
-from chalicelib.planning.names import DELIVERY, delivery_stack, is_stack_name
+from chalicelib.planning.delivery import stacks
+from chalicelib.planning.names import DELIVERY, delivery_stack, is_stack_name, of_delivery_stack
 from chalicelib.planning.plan import OWNER_TAG
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings
@@ -21,8 +22,8 @@ def find(pipeline_id: str, settings: Settings, cloud: Cloud) -> Stack:
 
     Raises NotFound where there is none that this orchestrator made.
     """
-    stacks = (cloud.stack(name) for name in _candidates(pipeline_id, settings))
-    delivery = next((stack for stack in stacks if stack and ours(stack, settings)), None)
+    candidates = (cloud.stack(name) for name in _candidates(pipeline_id, settings))
+    delivery = next((stack for stack in candidates if stack and ours(stack, settings)), None)
     if delivery is None:
         raise NotFound(f"There is no pipeline {shown(pipeline_id)} of this orchestrator.")
     return delivery
@@ -43,5 +44,9 @@ def _candidates(pipeline_id: str, settings: Settings) -> list[str]:
 
 def ours(stack: Stack, settings: Settings) -> bool:
     """A deleted stack, which AWS still describes by its id, is nobody's."""
-    made_here = stack.tags.get(OWNER_TAG) == settings.orchestrator_stack and "StackName" in stack.parameters
-    return made_here and stack.phase is not Phase.GONE
+    return stack.tags.get(OWNER_TAG) == settings.orchestrator_stack and stack.phase is not Phase.GONE
+
+
+def deployed_stacks(delivery: Stack, cloud: Cloud) -> tuple[Stack | None, ...]:
+    """The stacks that a delivery stack's pipeline deploys, one for each stage; None where there is none."""
+    return tuple(cloud.stack(name) for name in stacks(of_delivery_stack(delivery.name)))

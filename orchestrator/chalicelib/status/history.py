@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from chalicelib.aws.observed import RUNNING, Execution, Stack
 from chalicelib.aws.port import Cloud, InvalidNextToken, PipelineGone
 from chalicelib.errors import BadRequest, Code, Problem
 from chalicelib.intake.query import Query
-from chalicelib.planning.names import PIPELINE_OUTPUT
+from chalicelib.planning.names import PIPELINE_OUTPUT, of_delivery_stack
 from chalicelib.status.outcome import Outcome, iso, job_document, of_actions, run_status, visible_reason
 
 LIMIT, MOST = 10, 50  # runs in one answer, each of which takes three calls
@@ -31,9 +32,9 @@ class Page:
         return page
 
 
-def runs(delivery: Stack, deployed: Stack | None, page: Page, detailed: bool, cloud: Cloud) -> dict[str, Any]:
+def runs(delivery: Stack, deployed: Sequence[Stack | None], page: Page, detailed: bool, cloud: Cloud) -> dict[str, Any]:
     """A page of a pipeline's runs, as the API answers it."""
-    document: dict[str, Any] = {"name": delivery.parameters["StackName"], "runs": []}
+    document: dict[str, Any] = {"name": of_delivery_stack(delivery.name), "runs": []}
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
     if not pipeline:
         return document

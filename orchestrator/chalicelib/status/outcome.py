@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -39,7 +39,9 @@ def run_status(status: str) -> str:
     return RUN_STATUSES.get(status, "Stopped")
 
 
-def of_actions(actions: Iterable[Action], execution: Execution, deployed: Stack | None, cloud: Cloud) -> Outcome:
+def of_actions(
+    actions: Iterable[Action], execution: Execution, deployed: Sequence[Stack | None], cloud: Cloud
+) -> Outcome:
     """What an execution came to, down to the resource or the job: action -> stack or state machine -> job."""
     job: Job | None = None
     why = ""
@@ -51,9 +53,9 @@ def of_actions(actions: Iterable[Action], execution: Execution, deployed: Stack 
             cause = run.failure
             if run.job and job is None:
                 job = _of_this_run(cloud.job(*run.job), execution)
-        elif failed and ":cloudformation:" in action.external and deployed:
+        elif failed and (stack := _deployed_by(action, deployed)):
             until = None if run_status(execution.status) == "Running" else execution.updated or None
-            cause = cloud.first_failure(deployed, execution.started, until)
+            cause = cloud.first_failure(stack, execution.started, until)
         if failed and not why:
             why = cause or action.message
     ended_badly = run_status(execution.status) in ENDED_BADLY
@@ -62,6 +64,12 @@ def of_actions(actions: Iterable[Action], execution: Execution, deployed: Stack 
     elif ended_badly and not why:
         why = execution.summary
     return Outcome(job, Reason(why, ours=False) if ended_badly and why else None)
+
+
+def _deployed_by(action: Action, deployed: Sequence[Stack | None]) -> Stack | None:
+    """The stack that an action deployed, whose ARN is what it started."""
+    arns = (stack for stack in deployed if stack and f":stack/{stack.name}/" in action.external)
+    return next(arns, None)
 
 
 def _of_this_run(job: Job | None, execution: Execution) -> Job | None:

@@ -10,15 +10,16 @@ from typing import Any
 
 from chalicelib.aws.observed import RUNNING, SUCCEEDED, Action, Execution, Job, Phase, Stack
 from chalicelib.aws.port import Cloud, PipelineGone
-from chalicelib.planning.names import PIPELINE_OUTPUT
-from chalicelib.provisioning.decide import lost
+from chalicelib.planning.delivery import stacks
+from chalicelib.planning.names import PIPELINE_OUTPUT, of_delivery_stack
+from chalicelib.provisioning.decide import lost_resources
 from chalicelib.settings import Settings
-from chalicelib.status.finding import find
+from chalicelib.status.finding import deployed_stacks, find
 from chalicelib.status.outcome import Reason, job_document, of_actions, visible_reason
 
 NOT_YET = "The delivery stack has not made its pipeline yet."
 PIPELINE_GONE = "The delivery pipeline was deleted; the same request makes it anew."
-STACK_GONE = "The stack it deployed was deleted; the same request makes it anew."
+STACK_GONE = "The stack {} that it deployed was deleted; the same request makes it anew."
 _OPERATIONS = {Phase.CREATING: "Creating", Phase.CHANGING: "Updating", Phase.DELETING: "Deleting"}
 _SHARED = 54  # what names of a pipeline's jobs have in common: 63 less a run's ending
 _BROKEN = {Phase.NEVER_COMPLETED, Phase.STUCK, Phase.BLOCKED}
@@ -31,12 +32,21 @@ class PipelineSnapshot:
     """Everything that was looked up about one pipeline."""
 
     delivery: Stack
-    deployed: Stack | None
+    deployed: tuple[Stack | None, ...]  # one for each stage
     execution: Execution | None = None
     state: Document = field(default_factory=lambda: {"message": NOT_YET})
     reason: Reason | None = None
     job: Job | None = None
-    lost: tuple[str, ...] = ()  # resources of the deployed stack that were deleted without CloudFormation
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name."""
+        return of_delivery_stack(self.delivery.name)
+
+    @property
+    def furthest(self) -> Stack | None:
+        """The deployed stack of the last stage that has one."""
+        return next((stack for stack in reversed(self.deployed) if stack), None)
 
 
 def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> PipelineSnapshot:
@@ -45,7 +55,7 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> PipelineSnaps
     Raises NotFound where there is none that this orchestrator made.
     """
     delivery = find(pipeline_id, settings, cloud)
-    snapshot = PipelineSnapshot(delivery, cloud.stack(delivery.parameters["StackName"]))
+    snapshot = PipelineSnapshot(delivery, deployed_stacks(delivery, cloud))
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
     if pipeline:
         try:
@@ -68,19 +78,23 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> PipelineSnaps
     snapshot = replace(snapshot, job=outcome.job, reason=outcome.reason)
     if execution.status in RUNNING:
         return replace(snapshot, reason=_disabled_transition(snapshot))
-    return _with_deployed_stack(snapshot, cloud)
+    return _with_deployed_stacks(snapshot, cloud)
 
 
-def _with_deployed_stack(snapshot: PipelineSnapshot, cloud: Cloud) -> PipelineSnapshot:
-    """What has ended, with what became of the stack it deployed."""
-    deployed = snapshot.deployed
-    if deployed is None:
-        gone = snapshot.execution is not None and snapshot.execution.status == SUCCEEDED
-        return replace(snapshot, reason=Reason(STACK_GONE)) if gone else snapshot
-    if deployed.phase is Phase.BLOCKED:
-        return replace(snapshot, reason=_stack_failure(deployed, cloud))
-    missing = tuple(cloud.lost(deployed)) if deployed.phase is Phase.READY else ()
-    return replace(snapshot, lost=missing, reason=Reason(lost(missing, deployed))) if missing else snapshot
+def _with_deployed_stacks(snapshot: PipelineSnapshot, cloud: Cloud) -> PipelineSnapshot:
+    """What has ended, with what became of the stacks it deployed; the first stage that has lost something says why."""
+    for name, stack in zip(stacks(snapshot.name), snapshot.deployed, strict=True):
+        if stack is None and snapshot.execution and snapshot.execution.status == SUCCEEDED:
+            return replace(snapshot, reason=Reason(STACK_GONE.format(name)))
+        if stack and stack.phase is Phase.BLOCKED:
+            return replace(snapshot, reason=_stack_failure(stack, cloud))
+    looked_up = tuple(
+        replace(stack, lost=tuple(cloud.lost(stack))) if stack and stack.phase is Phase.READY else stack
+        for stack in snapshot.deployed
+    )
+    damaged = next((stack for stack in looked_up if stack and stack.lost), None)
+    reason = Reason(lost_resources(damaged, snapshot.name)) if damaged else snapshot.reason
+    return replace(snapshot, deployed=looked_up, reason=reason)
 
 
 def document(snapshot: PipelineSnapshot, detailed: bool) -> dict[str, Any]:
@@ -92,15 +106,13 @@ def document(snapshot: PipelineSnapshot, detailed: bool) -> dict[str, Any]:
     return {
         **(snapshot.state if detailed else _plain(snapshot.state)),
         "pipeline": {
-            "name": snapshot.delivery.parameters["StackName"],
+            "name": snapshot.name,
             "pipeline_id": snapshot.delivery.id,
             "pipeline_type": snapshot.delivery.tags.get("pipeline_type", ""),
             "status": status_of(snapshot),
             "stage": reached[-1] if reached else None,
             "reason": visible_reason(snapshot.reason, detailed, snapshot.job, reached[-1] if reached else None),
-            "stack": {"name": snapshot.deployed.name, "status": snapshot.deployed.status}
-            if snapshot.deployed
-            else None,
+            "stack": {"name": stack.name, "status": stack.status} if (stack := snapshot.furthest) else None,
             "job": job_document(snapshot.job),
             "outputs": _outputs(snapshot, detailed),
             "stages": stages,
@@ -110,14 +122,11 @@ def document(snapshot: PipelineSnapshot, detailed: bool) -> dict[str, Any]:
 
 def status_of(snapshot: PipelineSnapshot) -> str:
     """One word: a stack operation outranks an execution, and what is broken outranks what once succeeded."""
-    for stack in filter(None, (snapshot.delivery, snapshot.deployed)):
+    deployed = [stack for stack in snapshot.deployed if stack]
+    for stack in (snapshot.delivery, *deployed):
         if stack.phase in _OPERATIONS:
             return _OPERATIONS[stack.phase]
-    if (
-        snapshot.delivery.phase in _BROKEN
-        or (snapshot.deployed and snapshot.deployed.phase is Phase.BLOCKED)
-        or snapshot.lost
-    ):
+    if snapshot.delivery.phase in _BROKEN or any(stack.phase is Phase.BLOCKED or stack.lost for stack in deployed):
         return "Failed"
     if snapshot.execution is None:
         return "Creating"  # CodePipeline has not begun the first run yet
@@ -125,7 +134,7 @@ def status_of(snapshot: PipelineSnapshot) -> str:
         waiting = any(_waits(_latest(action)) for action in _actions(snapshot))
         return "WaitingForApproval" if waiting else "Running"
     if snapshot.execution.status == SUCCEEDED:
-        return "Succeeded" if snapshot.deployed else "Failed"  # somebody deleted what it deployed
+        return "Succeeded" if all(snapshot.deployed) else "Failed"  # somebody deleted what it deployed
     return "Failed" if snapshot.execution.status == "Failed" else "Stopped"
 
 
@@ -152,7 +161,7 @@ def _plain(value: Any) -> Any:
 
 def _outputs(snapshot: PipelineSnapshot, detailed: bool) -> dict[str, str]:
     """The deployed stack's outputs. The one that names its first job names the latest run's."""
-    found = dict(snapshot.deployed.outputs) if snapshot.deployed else {}
+    found = dict(snapshot.furthest.outputs) if snapshot.furthest else {}
     for key, value in found.items():
         if snapshot.job and key.endswith("JobName") and snapshot.job.name.startswith(value[:_SHARED].rstrip("-")):
             found[key] = snapshot.job.name

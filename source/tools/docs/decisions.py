@@ -24,7 +24,8 @@ from chalicelib.aws.observed import (
 )
 from chalicelib.planning.delivery import Stage
 from chalicelib.planning.plan import OWNER_TAG, TYPE_TAG, Plan
-from chalicelib.provisioning.decide import (
+from chalicelib.provisioning.decide import decide
+from chalicelib.provisioning.steps import (
     Continue,
     Create,
     Nothing,
@@ -34,7 +35,6 @@ from chalicelib.provisioning.decide import (
     Step,
     Upload,
     Wait,
-    decide,
 )
 
 from tools.docs.pages import table
@@ -69,7 +69,13 @@ class Situation:
 
     @property
     def deployed(self) -> Phase | None:
-        return self._phase(self.observed.deployed)
+        return self._phase(self.stack)
+
+    @property
+    def stack(self) -> Stack | None:
+        """The deployed stack: the table is of a pipeline with one stage."""
+        (stack,) = self.observed.deployed
+        return stack
 
     @staticmethod
     def _phase(stack: Stack | None) -> Phase | None:
@@ -78,7 +84,7 @@ class Situation:
     @property
     def foreign(self) -> bool:
         """Whether a stack is another's: by its tag, or by the role that CloudFormation works as."""
-        delivery, deployed = self.observed.delivery, self.observed.deployed
+        delivery, deployed = self.observed.delivery, self.stack
         return bool(
             (delivery and self.delivery and delivery.tags != self.plan.tags)
             or (deployed and self.deployed and deployed.role != self.plan.role)
@@ -86,7 +92,7 @@ class Situation:
 
     @property
     def replaces(self) -> bool:
-        deployed = self.observed.deployed
+        deployed = self.stack
         return bool(deployed and self.deployed and deployed.parameters != self.plan.stages[0].parameters)
 
     @property
@@ -146,9 +152,7 @@ ROWS = (
     Row("the deployed stack is being deleted", lambda at: at.deployed is Phase.DELETING),
     Row(
         "the deployed stack never completed, and termination protection keeps it",
-        lambda at: (
-            at.deployed is Phase.NEVER_COMPLETED and bool(at.observed.deployed and at.observed.deployed.protected)
-        ),
+        lambda at: at.deployed is Phase.NEVER_COMPLETED and bool(at.stack and at.stack.protected),
     ),
     Row("the deployed stack never completed", lambda at: at.deployed is Phase.NEVER_COMPLETED),
     Row("the deployed stack is stuck", lambda at: at.deployed is Phase.STUCK),
@@ -177,7 +181,7 @@ ROWS = (
     ),
     Row(
         "a resource of the deployed stack was deleted without CloudFormation",
-        lambda at: bool(at.observed.lost and at.deployed),
+        lambda at: bool(at.stack and at.stack.lost and at.deployed),
     ),
     Row("a changed request", lambda at: not at.same),
     Row("the same request, with `rerun`", lambda at: at.plan.rerun),
@@ -217,10 +221,10 @@ def situations(statuses: Iterable[str]) -> Iterator[Situation]:
     ]  # fmt: skip
     for (one, other), bundle, execution in itertools.product(stacks, bundles, executions):
         for gone, rerun in itertools.product((False, True), repeat=2):
-            yield Situation(replace(PLAN, rerun=rerun), Observed(one, other, bundle, execution, gone))
+            yield Situation(replace(PLAN, rerun=rerun), Observed(one, (other,), bundle, execution, gone))
             if other and other.phase is Phase.READY:
-                lost = ("AWS::SageMaker::Endpoint live",)
-                yield Situation(replace(PLAN, rerun=rerun), Observed(one, other, bundle, execution, gone, lost))
+                damaged = replace(other, lost=("AWS::SageMaker::Endpoint live",))
+                yield Situation(replace(PLAN, rerun=rerun), Observed(one, (damaged,), bundle, execution, gone))
 
 
 def _each(stack: Stack, statuses: Iterable[str]) -> list[Stack | None]:
