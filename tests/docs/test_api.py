@@ -206,7 +206,7 @@ def test_the_statuses_are_all_there_are() -> None:
         report.document(
             report.PipelineSnapshot(
                 replace(DELIVERY, status=delivery),
-                replace(DEPLOYED, status=deployed) if deployed else None,
+                (replace(DEPLOYED, status=deployed) if deployed else None,),
                 execution,
                 {"stageStates": [stage(**latest)]},
             ),
@@ -274,7 +274,9 @@ def stage(**latest: Any) -> dict[str, Any]:
 
 def test_a_status_has_the_documented_keys() -> None:
     told = example("status")["pipeline"]
-    snapshot = report.PipelineSnapshot(DELIVERY, DEPLOYED, Execution("run", "InProgress"), {"stageStates": [stage()]})
+    snapshot = report.PipelineSnapshot(
+        DELIVERY, (DEPLOYED,), Execution("run", "InProgress"), {"stageStates": [stage()]}
+    )
     answered = report.document(replace(snapshot, job=Job("TrainingJob", "j", "InProgress")), detailed=True)["pipeline"]
     assert set(answered) == set(told) == set(first_cells("keys: pipeline"))
     for key in ("job", "stack"):

@@ -28,6 +28,7 @@ from chalicelib.managing.decide_deletion import (
     Step,
     Unknown,
     decide_deletion,
+    to_delete,
 )
 from chalicelib.planning.plan import OWNER_TAG
 from chalicelib.provisioning.steps import Refuse, Wait
@@ -127,7 +128,9 @@ def test_where_nothing_of_ours_is_there_is_no_such_pipeline() -> None:
 
 def test_a_bundle_beside_somebody_elses_stack_is_removed_alone() -> None:
     foreign = Stack("id", TARGET.name, "CREATE_COMPLETE", role="arn:aws:iam::111122223333:role/another-1ABC")
-    assert decide_deletion(TARGET, Observed(deployed=(foreign,), bundle=BUNDLES[1])) == DeleteBundle(marked=False)
+    found = Observed(deployed=(foreign,), bundle=BUNDLES[1])
+    assert decide_deletion(TARGET, found) == DeleteBundle(marked=False)
+    assert to_delete(TARGET, found) == ()
 
 
 def delivery(status: str = "CREATE_COMPLETE", protected: bool = False) -> Stack:

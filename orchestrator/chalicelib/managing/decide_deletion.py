@@ -7,11 +7,12 @@ a stack that is being made or changed          Wait
 a run                                          Running: it is to be stopped first
 a stack that is being deleted                  AwaitDeletion
 a request on its way                           Wait
-a deployed stack, else a delivery stack        Delete, and again where an earlier deletion failed
+a deployed stack, else the delivery stack      Delete, and again where an earlier deletion failed
 a bundle alone, or nothing else any more       DeleteBundle
 
 Before the first stack is deleted the bundle is replaced by a tombstone: requests that come meanwhile see it and wait,
-nothing can be deployed from it, and what is written after it is known to be another request's.
+nothing can be deployed from it, and what is written after it is known to be another request's. Then the stacks go, a
+step each: those of the stages from the last to the first, and the delivery stack at the end.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chalicelib.aws.observed import Execution, Observed, Phase, Stack, existing
+from chalicelib.aws.observed import Observed, Phase, Stack, existing
 from chalicelib.planning import bundle, names
 from chalicelib.planning.plan import OWNER_TAG
-from chalicelib.provisioning.steps import RETRY_LATER, RETRY_SOON, Refuse, Wait
+from chalicelib.provisioning.steps import RETRY_LATER, RETRY_SOON, Refuse, Wait, wait_for_other
 
 _TOMBSTONE = bundle.pack({"DELETED": "This pipeline is being deleted.\n"})
 TOMBSTONE = hashlib.sha256(_TOMBSTONE).hexdigest()
@@ -68,8 +69,6 @@ class Unknown:
 class Running:
     """It runs."""
 
-    execution: Execution
-
 
 @dataclass(frozen=True)
 class AwaitDeletion:
@@ -112,7 +111,7 @@ def decide_deletion(target: DeletionTarget, observed: Observed) -> Step:
     return (
         _protected(stacks)
         or _busy([stack for stack in stacks if stack is delivery], RETRY_SOON)
-        or (Running(observed.execution) if observed.execution and observed.running else None)
+        or (Running() if observed.running else None)
         or _busy([stack for stack in stacks if stack is not delivery], RETRY_LATER)
         or _pending_request(target, observed, marked)
         or _next(stacks, marked)
@@ -153,7 +152,7 @@ def _pending_request(target: DeletionTarget, observed: Observed, marked: bool) -
     if new and observed.execution is None:
         return Wait(f"The pipeline {target.name} has not begun its first run yet.", RETRY_SOON)
     if bundle and not marked and not bundle.settled and not observed.is_current:
-        return Wait(f"Another request for {target.name} is on its way.", RETRY_SOON)
+        return wait_for_other(target.name)
     return None
 
 

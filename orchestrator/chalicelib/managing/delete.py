@@ -28,7 +28,7 @@ from chalicelib.managing.stop import stop as stop_pipeline
 from chalicelib.planning import delivery
 from chalicelib.planning.names import is_stack_name, of_delivery_stack
 from chalicelib.provisioning.observe import deployed_stacks, observe
-from chalicelib.provisioning.steps import RETRY_LATER, RETRY_SOON, Refuse, Wait
+from chalicelib.provisioning.steps import RETRY_LATER, RETRY_SOON, Refuse, Wait, overtaken
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings
 
@@ -118,11 +118,11 @@ def _delete_bundle(pipeline: DeletionTarget, observed: Observed, marked: bool, c
     if tombstone is None:
         return
     if tombstone.digest != pipeline.digest:
-        raise _concurrent_change(pipeline)
+        raise overtaken(pipeline.name)
     try:
         cloud.delete_bundle(pipeline.bundle_key, tombstone.etag)
     except PreconditionFailed as error:
-        raise _concurrent_change(pipeline) from error
+        raise overtaken(pipeline.name) from error
 
 
 def _write_tombstone(pipeline: DeletionTarget, observed: Observed, cloud: Cloud) -> None:
@@ -134,18 +134,14 @@ def _write_tombstone(pipeline: DeletionTarget, observed: Observed, cloud: Cloud)
     try:
         version = cloud.put_bundle(pipeline, observed.bundle.etag if observed.bundle else None)
     except PreconditionFailed as error:
-        raise _concurrent_change(pipeline) from error
+        raise overtaken(pipeline.name) from error
     if observed.delivery is None and cloud.stack(pipeline.delivery_stack):
         cloud.remove_bundle(pipeline, version)
-        raise _concurrent_change(pipeline)
+        raise overtaken(pipeline.name)
 
 
 def _retry_after(stack: Stack, pipeline: DeletionTarget) -> int:
     return RETRY_SOON if stack.name == pipeline.delivery_stack else RETRY_LATER
-
-
-def _concurrent_change(pipeline: DeletionTarget) -> Conflict:
-    return Conflict(f"Another request changed {pipeline.name} at the same time, and has won.", retry_after=RETRY_SOON)
 
 
 def _unknown(name: str) -> NotFound:

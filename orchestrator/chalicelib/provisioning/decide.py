@@ -36,6 +36,7 @@ from chalicelib.provisioning.steps import (
     Step,
     Upload,
     Wait,
+    wait_for_other,
 )
 
 Deployed = Sequence[Stack | None]  # one for each of the plan's stages
@@ -148,7 +149,7 @@ def _create(plan: Plan, observed: Observed, same: bool) -> Step:
     if same:
         return Create(uploaded=True)
     if not observed.bundle.settled:
-        return Wait(f"Another request for {plan.name} is on its way.", RETRY_SOON)
+        return wait_for_other(plan.name)
     return Create(replaces=observed.bundle.etag)
 
 
@@ -170,7 +171,7 @@ def _update(plan: Plan, observed: Observed, delivery: Stack, deployed: Deployed,
     if busy := _busy(deployed):
         return busy
     if not same and bundle and not observed.is_current and not bundle.settled:
-        return Wait(f"Another request for {plan.name} is on its way.", RETRY_SOON)
+        return wait_for_other(plan.name)
     if damaged := next((stack for stack in deployed if stack and stack.lost), None):
         return Refuse(lost_resources(damaged, plan.name))
     stale = any(delivery.parameters.get(name) != value for name, value in plan.delivery_parameters.items())

@@ -18,7 +18,6 @@ from chalicelib.planning.plan import Plan
 from chalicelib.provisioning.decide import decide
 from chalicelib.provisioning.observe import deployed_stacks, observe
 from chalicelib.provisioning.steps import (
-    RETRY_SOON,
     Continue,
     Create,
     Nothing,
@@ -28,6 +27,7 @@ from chalicelib.provisioning.steps import (
     Step,
     Upload,
     Wait,
+    overtaken,
 )
 
 
@@ -67,7 +67,7 @@ def provision(plan: Plan, cloud: Cloud) -> Provisioned:
         if taken and same and observed.bundle:
             written = observed.bundle.version
         known = True
-    raise Conflict(f"Another request changed {plan.name} at the same time, and has won.", retry_after=RETRY_SOON)
+    raise overtaken(plan.name)
 
 
 def next_step(plan: Plan, observed: Observed, cloud: Cloud) -> Step:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be decided, as data. Deletion (managing/decide_deletion.py) shares Wait and Refuse."""
+"""What can be decided, as data; deletions (managing/decide_deletion.py) share some of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from chalicelib.aws.observed import Stack
+from chalicelib.errors import Conflict
 
 RETRY_SOON = 15  # seconds: a delivery stack is one resource
 RETRY_LATER = 60  # a deployed stack may hold an endpoint
@@ -76,3 +77,13 @@ class Refuse:
 
 
 Step = Create | Upload | Rerun | Nothing | Wait | Recreate | Continue | Refuse
+
+
+def wait_for_other(pipeline: str) -> Wait:
+    """Another request wrote the pipeline's bundle just now, and has not acted on it yet."""
+    return Wait(f"Another request for {pipeline} is being processed.", RETRY_SOON)
+
+
+def overtaken(pipeline: str) -> Conflict:
+    """A conditional write failed, so this request goes no further."""
+    return Conflict(f"A concurrent request for {pipeline} was accepted first.", retry_after=RETRY_SOON)
