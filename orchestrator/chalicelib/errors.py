@@ -85,6 +85,9 @@ class Problem:
         return {**found, "hint": self.hint} if self.hint else found
 
 
+RETRY_AFTER = 5  # seconds: what AWS throttles, or fails to do, it does a moment later
+
+
 class OrchestratorError(Exception):
     """An error that is returned to the caller; a subclass has its status."""
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Annotated, get_type_hints
 
 CATALOG = Path(__file__).parent / "catalog"
-
+# The timeout of a request, in API Gateway and of the function:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+REQUEST_SECONDS = 29
 
 _READ: Mapping[str, Callable[[str], object]] = {
     "bool": lambda text: text in ("Yes", "True", "true"),

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.planning import names
+from chalicelib.settings import REQUEST_SECONDS
 from mlops.defaults import PIPELINE_PREFIX
 from mlops.deploy import limits
+from mlops.deploy.template import load
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,3 +46,8 @@ def test_the_main_stack_knows_pipelines_by_their_names() -> None:
 
 def test_policies_are_measured_with_as_many_data_buckets_as_an_installation_accepts() -> None:
     assert constant("check_install", "MOST_CHARACTERS") == limits.LONGEST_LIST
+
+
+def test_the_function_of_the_api_runs_for_as_long_as_api_gateway_waits() -> None:
+    function = load(ROOT / "deployment" / "templates" / "orchestrator.sam.yaml")["Resources"]["APIHandler"]
+    assert function["Properties"]["Timeout"] == REQUEST_SECONDS

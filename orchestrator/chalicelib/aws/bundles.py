@@ -11,11 +11,12 @@ from chalicelib.aws.observed import Bundle
 from chalicelib.aws.port import BundleSource, PipelineNames, PreconditionFailed
 from chalicelib.errors import Unavailable
 from chalicelib.planning import names
+from chalicelib.settings import REQUEST_SECONDS
 
 DIGEST = "request-digest"  # the bundle's metadata key, for people
 NO_VERSION = "null"  # of an object that was written while its bucket was not versioned
 _PRECONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
-SETTLED_AFTER = 60  # seconds: twice the function's longest run
+SETTLED_AFTER = 2 * REQUEST_SECONDS + 2
 
 
 class Bundles(Calls):

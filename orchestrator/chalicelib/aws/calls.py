@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from chalicelib.errors import Unavailable
+from chalicelib.errors import RETRY_AFTER, Unavailable
 from chalicelib.settings import Settings
 
-RETRY_AFTER = 5
 # IAM takes some seconds until it knows a new policy everywhere: a call that it denies right after a start, as right
 # after the installation, is made again after these pauses.
 PAUSES = (1, 2)

@@ -13,18 +13,17 @@ from typing import Any
 
 from chalicelib.aws.observed import RUNNING, Execution
 from chalicelib.aws.port import Cloud, PipelineGone
-from chalicelib.errors import Unavailable
+from chalicelib.errors import RETRY_AFTER, Unavailable
 from chalicelib.intake.query import Query
 from chalicelib.planning import names
-from chalicelib.settings import Settings
+from chalicelib.settings import REQUEST_SECONDS, Settings
 from chalicelib.status import report
 from chalicelib.status.finding import deployed_stacks, ours
 from chalicelib.status.outcome import iso
 
 PAGE, LARGEST_PAGE = 25, 100
 AT_ONCE = 5  # rows looked up at the same time: CloudFormation throttles an account's DescribeStacks calls
-TIMEOUT = 24.0  # seconds, of the 29 that API Gateway waits
-RETRY_AFTER = 5
+TIMEOUT = REQUEST_SECONDS - 5
 ABSENT = "Absent"  # a bundle without a delivery stack
 
 

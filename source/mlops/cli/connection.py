@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 from chalicelib.aws.calls import is_no_such_stack
+from chalicelib.settings import REQUEST_SECONDS
 
 from mlops import process
 from mlops.cli import responses
@@ -30,7 +31,7 @@ from mlops.cli.failures import Document, Failure
 from mlops.defaults import STACK_NAME
 
 AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".ic.gov", ".sgov.gov", ".adc-e.uk")
-ANSWER_SECONDS = 35  # API Gateway gives up after 29
+ANSWER_SECONDS = REQUEST_SECONDS + 6  # longer than API Gateway waits
 
 
 class Session(boto3.Session):  # type: ignore[misc]

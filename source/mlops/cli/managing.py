@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
+from http import HTTPStatus
 
 import click
 from chalicelib.status.outcome import ENDED
@@ -15,7 +16,6 @@ from mlops.cli.failures import ApiError, Document, Failure, Interrupted
 from mlops.cli.show import Activity
 from mlops.defaults import PIPELINE_PREFIX
 
-NOT_FOUND, CONFLICT = 404, 409
 ENDPOINT = "SageMakerEndpointName"
 
 
@@ -102,7 +102,7 @@ def plan_of(connection: Connection, name: str, stop: str) -> Document:
     try:
         return call_by_name(connection, "DELETE", name, dry_run="true", stop=stop)
     except ApiError as error:
-        if error.status == CONFLICT and not error.retry_after and not stop:
+        if error.status == HTTPStatus.CONFLICT and not error.retry_after and not stop:
             # raises where something else prevents it
             name = call_by_name(connection, "DELETE", name, dry_run="true", stop="true")["name"]
             error.hint = f"mlops delete {name} --stop stops it and deletes it; mlops stop {name} only stops it"
@@ -144,10 +144,10 @@ def deleted(connection: Connection, name: str, stop: str, activity: Activity) ->
         try:
             answer = connection.call("DELETE", f"pipelines/{name}", b"", stop=stop)
         except ApiError as error:
-            if error.status == NOT_FOUND and begun:  # the answer to the last step was lost
+            if error.status == HTTPStatus.NOT_FOUND and begun:  # the answer to the last step was lost
                 return {"message": f"The pipeline {name} is deleted.", "deleted": True, "deletes": []}
             # Before the first step a conflict is left from before; later it is this deletion that failed.
-            waits = error.status in watching.BUSY or (error.status == CONFLICT and not begun)
+            waits = error.status in watching.BUSY or (error.status == HTTPStatus.CONFLICT and not begun)
             if not waits or not error.retry_after:
                 raise
             watching.pause(activity, min(error.retry_after, poll_interval(connection)), error.message)
@@ -170,7 +170,7 @@ def call_by_name(connection: Connection, method: str, name: str, action: str = "
     try:
         return naming.with_full_name(connection, name, ask)
     except ApiError as error:
-        if error.status == NOT_FOUND:
+        if error.status == HTTPStatus.NOT_FOUND:
             error.hint = pipelines.similar_names_hint(connection, name) or pipelines.region_hint(connection)
         raise
 

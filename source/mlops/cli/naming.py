@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import click
@@ -15,7 +16,6 @@ from mlops.cli.failures import ApiError, Failure, NoSuchPipeline
 
 LARGEST_PAGE = "100"
 SHOWN = 5
-NOT_FOUND = 404
 Result = TypeVar("Result")
 
 
@@ -33,7 +33,7 @@ def with_full_name(connection: Connection, given: str, call: Callable[[str], Res
     try:
         return call(given)
     except (ApiError, NoSuchPipeline) as error:
-        if isinstance(error, ApiError) and error.status != NOT_FOUND:
+        if isinstance(error, ApiError) and error.status != HTTPStatus.NOT_FOUND:
             raise
         name = name_matching(connection, given)
         if name is None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import IO
 
 import click
@@ -16,7 +17,6 @@ from mlops.cli.connection import Connection
 from mlops.cli.failures import ApiError, Document, Failure, NoSuchPipeline, PipelineFailed
 from mlops.cli.request_file import filled, without_comments
 
-NOT_FOUND = 404
 SUGGESTIONS = 5
 watch_option = click.option("--watch", is_flag=True, help="Watch the pipeline until it ends.")
 
@@ -105,7 +105,7 @@ def status(connection: Connection, name_or_id: str, watch: bool) -> None:
         ask = watching.follow if watch else watching.status_of
         document = naming.with_full_name(connection, name_or_id, lambda name: ask(connection, name))
     except ApiError as error:
-        if error.status == NOT_FOUND:
+        if error.status == HTTPStatus.NOT_FOUND:
             error.hint = similar_names_hint(connection, name_or_id) or region_hint(connection)
         raise
     if show.wants_json():
