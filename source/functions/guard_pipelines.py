@@ -7,9 +7,14 @@ permissions boundary cannot be deleted while their roles use it.
 In: the role that CloudFormation uses for pipelines. Out: success, or failure with the remaining pipelines.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from _custom_resource import Patience, Refused, serve
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
 
 NAMED = 5
 DELIVERY = "-codepipeline"  # as in chalicelib/planning/names.py; a test compares them
@@ -59,9 +64,10 @@ def check(event: dict[str, Any], patience: Patience) -> str:
     )
 
 
-def pipelines(cloudformation: Any, role: str, patience: Patience) -> list[str]:
+def pipelines(cloudformation: CloudFormationClient, role: str, patience: Patience) -> list[str]:
     """The pipelines with a delivery stack or a deployed stack that uses the role."""
-    found, token = set(), {}
+    found: set[str] = set()
+    token: dict[str, str] = {}
     while True:
         page = patience.call(cloudformation.describe_stacks, **token)
         names = [stack["StackName"] for stack in page["Stacks"] if stack.get("RoleARN") == role]

@@ -46,14 +46,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     except Refused as refused:
         return refusal(refused.status, refused.message, request_id, refused.problems)
     except ClientError as error:
-        fault, sent = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
-        status = error.response.get("OriginalStatusCode", sent.get("HTTPStatusCode"))
+        response: dict[str, Any] = {**error.response}
+        fault, sent = response.get("Error", {}), response.get("ResponseMetadata", {})
+        status = response.get("OriginalStatusCode", sent.get("HTTPStatusCode"))
         log.warning("%s: %s, status %s, SageMaker's request %s", request_id, fault.get("Code"), status,
                     sent.get("RequestId"))  # fmt: skip
         said = fault.get("Message", "")
         # Only the model's own 4xx is returned to the caller.
-        if fault.get("Code") == "ModelError" and 400 <= error.response.get("OriginalStatusCode", 500) < 500:
-            said = without(payload, error.response.get("OriginalMessage", said))
+        if fault.get("Code") == "ModelError" and 400 <= response.get("OriginalStatusCode", 500) < 500:
+            said = without(payload, response.get("OriginalMessage", said))
             return refusal(400, f"The model rejected the payload: {said}", request_id)
         if fault.get("Code") == "ValidationError" and not ABSENT.search(said):
             return refusal(400, f"SageMaker rejected the request: {without(payload, said)}", request_id)

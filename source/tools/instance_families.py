@@ -22,6 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import botocore.session
+from botocore.model import StringShape
 from chalicelib.images.instances import Accelerator, Architecture, Family
 
 TABLE = Path(__file__).parents[2] / "orchestrator" / "chalicelib" / "images" / "instance_families.json"
@@ -66,8 +67,9 @@ def instance_types() -> Iterator[str]:
     """Every instance type that an enumeration of SageMaker's API lists."""
     model = botocore.session.get_session().get_service_model("sagemaker")
     for name in model.shape_names:
-        if name.endswith("InstanceType"):
-            yield from (value for value in model.shape_for(name).enum if value.startswith("ml."))
+        shape = model.shape_for(name)
+        if name.endswith("InstanceType") and isinstance(shape, StringShape):
+            yield from (value for value in shape.enum if value.startswith("ml."))
 
 
 def family_named(name: str) -> Family:

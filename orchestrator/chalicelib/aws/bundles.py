@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
+from typing import TypedDict
 
 from chalicelib.aws.calls import Calls, code, translate_errors
 from chalicelib.aws.observed import Bundle
@@ -19,6 +20,20 @@ _PRECONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict", "412
 SETTLED_AFTER = 2 * REQUEST_SECONDS + 2
 
 
+class _Bucket(TypedDict):
+    Bucket: str
+    ExpectedBucketOwner: str
+
+
+class _Condition(TypedDict, total=False):
+    IfMatch: str
+    IfNoneMatch: str
+
+
+class _Page(TypedDict, total=False):
+    StartAfter: str
+
+
 class Bundles(Calls):
     """Calls to S3."""
 
@@ -27,7 +42,7 @@ class Bundles(Calls):
         from botocore.exceptions import ClientError
 
         try:
-            head = self.client("s3").head_object(**self._bucket, Key=key, ChecksumMode="ENABLED")
+            head = self.s3.head_object(**self._bucket, Key=key, ChecksumMode="ENABLED")
         except ClientError as error:
             if code(error) in ("404", "NoSuchKey", "NotFound"):
                 return None
@@ -42,9 +57,9 @@ class Bundles(Calls):
     def put_bundle(self, plan: BundleSource, replaces: str | None) -> str:
         from botocore.exceptions import ClientError
 
-        condition = {"IfMatch": replaces} if replaces else {"IfNoneMatch": "*"}
+        condition: _Condition = {"IfMatch": replaces} if replaces else {"IfNoneMatch": "*"}
         try:
-            put = self.client("s3").put_object(
+            put = self.s3.put_object(
                 **self._bucket,
                 Key=plan.bundle_key,
                 Body=plan.bundle,
@@ -66,14 +81,14 @@ class Bundles(Calls):
 
     @translate_errors
     def remove_bundle(self, plan: PipelineNames, version: str) -> None:
-        self.client("s3").delete_object(**self._bucket, Key=plan.bundle_key, VersionId=version)
+        self.s3.delete_object(**self._bucket, Key=plan.bundle_key, VersionId=version)
 
     @translate_errors
     def delete_bundle(self, key: str, etag: str) -> None:
         from botocore.exceptions import ClientError
 
         try:
-            self.client("s3").delete_object(**self._bucket, Key=key, IfMatch=etag)
+            self.s3.delete_object(**self._bucket, Key=key, IfMatch=etag)
         except ClientError as error:
             if code(error) in ("NoSuchKey", "404"):  # deleted already
                 return
@@ -83,18 +98,19 @@ class Bundles(Calls):
 
     @translate_errors
     def list_bundled_pipelines(self, prefix: str, after: str, limit: int) -> tuple[list[str], bool]:
-        listed = self.client("s3").list_objects_v2(
+        # "0" follows "/": all of the last page's folders are left behind.
+        page: _Page = {"StartAfter": f"{names.bundle_folder(after)}0"} if after else {}
+        listed = self.s3.list_objects_v2(
             **self._bucket,
             Prefix=names.bundle_folder(prefix),
             Delimiter="/",
-            # "0" follows "/": all of the last page's folders are left behind.
-            **({"StartAfter": f"{names.bundle_folder(after)}0"} if after else {}),
             MaxKeys=limit,
+            **page,
         )
         folders = [one["Prefix"] for one in listed.get("CommonPrefixes", [])]
         return [names.of_bundle_folder(folder) for folder in folders], bool(listed["IsTruncated"])
 
     @property
-    def _bucket(self) -> dict[str, str]:
+    def _bucket(self) -> _Bucket:
         """The bundle bucket, on the condition that it is this account's."""
         return {"Bucket": self.settings.bundle_bucket, "ExpectedBucketOwner": self.settings.account}

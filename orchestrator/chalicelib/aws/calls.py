@@ -10,15 +10,25 @@ import functools
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from chalicelib.errors import RETRY_AFTER, Unavailable
 from chalicelib.settings import Settings
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_codepipeline import CodePipelineClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 # IAM takes some seconds until it knows a new policy everywhere: a call that it denies right after a start, as right
 # after the installation, is made again after these pauses.
 PAUSES = (1, 2)
 NEW = 60  # seconds
+
+Service = Literal["apigateway", "cloudformation", "codepipeline", "lambda", "s3", "sagemaker", "stepfunctions"]
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -61,24 +71,53 @@ class Calls:
     def __init__(self, settings: Settings, attempts: int = 2) -> None:
         self.settings = settings
         self._attempts = attempts
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[Service, Any] = {}
         self._new_until = time.monotonic() + NEW
         self._making = threading.Lock()  # boto3's default session is not for several threads at once
 
-    def client(self, service: str) -> Any:
-        """The client of a service, made at its first use."""
+    @property
+    def cloudformation(self) -> CloudFormationClient:
+        client: CloudFormationClient = self.client("cloudformation")
+        return client
+
+    @property
+    def codepipeline(self) -> CodePipelineClient:
+        client: CodePipelineClient = self.client("codepipeline")
+        return client
+
+    @property
+    def s3(self) -> S3Client:
+        client: S3Client = self.client("s3")
+        return client
+
+    @property
+    def sagemaker(self) -> SageMakerClient:
+        client: SageMakerClient = self.sagemaker
+        return client
+
+    @property
+    def stepfunctions(self) -> SFNClient:
+        client: SFNClient = self.stepfunctions
+        return client
+
+    def client(self, service: Service) -> Any:
+        """The client of a service, made at its first use; those with a property above are typed."""
         import boto3
         from botocore.config import Config
 
         with self._making:
             if service not in self._clients:
                 # All within the 29 seconds that API Gateway waits.
-                retries = {"mode": "standard", "total_max_attempts": self._attempts}
-                config = Config(retries=retries, connect_timeout=2, read_timeout=5)
+                config = Config(
+                    retries={"mode": "standard", "total_max_attempts": self._attempts},
+                    connect_timeout=2,
+                    read_timeout=5,
+                )
                 region = self.settings.aws_region
                 client = boto3.client(service, region_name=region, config=config)
                 client.meta.events.register_first(
-                    f"needs-retry.{client.meta.service_model.service_id.hyphenize()}", self._pause
+                    f"needs-retry.{client.meta.service_model.service_id.hyphenize()}",
+                    self._pause,  # type: ignore[arg-type]  # handlers may answer; the stub has None
                 )
                 self._clients[service] = client
             return self._clients[service]
@@ -92,7 +131,7 @@ class Calls:
         return PAUSES[attempts - 1] if denied else None
 
 
-def code(error: Any) -> str:
+def code(error: ClientError) -> str:
     """The code of a ClientError."""
     return str(error.response.get("Error", {}).get("Code", ""))
 

@@ -25,7 +25,7 @@ class Jobs(Calls):
         from botocore.exceptions import ClientError
 
         try:
-            history = self.client("stepfunctions").get_execution_history(
+            history = self.stepfunctions.get_execution_history(
                 executionArn=execution_arn, reverseOrder=True, maxResults=_LAST_EVENTS, includeExecutionData=True
             )
         except ClientError as error:
@@ -53,7 +53,7 @@ class Jobs(Calls):
         from botocore.exceptions import ClientError
 
         try:
-            self.client("stepfunctions").stop_execution(executionArn=execution_arn)
+            self.stepfunctions.stop_execution(executionArn=execution_arn)
         except ClientError as error:
             if code(error) != "ExecutionDoesNotExist":
                 raise
@@ -73,7 +73,7 @@ class Jobs(Calls):
         """What SageMaker answers to an operation, by the name that its API has."""
         from botocore import xform_name
 
-        answer: Document = getattr(self.client("sagemaker"), xform_name(operation))(**given)
+        answer: Document = getattr(self.sagemaker, xform_name(operation))(**given)
         return answer
 
 

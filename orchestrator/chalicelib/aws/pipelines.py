@@ -7,14 +7,21 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from chalicelib.aws.calls import Calls, code, translate_errors
 from chalicelib.aws.observed import Action, Execution
 from chalicelib.aws.port import Document, InvalidNextToken, PipelineGone
 
+if TYPE_CHECKING:
+    from mypy_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef, PipelineExecutionSummaryTypeDef
+
 _STOPPED_HERE = "A request to the orchestrator stopped the run."
 _STOPPED_ALREADY = ("DuplicatedStopRequestException", "PipelineExecutionNotStoppableException")
+
+
+class _Page(TypedDict, total=False):
+    nextToken: str
 
 
 class Pipelines(Calls):
@@ -23,29 +30,27 @@ class Pipelines(Calls):
     @translate_errors
     def latest_execution(self, pipeline: str) -> Execution | None:
         with _pipeline_gone():
-            listed = self.client("codepipeline").list_pipeline_executions(pipelineName=pipeline, maxResults=1)
+            listed = self.codepipeline.list_pipeline_executions(pipelineName=pipeline, maxResults=1)
         return next(map(_execution, listed["pipelineExecutionSummaries"]), None)
 
     @translate_errors
     def executions(self, pipeline: str, limit: int, token: str) -> tuple[list[Execution], str]:
-        page = {"nextToken": token} if token else {}
+        page: _Page = {"nextToken": token} if token else {}
         with _pipeline_gone():
-            listed = self.client("codepipeline").list_pipeline_executions(
-                pipelineName=pipeline, maxResults=limit, **page
-            )
+            listed = self.codepipeline.list_pipeline_executions(pipelineName=pipeline, maxResults=limit, **page)
         return [_execution(one) for one in listed["pipelineExecutionSummaries"]], listed.get("nextToken", "")
 
     @translate_errors
     def actions(self, pipeline: str, execution_id: str) -> list[Action]:
         with _pipeline_gone():
-            listed = self.client("codepipeline").list_action_executions(
+            listed = self.codepipeline.list_action_executions(
                 pipelineName=pipeline, filter={"pipelineExecutionId": execution_id}, maxResults=100
             )
         return [_action(one) for one in listed["actionExecutionDetails"]]
 
     @translate_errors
     def start(self, pipeline: str, version: str, token: str) -> str:
-        started = self.client("codepipeline").start_pipeline_execution(
+        started = self.codepipeline.start_pipeline_execution(
             name=pipeline,
             clientRequestToken=token,
             sourceRevisions=[
@@ -64,7 +69,7 @@ class Pipelines(Calls):
 
         try:
             with _pipeline_gone():
-                self.client("codepipeline").stop_pipeline_execution(
+                self.codepipeline.stop_pipeline_execution(
                     pipelineName=pipeline, pipelineExecutionId=execution_id, abandon=abandon, reason=_STOPPED_HERE
                 )
         except ClientError as error:
@@ -74,9 +79,9 @@ class Pipelines(Calls):
     @translate_errors
     def pipeline_state(self, pipeline: str) -> Document:
         with _pipeline_gone():
-            state = self.client("codepipeline").get_pipeline_state(name=pipeline)
-        del state["ResponseMetadata"]
-        document: Document = json.loads(json.dumps(state, default=_iso))
+            state = self.codepipeline.get_pipeline_state(name=pipeline)
+        told = {key: value for key, value in state.items() if key != "ResponseMetadata"}
+        document: Document = json.loads(json.dumps(told, default=_iso))
         return document
 
 
@@ -95,7 +100,7 @@ def _pipeline_gone() -> Iterator[None]:
         raise
 
 
-def _execution(one: Document) -> Execution:
+def _execution(one: PipelineExecutionSummaryTypeDef) -> Execution:
     revisions = [revision.get("revisionId", "") for revision in one.get("sourceRevisions", [])]
     return Execution(
         one["pipelineExecutionId"],
@@ -107,7 +112,7 @@ def _execution(one: Document) -> Execution:
     )
 
 
-def _action(one: Document) -> Action:
+def _action(one: ActionExecutionDetailTypeDef) -> Action:
     output = one.get("output", {})
     result = output.get("executionResult", {})
     message = (result.get("errorDetails") or {}).get("message") or result.get("externalExecutionSummary") or ""

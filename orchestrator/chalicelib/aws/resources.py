@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chalicelib.aws.calls import Calls, code, translate_errors
+from chalicelib.aws.calls import Calls, Service, code, translate_errors
 from chalicelib.aws.observed import Stack
 
 
@@ -14,7 +14,7 @@ from chalicelib.aws.observed import Stack
 class DescribeCall:
     """How a service describes one resource, and how it says that there is none."""
 
-    service: str
+    service: Service
     call: str
     name: str  # the argument that takes the physical id, or what is after its last slash: an endpoint's id is its ARN
     absent: str  # the error's code
@@ -41,7 +41,7 @@ class Resources(Calls):
 
     @translate_errors
     def lost(self, stack: Stack) -> list[str]:
-        listed = self.client("cloudformation").describe_stack_resources(StackName=stack.id)["StackResources"]
+        listed = self.cloudformation.describe_stack_resources(StackName=stack.id)["StackResources"]
         held = ((one["ResourceType"], one.get("PhysicalResourceId", "")) for one in listed)
         return [
             f"{kind} {physical.replace(':', '/').rpartition('/')[2]}"

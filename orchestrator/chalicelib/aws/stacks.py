@@ -19,7 +19,7 @@ class Stacks(Calls):
         from botocore.exceptions import ClientError
 
         try:
-            found = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+            found = self.cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         except ClientError as error:
             if is_no_such_stack(error):
                 return None
@@ -42,7 +42,7 @@ class Stacks(Calls):
         from botocore.exceptions import ClientError
 
         try:
-            created = self.client("cloudformation").create_stack(
+            created = self.cloudformation.create_stack(
                 **self._delivery(plan),
                 OnFailure="DO_NOTHING",
                 Tags=[{"Key": key, "Value": value} for key, value in plan.tags.items()],
@@ -58,7 +58,7 @@ class Stacks(Calls):
         from botocore.exceptions import ClientError
 
         try:
-            self.client("cloudformation").update_stack(**self._delivery(plan))
+            self.cloudformation.update_stack(**self._delivery(plan))
         except ClientError as error:
             if "No updates are to be performed" in str(error):
                 return False
@@ -67,20 +67,18 @@ class Stacks(Calls):
 
     @translate_errors
     def delete_stack(self, stack: Stack) -> None:
-        self.client("cloudformation").delete_stack(StackName=stack.id, RoleARN=self.settings.cfn_role_arn)
+        self.cloudformation.delete_stack(StackName=stack.id, RoleARN=self.settings.cfn_role_arn)
 
     @translate_errors
     def continue_rollback(self, stack: Stack) -> None:
-        client = self.client("cloudformation")
+        client = self.cloudformation
         undo = client.rollback_stack if stack.status == "UPDATE_FAILED" else client.continue_update_rollback
         undo(StackName=stack.id, RoleARN=self.settings.cfn_role_arn)
 
     @translate_errors
     def first_failure(self, stack: Stack, since: float, until: float | None = None) -> str:
-        pages = (
-            self.client("cloudformation")
-            .get_paginator("describe_stack_events")
-            .paginate(StackName=stack.id, PaginationConfig={"MaxItems": 300})
+        pages = self.cloudformation.get_paginator("describe_stack_events").paginate(
+            StackName=stack.id, PaginationConfig={"MaxItems": 300}
         )
         first = ""
         for event in (event for page in pages for event in page["StackEvents"]):  # the newest first

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import boto3
@@ -19,6 +20,7 @@ import botocore.session
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
@@ -30,30 +32,42 @@ from mlops.cli import responses
 from mlops.cli.failures import Document, Failure
 from mlops.defaults import STACK_NAME
 
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+
 AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".ic.gov", ".sgov.gov", ".adc-e.uk")
 ANSWER_SECONDS = REQUEST_SECONDS + 6  # longer than API Gateway waits
 
 
-class Session(boto3.Session):  # type: ignore[misc]
-    """A boto3 session that remembers the endpoint it was given."""
+class _Core(botocore.session.Session):
+    """The botocore session below it."""
+
+    def __init__(self, profile: str | None, endpoint_url: str | None) -> None:
+        super().__init__(profile=profile)
+        self._endpoint_url = endpoint_url
+        config = Config(
+            retries={"mode": "standard"},  # at most three attempts: the user waits
+            s3={"addressing_style": "path"} if endpoint_url else None,  # other hosts don't know bucket.host
+        )
+        self.set_default_client_config(config)
+
+    def create_client(self, service_name: str, *arguments: Any, **options: Any) -> Any:
+        options["endpoint_url"] = options.get("endpoint_url") or self._endpoint_url
+        return super().create_client(service_name, *arguments, **options)
+
+
+class Session(boto3.Session):
+    """A boto3 session whose clients use the endpoint that it was given."""
 
     def __init__(self, profile: str | None, region: str | None, endpoint_url: str | None) -> None:
-        self.core = botocore.session.Session(profile=profile)
+        self.core = _Core(profile, endpoint_url)
         super().__init__(botocore_session=self.core, region_name=region or os.environ.get("AWS_REGION"))
-        self.endpoint_url = endpoint_url
         process.bypass_proxies()
 
     @property
     def verify(self) -> bool | str:
         """The CA certificates that TLS is checked with, as botocore finds them for its own calls."""
         return self.core.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
-
-    def client(self, service_name: str, **options: Any) -> Any:
-        config = Config(
-            retries={"mode": "standard"},  # at most three attempts: the user waits
-            s3={"addressing_style": "path"} if self.endpoint_url else None,  # other hosts don't know bucket.host
-        )
-        return super().client(service_name, **{"endpoint_url": self.endpoint_url, "config": config, **options})
 
 
 _STAGE_URL = re.compile(r"https://[a-z0-9]+\.execute-api\.[^/\s]+/\S*")
@@ -70,17 +84,13 @@ class Connection:
     given_api_url: str | None = None
 
     @cached_property
-    def session(self) -> Any:
+    def session(self) -> Session:
         return Session(self.profile, self.region, self.endpoint_url)
-
-    def client(self, service: str) -> Any:
-        return self.session.client(service)
 
     @cached_property
     def endpoint(self) -> str:
         """The endpoint of CloudFormation: one of AWS's hosts, or that of another account."""
-        url: str = self.client("cloudformation").meta.endpoint_url
-        return url
+        return self.session.client("cloudformation").meta.endpoint_url
 
     @property
     def is_elsewhere(self) -> bool:
@@ -94,11 +104,19 @@ class Connection:
             raise NoRegionError
         return str(self.session.region_name)
 
+    @property
+    def credentials(self) -> Credentials:
+        """The credentials in use; raises NoCredentialsError where none are found."""
+        found = self.session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        return found
+
     @cached_property
-    def stack(self) -> Document:
+    def stack(self) -> StackTypeDef:
         """The orchestrator's own stack, as CloudFormation describes it."""
         try:
-            [stack] = self.client("cloudformation").describe_stacks(StackName=self.stack_name)["Stacks"]
+            [stack] = self.session.client("cloudformation").describe_stacks(StackName=self.stack_name)["Stacks"]
         except ClientError as error:
             if not is_no_such_stack(error):
                 raise
@@ -108,8 +126,7 @@ class Connection:
                 "choose another Region with --region or AWS_REGION, or another stack with --stack-name; "
                 "or install it: mlops install",
             ) from error
-        found: Document = stack
-        return found
+        return stack
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -180,13 +197,14 @@ class Connection:
         found = re.search(r"\.execute-api\.([a-z0-9-]+)\.amazonaws\.", url)
         return found[1] if found else self.region_name
 
-    def signed(self, method: str, url: str, body: bytes) -> tuple[int, dict[str, str], str]:
+    def signed(self, method: str, url: str, body: bytes) -> tuple[int, Mapping[str, str], str]:
         """A request to an API behind API Gateway's IAM authorisation (SigV4, service execute-api)."""
-        credentials = self.session.get_credentials()
-        if credentials is None:
-            raise NoCredentialsError
         request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json"})
-        SigV4Auth(credentials.get_frozen_credentials(), "execute-api", self.region_of(url)).add_auth(request)
-        http = URLLib3Session(timeout=ANSWER_SECONDS, verify=self.session.verify, proxies=get_environ_proxies(url))
+        SigV4Auth(self.credentials.get_frozen_credentials(), "execute-api", self.region_of(url)).add_auth(request)
+        http = URLLib3Session(
+            timeout=ANSWER_SECONDS,
+            verify=self.session.verify,  # type: ignore[arg-type]  # a path, too; the stub has bool
+            proxies=get_environ_proxies(url),
+        )
         response = http.send(request.prepare())
         return response.status_code, response.headers, response.text

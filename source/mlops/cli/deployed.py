@@ -7,8 +7,6 @@ without a deployment too.
 
 from __future__ import annotations
 
-from typing import Any
-
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.settings import Settings
@@ -44,9 +42,6 @@ def _environment(connection: Connection) -> dict[str, str]:
     found = connection.session.client("cloudformation", config=QUICK).describe_stack_resource(
         StackName=connection.stack_name, LogicalResourceId=FUNCTION
     )
-    function: str = found["StackResourceDetail"]["PhysicalResourceId"]
-    described: dict[str, Any] = connection.session.client("lambda", config=QUICK).get_function_configuration(
-        FunctionName=function
-    )
-    variables: dict[str, str] = described["Environment"]["Variables"]
-    return variables
+    function = found["StackResourceDetail"]["PhysicalResourceId"]
+    described = connection.session.client("lambda", config=QUICK).get_function_configuration(FunctionName=function)
+    return described["Environment"]["Variables"]

@@ -32,7 +32,7 @@ def invoke(connection: Connection, endpoint: str, data: IO[bytes], content_type:
     payload = data.read()
 
     def send(name: str) -> Any:
-        return connection.client("sagemaker-runtime").invoke_endpoint(
+        return connection.session.client("sagemaker-runtime").invoke_endpoint(
             EndpointName=name, ContentType=content_type, Body=payload
         )
 

@@ -60,7 +60,7 @@ def up(port: int, data: Path | None, assets: Path | None, sample: bool) -> None:
     ):
         tell("")
         if sample:
-            dataset.upload(Connection().client("s3"), laptop.assets_bucket)
+            dataset.upload(Connection().session.client("s3"), laptop.assets_bucket)
         if show.wants_json():
             click.echo(json.dumps(laptop.document()))
         else:

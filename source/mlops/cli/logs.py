@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 from botocore.exceptions import ClientError
@@ -20,8 +20,15 @@ from mlops.cli.connection import Connection
 from mlops.cli.failures import Document, Failure
 from mlops.cli.show import Activity
 
+if TYPE_CHECKING:
+    from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
+
 UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
 LATE = 10.0  # seconds that CloudWatch Logs takes to show an event
+
+
+class _Prefix(TypedDict, total=False):
+    logStreamNamePrefix: str
 
 
 @dataclass
@@ -33,10 +40,10 @@ class Log:
     since: int = 0  # milliseconds since the epoch
     told: set[str] = field(default_factory=set)  # ids of the events that were printed
 
-    def new(self, connection: Connection) -> Iterator[Document]:
+    def new(self, connection: Connection) -> Iterator[FilteredLogEventTypeDef]:
         """The events that were not there before. None where nothing was logged yet."""
-        pages = connection.client("logs").get_paginator("filter_log_events")
-        prefix = {"logStreamNamePrefix": self.prefix} if self.prefix else {}
+        pages = connection.session.client("logs").get_paginator("filter_log_events")
+        prefix: _Prefix = {"logStreamNamePrefix": self.prefix} if self.prefix else {}
         try:
             for page in pages.paginate(logGroupName=self.group, startTime=self.since, **prefix):
                 for event in page["events"]:
@@ -141,7 +148,7 @@ def is_running(connection: Connection, name: str, log: Log, activity: Activity) 
     return bool(job) and log.prefix.rstrip("/") == job["name"] and job["status"] in RUNNING
 
 
-def show_events(events: Iterator[Document], lines: bool) -> int:
+def show_events(events: Iterator[FilteredLogEventTypeDef], lines: bool) -> int:
     """Print events, and return how many. With --json a document, or a line for each where more may follow."""
     if not show.wants_json():
         printed = 0
@@ -158,8 +165,8 @@ def show_events(events: Iterator[Document], lines: bool) -> int:
         for event in events
     ]
     if lines:
-        for event in found:
-            show.json_line(event)
+        for one in found:
+            show.json_line(one)
     else:
         show.as_json({"events": found})
     return len(found)

@@ -125,7 +125,8 @@ def status(connection: Connection, name_or_id: str, watch: bool) -> None:
 def run(connection: Connection, name: str, watch: bool) -> None:
     """Run a pipeline again with its last request."""
     name, pipeline = naming.with_full_name(connection, name, lambda name: (name, delivery_pipeline(connection, name)))
-    execution: str = connection.client("codepipeline").start_pipeline_execution(name=pipeline)["pipelineExecutionId"]
+    started = connection.session.client("codepipeline").start_pipeline_execution(name=pipeline)
+    execution = started["pipelineExecutionId"]
     document = {"name": name, "pipeline": pipeline, "execution_id": execution}
     if not show.wants_json():
         show.success(f"Started a run of {name}", {"execution": execution})
@@ -140,7 +141,7 @@ def delivery_pipeline(connection: Connection, name: str) -> str:
     whole = name.startswith("arn:") or names.is_delivery_stack(name)
     stack = name if whole else names.delivery_stack(name)
     try:
-        [found] = connection.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        [found] = connection.session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
         if not is_no_such_stack(error):
             raise
@@ -156,7 +157,7 @@ def delivery_pipeline(connection: Connection, name: str) -> str:
 
 def similar_names_hint(connection: Connection, part: str) -> str:
     """The pipelines that have `part` in their names, as a hint: a model's name is a part of its pipelines'."""
-    pages = connection.client("cloudformation").get_paginator("describe_stacks").paginate()
+    pages = connection.session.client("cloudformation").get_paginator("describe_stacks").paginate()
     try:
         stacks = [stack["StackName"] for page in pages for stack in page["Stacks"]]
     except (ClientError, BotoCoreError):  # a hint is not worth another error

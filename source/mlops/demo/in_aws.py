@@ -10,6 +10,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 from chalicelib.planning import names
@@ -19,6 +20,9 @@ from mlops.cli.connection import Connection
 from mlops.cli.failures import Document, Failure, PipelineFailed
 from mlops.demo import story
 from mlops.demo.story import ENDPOINT, DemoResult, note, step
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import WaiterConfigTypeDef
 
 COSTS = """\
 This trains for some minutes on a spot ml.m5.large, and serves on an ml.m5.large until its stack is deleted: about
@@ -57,7 +61,7 @@ def run(connection: Connection, yes: bool, clean_up: bool) -> None:
 def the_version_was_run(connection: Connection, status: Document) -> str:
     """CodePipeline started the version of the state machine that had just been deployed. Nothing documents that its
     action takes a version's ARN, so this is checked first, and by itself."""
-    listed = connection.client("codepipeline").list_action_executions(pipelineName=status["pipelineName"])
+    listed = connection.session.client("codepipeline").list_action_executions(pipelineName=status["pipelineName"])
     runs = [one for one in listed["actionExecutionDetails"] if one["actionName"] == RUN_ACTION]
     if not runs:
         return "the pipeline has not run its state machine"
@@ -68,7 +72,9 @@ def the_version_was_run(connection: Connection, status: Document) -> str:
             "externalExecutionSummary", "no reason given"
         )
         raise Failure(f"CodePipeline did not start {version}: {reason}", FALLBACK)
-    execution = connection.client("stepfunctions").describe_execution(executionArn=result["externalExecutionId"])
+    execution = connection.session.client("stepfunctions").describe_execution(
+        executionArn=result["externalExecutionId"]
+    )
     # The account on a laptop does not say which version.
     ran = execution.get("stateMachineVersionArn", version)
     require(ran == version, f"CodePipeline was to start {version}, and started {ran}")
@@ -76,7 +82,7 @@ def the_version_was_run(connection: Connection, status: Document) -> str:
 
 
 def whereabouts(connection: Connection) -> str:
-    identity = connection.client("sts").get_caller_identity()
+    identity = connection.session.client("sts").get_caller_identity()
     return f"account {identity['Account']}, {connection.session.region_name}, as {identity['Arn']}"
 
 
@@ -133,8 +139,8 @@ def left_behind(connection: Connection, document: Document) -> tuple[list[str], 
     """What a request could add to: the versions of its bundle and the runs of its pipeline."""
     key = names.bundle_key(document["pipeline"]["name"])
     bucket = connection.outputs["BundleBucketName"]
-    listed = connection.client("s3").list_object_versions(Bucket=bucket, Prefix=key)
-    runs = connection.client("codepipeline").list_pipeline_executions(pipelineName=document["pipelineName"])
+    listed = connection.session.client("s3").list_object_versions(Bucket=bucket, Prefix=key)
+    runs = connection.session.client("codepipeline").list_pipeline_executions(pipelineName=document["pipelineName"])
     return (
         [version["VersionId"] for version in listed["Versions"]],
         [one["pipelineExecutionId"] for one in runs["pipelineExecutionSummaries"]],
@@ -143,7 +149,7 @@ def left_behind(connection: Connection, document: Document) -> tuple[list[str], 
 
 def serving(connection: Connection) -> tuple[str, str]:
     """How the endpoint is, and with which configuration."""
-    found = connection.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
+    found = connection.session.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
     return found["EndpointStatus"], found["EndpointConfigName"]
 
 
@@ -154,9 +160,11 @@ def require(kept: bool, otherwise: str) -> None:
 
 def delete(connection: Connection) -> None:
     """Delete what was deployed, then the pipelines that deployed it. The data in the assets bucket stay."""
-    cloudformation = connection.client("cloudformation")
+    cloudformation = connection.session.client("cloudformation")
     waiter = cloudformation.get_waiter("stack_delete_complete")
-    pause = {"Delay": 1, "MaxAttempts": 300} if connection.is_elsewhere else {"Delay": 15, "MaxAttempts": 80}
+    pause: WaiterConfigTypeDef = (
+        {"Delay": 1, "MaxAttempts": 300} if connection.is_elsewhere else {"Delay": 15, "MaxAttempts": 80}
+    )
     with show.progress("deleting the pipelines") as tell:
         for stacks in (PIPELINES, [names.delivery_stack(name) for name in PIPELINES]):
             for stack in stacks:

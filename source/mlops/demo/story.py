@@ -45,7 +45,7 @@ def run(connection: Connection, after_training: Callable[[Document], None] = lam
     bucket = connection.outputs["AssetsBucketName"]
 
     step(1, "Upload a real data set", dataset.SOURCE)
-    data = dataset.upload(connection.client("s3"), bucket)
+    data = dataset.upload(connection.session.client("s3"), bucket)
     note(f"{len(data.train)} rows to train, {len(data.validation)} to validate, {len(data.unseen)} kept unseen")
 
     step(2, "Request a training", f"POST {connection.api_url}/provisionpipeline, signed with SigV4")
@@ -87,7 +87,7 @@ def provision(connection: Connection, body: bytes) -> Document:
 
 
 def ask_endpoint(connection: Connection, rows: list[Row]) -> list[float]:
-    answer = connection.client("sagemaker-runtime").invoke_endpoint(
+    answer = connection.session.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=ENDPOINT, ContentType="text/csv", Body=dataset.unlabelled(rows)
     )
     return numbers(answer["Body"].read().decode())

@@ -12,14 +12,33 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
+import boto3
 from botocore.exceptions import ClientError
 
 from mlops.deploy.errors import InstallError
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import (
+        OwnershipControlsTypeDef,
+        PublicAccessBlockConfigurationTypeDef,
+        ServerSideEncryptionConfigurationTypeDef,
+    )
+
 ATTEMPTS = 5  # at a bucket that is being created or deleted elsewhere
-_PRIVATE = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_PRIVATE: PublicAccessBlockConfigurationTypeDef = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+
+
+class _Named(TypedDict):
+    Bucket: str
+    ExpectedBucketOwner: str
 
 
 @dataclass(frozen=True)
@@ -29,7 +48,7 @@ class Bucket:
     name: str
     owner: str
     region: str
-    s3: Any
+    s3: S3Client
 
     def url(self, key: str) -> str:
         """Where an object is read from: in the bucket's own region, and in its partition."""
@@ -53,10 +72,12 @@ class Bucket:
 
     def secure(self) -> None:
         """Make it private, encrypted, versioned and reached by TLS only; the policy last, so that it marks the end."""
-        self.s3.put_public_access_block(**self._named, PublicAccessBlockConfiguration=dict.fromkeys(_PRIVATE, True))
-        ownership = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        self.s3.put_public_access_block(**self._named, PublicAccessBlockConfiguration=_PRIVATE)
+        ownership: OwnershipControlsTypeDef = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
         self.s3.put_bucket_ownership_controls(**self._named, OwnershipControls=ownership)
-        encryption = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+        encryption: ServerSideEncryptionConfigurationTypeDef = {
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+        }
         self.s3.put_bucket_encryption(**self._named, ServerSideEncryptionConfiguration=encryption)
         self.s3.put_bucket_versioning(**self._named, VersioningConfiguration={"Status": "Enabled"})
         self.s3.put_bucket_policy(**self._named, Policy=json.dumps(_tls_only(self.name, self.s3.meta.partition)))
@@ -71,11 +92,11 @@ class Bucket:
         return False
 
     @property
-    def _named(self) -> dict[str, str]:
+    def _named(self) -> _Named:
         return {"Bucket": self.name, "ExpectedBucketOwner": self.owner}
 
 
-def find(session: Any, name: str, owner: str) -> Bucket | None:
+def find(session: boto3.Session, name: str, owner: str) -> Bucket | None:
     """The bucket, wherever it is; None if there is none. Another account's is refused."""
     s3 = session.client("s3")
     try:
@@ -95,7 +116,7 @@ def find(session: Any, name: str, owner: str) -> Bucket | None:
     return Bucket(name, owner, region, s3)
 
 
-def find_or_create(session: Any, name: str, owner: str) -> Bucket:
+def find_or_create(session: boto3.Session, name: str, owner: str) -> Bucket:
     """The bucket, created in the session's region if there is none. One of ours that is in use is left as it is."""
     for attempt in range(ATTEMPTS):
         if bucket := find(session, name, owner):
@@ -116,9 +137,11 @@ def find_or_create(session: Any, name: str, owner: str) -> Bucket:
     raise InstallError(f"The bucket {name} is being created or deleted by somebody else; try again in some minutes")
 
 
-def _create(s3: Any, name: str) -> None:
+def _create(s3: S3Client, name: str) -> None:
     region = s3.meta.region_name
-    place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    place: dict[str, Any] = (
+        {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    )
     s3.create_bucket(Bucket=name, ObjectOwnership="BucketOwnerEnforced", **place)
 
 

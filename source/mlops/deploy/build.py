@@ -135,7 +135,7 @@ def functions(folder: Path) -> dict[str, bytes]:
     """The zip of each function, with the modules that it shares with others: those begin with an underscore."""
     zips = {}
     for function in sorted(folder.glob("[!_]*.py")):
-        shared = re.findall(r"^(?:from|import) (_\w+)", function.read_text("utf-8"), re.MULTILINE)
+        shared = re.findall(r"^(?:from|import) (_[a-z]\w*)", function.read_text("utf-8"), re.MULTILINE)
         files = [function, *(folder / f"{name}.py" for name in shared)]
         zips[f"{function.stem}.zip"] = archive.write_zip({file.name: file.read_bytes() for file in files})
     return zips

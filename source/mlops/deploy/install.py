@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING
 
+import boto3
 from botocore.exceptions import ClientError
 from chalicelib.aws.calls import is_no_such_stack
 from chalicelib.aws.observed import STACK_PHASES, Phase
@@ -19,9 +20,13 @@ from chalicelib.aws.observed import STACK_PHASES, Phase
 from mlops.deploy.errors import InstallError
 from mlops.deploy.upload import upload
 
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.literals import CapabilityType
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackEventTypeDef, StackTypeDef
+
 __all__ = ["InstallError", "ResourceEvent", "install", "uninstall", "upload"]
 
-CAPABILITIES = ["CAPABILITY_IAM"]
+CAPABILITIES: list[CapabilityType] = ["CAPABILITY_IAM"]
 # Without anything in it that is worth keeping.
 TO_DELETE = {status for status, phase in STACK_PHASES.items() if phase is Phase.NEVER_COMPLETED}
 TO_DELETE |= {"REVIEW_IN_PROGRESS", "DELETE_FAILED"}
@@ -44,7 +49,7 @@ OnEvent = Callable[[ResourceEvent], None]
 
 
 def install(
-    session: Any,
+    session: boto3.Session,
     stack_name: str,
     template_url: str,
     parameters: Mapping[str, str],
@@ -71,7 +76,7 @@ def install(
 
 
 def uninstall(
-    session: Any, stack_name: str, on_event: OnEvent | None = None, poll_seconds: float | None = None
+    session: boto3.Session, stack_name: str, on_event: OnEvent | None = None, poll_seconds: float | None = None
 ) -> None:
     """Delete the stack and wait until it is gone. What holds data is kept: buckets, images, model packages."""
     stack = _Stack(session, stack_name, on_event, poll_seconds)
@@ -86,10 +91,10 @@ def uninstall(
 class _Stack:
     """A stack, and those of its events that haven't been told yet."""
 
-    def __init__(self, session: Any, name: str, on_event: OnEvent | None, poll_seconds: float | None) -> None:
+    def __init__(self, session: boto3.Session, name: str, on_event: OnEvent | None, poll_seconds: float | None) -> None:
         self._cloudformation = session.client("cloudformation")
         self._name = name
-        self._id: str | None = None
+        self._id = ""  # unknown yet
         self._on_event = on_event or (lambda event: None)
         # A laptop answers at once; AWS throttles who asks too often.
         local = "amazonaws" not in self._cloudformation.meta.endpoint_url
@@ -98,9 +103,9 @@ class _Stack:
         self._told: set[str] = set()
         self._failures: list[ResourceEvent] = []
 
-    def describe(self) -> dict[str, Any] | None:
+    def describe(self) -> StackTypeDef | None:
         try:
-            stack: dict[str, Any] = self._cloudformation.describe_stacks(StackName=self._id or self._name)["Stacks"][0]
+            stack = self._cloudformation.describe_stacks(StackName=self._id or self._name)["Stacks"][0]
         except ClientError as error:
             if is_no_such_stack(error):
                 return None
@@ -123,7 +128,7 @@ class _Stack:
             raise InstallError(f"{self._name}: {_error_message(error)}") from error
         self._id = made["StackId"]
 
-    def update(self, template_url: str, parameters: Mapping[str, str], found: dict[str, Any]) -> bool:
+    def update(self, template_url: str, parameters: Mapping[str, str], found: StackTypeDef) -> bool:
         """Begin an update; False if there is nothing to update."""
         self._begin()
         had = {parameter["ParameterKey"] for parameter in found.get("Parameters", [])}
@@ -157,7 +162,7 @@ class _Stack:
         self._begin()
         self._cloudformation.delete_stack(StackName=self._id)
 
-    def wait(self) -> dict[str, Any] | None:
+    def wait(self) -> StackTypeDef | None:
         """Follow what is going on to its end, telling events on the way; None if there is no stack then."""
         while True:
             stack = self.describe()
@@ -175,8 +180,10 @@ class _Stack:
             if not event.reason.startswith(CONSEQUENCES):
                 return f"{self._name}: {event.logical_id} ({event.resource_type}) {event.status}: {event.reason}"
         stack = self.describe()
-        reason = (stack or {}).get("StackStatusReason", "CloudFormation gave no reason")
-        return f"{self._name}: {stack['StackStatus'] if stack else 'gone'}: {reason}"
+        if stack is None:
+            return f"{self._name}: gone: CloudFormation gave no reason"
+        reason = stack.get("StackStatusReason", "CloudFormation gave no reason")
+        return f"{self._name}: {stack['StackStatus']}: {reason}"
 
     def _begin(self) -> None:
         """What happened before this operation isn't part of it."""
@@ -199,9 +206,9 @@ class _Stack:
                 self._failures.append(event)
             self._on_event(event)
 
-    def _events(self) -> list[dict[str, Any]]:
+    def _events(self) -> list[StackEventTypeDef]:
         """The stack's events, the latest first, back to one that has been told."""
-        events: list[dict[str, Any]] = []
+        events: list[StackEventTypeDef] = []
         pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self._id)
         for page in pages:
             events += page["StackEvents"]
@@ -210,11 +217,11 @@ class _Stack:
         return events
 
 
-def _outputs(stack: dict[str, Any]) -> dict[str, str]:
+def _outputs(stack: StackTypeDef) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def _as_list(parameters: Mapping[str, str]) -> list[dict[str, Any]]:
+def _as_list(parameters: Mapping[str, str]) -> list[ParameterTypeDef]:
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
 
 

@@ -7,7 +7,8 @@ BUCKET is one for all regions: it lies where it was created first, and the templ
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+
+import boto3
 
 from mlops.deploy import archive, buckets
 from mlops.deploy.buckets import Bucket
@@ -19,7 +20,9 @@ REGIONAL_ASSETS = "regional-s3-assets"
 _CONTENT_TYPES = {".zip": "application/zip", ".yaml": "application/yaml", ".json": "application/json"}
 
 
-def upload(session: Any, assets_dir: Path, bucket: str, solution: str, version: str, *, create: bool = False) -> str:
+def upload(
+    session: boto3.Session, assets_dir: Path, bucket: str, solution: str, version: str, *, create: bool = False
+) -> str:
     """Upload a build, and give the URL of its main template. What is there already isn't sent again.
 
     With `create`, the two distribution buckets are created if they are missing. A session is anything that has
@@ -43,7 +46,7 @@ def upload(session: Any, assets_dir: Path, bucket: str, solution: str, version: 
     return main.url(f"{solution}/{version}/{MAIN_TEMPLATE}")
 
 
-def _bucket(session: Any, name: str, owner: str, create: bool) -> Bucket:
+def _bucket(session: boto3.Session, name: str, owner: str, create: bool) -> Bucket:
     found = buckets.find_or_create(session, name, owner) if create else buckets.find(session, name, owner)
     if found is None:
         raise InstallError(f"There is no bucket {name} to upload to")

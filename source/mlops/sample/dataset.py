@@ -6,7 +6,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 FILE = Path(__file__).parent / "data" / "breast_cancer.csv"
 SOURCE = "Breast Cancer Wisconsin (Diagnostic), UCI Machine Learning Repository, CC BY 4.0"
@@ -39,7 +42,7 @@ def load() -> Split:
     return Split(rows[:first], rows[first:second], rows[second:])
 
 
-def upload(s3: Any, bucket: str) -> Split:
+def upload(s3: S3Client, bucket: str) -> Split:
     """Put the rows to train and to validate where the demo's requests say."""
     split = load()
     for name, rows in (("train", split.train), ("validation", split.validation)):

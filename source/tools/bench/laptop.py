@@ -44,7 +44,7 @@ def measure(build: Build, package: Package, times: int) -> Iterator[Measure]:
         account.installed(running.words, build, lambda what: None)
         yield Measure(_GROUP, "upload and installation", "s", Samples.of(time.perf_counter() - begun))
         connection = Connection()
-        dataset.upload(connection.client("s3"), connection.outputs["AssetsBucketName"])
+        dataset.upload(connection.session.client("s3"), connection.outputs["AssetsBucketName"])
         yield _pipelines(connection, times)
         yield from _requests(connection, package, running.address, times)
         memory = Samples.of(one.memory for one in starts), Samples.of(one.memory for one in alone)
@@ -61,7 +61,7 @@ def _pipelines(connection: Connection, times: int) -> Measure:
         provisioned = connection.post("provisionpipeline", _body(f"bench-{number}"))
         pipeline = _ended(connection, provisioned["pipeline_id"])
         whole.append(time.perf_counter() - begun)
-        job = connection.client("sagemaker").describe_training_job(TrainingJobName=pipeline["job"]["name"])
+        job = connection.session.client("sagemaker").describe_training_job(TrainingJobName=pipeline["job"]["name"])
         training.append((job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds())
     what = "a training pipeline, from its request to Succeeded"
     return Measure(_GROUP, what, "s", Samples.of(whole), Samples.of(training), "its training job alone")
@@ -128,7 +128,7 @@ def _body(model_name: str, **fields: Any) -> bytes:
 
 def _installed(connection: Connection) -> dict[str, str]:
     """The environment of the installed orchestrator, with the credentials of the account's owner."""
-    functions = connection.client("lambda").list_functions()["Functions"]
+    functions = connection.session.client("lambda").list_functions()["Functions"]
     [variables] = [one["Environment"]["Variables"] for one in functions if one["Handler"] == OURS]
-    owner = connection.session.get_credentials()
+    owner = connection.credentials
     return {**variables, "AWS_ACCESS_KEY_ID": owner.access_key, "AWS_SECRET_ACCESS_KEY": owner.secret_key}

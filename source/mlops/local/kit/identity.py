@@ -7,7 +7,7 @@ import contextvars
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -18,6 +18,9 @@ from mlops.local.kit.errors import ApiError, Caller
 from mlops.local.ministack import context, events, iam
 from mlops.local.process import environment
 from mlops.local.state import activity
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts.type_defs import CredentialsTypeDef
 
 _CLIENTS = Config(
     retries={"mode": "standard", "max_attempts": 1}, s3={"addressing_style": "path"}, max_pool_connections=20
@@ -98,7 +101,7 @@ def root_session(caller: Caller) -> boto3.Session:
     return _session(caller.region, aws_access_key_id=caller.account_id, aws_secret_access_key=environment.secret_key())
 
 
-def session_of(credentials: Mapping[str, str], caller: Caller) -> boto3.Session:
+def session_of(credentials: CredentialsTypeDef, caller: Caller) -> boto3.Session:
     """A session with what AssumeRole has given out."""
     return _session(
         caller.region,
@@ -117,8 +120,8 @@ def _session(region: str, **credentials: str) -> boto3.Session:
     return boto3.Session(botocore_session=session, region_name=region, **credentials)
 
 
-def _close_after_answer(request: Any, **_: Any) -> None:
-    request.headers["Connection"] = "close"
+def _close_after_answer(**event: Any) -> None:
+    event["request"].headers["Connection"] = "close"
 
 
 def put_event(

@@ -6,7 +6,7 @@ import uuid
 import boto3
 from botocore.exceptions import ClientError
 
-s3, cloudformation, codepipeline = (boto3.client(name) for name in ("s3", "cloudformation", "codepipeline"))
+s3, cloudformation, codepipeline = boto3.client("s3"), boto3.client("cloudformation"), boto3.client("codepipeline")
 
 
 def handler(event: object, context: object) -> str:

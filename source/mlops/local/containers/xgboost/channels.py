@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xgboost
 
-from mlops.local.containers.xgboost.data import DataError, delimiter_of, read_csv, read_libsvm
+from mlops.local.containers.xgboost.data import DataError, Matrix, delimiter_of, read_csv, read_libsvm, widened
 from mlops.local.containers.xgboost.errors import UserError
 
 CONTENT_TYPES = {
@@ -29,7 +29,7 @@ CHANNELS = ("train", "validation")
 class Channel:
     name: str
     matrix: xgboost.DMatrix
-    labels: Any
+    labels: Matrix
 
     @property
     def width(self) -> int:
@@ -111,7 +111,7 @@ def _files(folder: Path) -> list[tuple[str, str]]:
 
 
 def _csv(name: str, files: list[tuple[str, str]], csv_weights: bool, features: int | None) -> Channel:
-    tables: list[Any] = []
+    tables: list[Matrix] = []
     first = ""
     for file, text in files:
         table = read_csv(text, file, delimiter_of(text))
@@ -138,7 +138,7 @@ def _csv(name: str, files: list[tuple[str, str]], csv_weights: bool, features: i
     return Channel(name, xgboost.DMatrix(rest, label=labels, weight=weights), labels)
 
 
-def _check_labels(labels: Any) -> None:
+def _check_labels(labels: Matrix) -> None:
     missing = np.flatnonzero(~np.isfinite(labels))
     if len(missing):
         raise DataError(f"row {missing[0] + 1} has no label, or one that is not a finite number")
@@ -148,8 +148,7 @@ def _libsvm(name: str, files: list[tuple[str, str]], features: int | None) -> Ch
     data = read_libsvm(files, labelled=True)
     if features is not None and data.features.shape[1] > features:
         raise DataError(f"its largest index is {data.features.shape[1] - 1}, and the train channel's is {features - 1}")
-    if features is not None:
-        data.features.resize(data.features.shape[0], features)
+    rows = data.features if features is None else widened(data.features, features)
     _check_labels(data.labels)
-    matrix = xgboost.DMatrix(data.features, label=data.labels, weight=data.weights, qid=data.groups)
+    matrix = xgboost.DMatrix(rows, label=data.labels, weight=data.weights, qid=data.groups)
     return Channel(name, matrix, data.labels)

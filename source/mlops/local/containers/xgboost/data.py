@@ -10,12 +10,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-Matrix: TypeAlias = Any  # a float32 array; mypy does not follow numpy here
+Matrix: TypeAlias = npt.NDArray[np.float32]
 
 
 class DataError(Exception):
@@ -80,10 +81,10 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 class Sparse:
     """Lines `<label>[:<weight>] [qid:<group>] <index>:<value> ...` with indices from zero."""
 
-    features: csr_matrix
+    features: csr_matrix[np.float32]
     labels: Matrix
     weights: Matrix | None
-    groups: Matrix | None
+    groups: npt.NDArray[np.int64] | None
 
 
 def read_libsvm(texts: Sequence[tuple[str, str]], labelled: bool) -> Sparse:
@@ -125,6 +126,11 @@ def read_libsvm(texts: Sequence[tuple[str, str]], labelled: bool) -> Sparse:
         np.array(weights, np.float32) if weights else None,
         np.array(groups, np.int64) if groups else None,
     )
+
+
+def widened(features: csr_matrix[np.float32], width: int) -> csr_matrix[np.float32]:
+    """The same rows, with as many columns as a model or another channel has."""
+    return csr_matrix((features.data, features.indices, features.indptr), shape=(features.shape[0], width))
 
 
 def _is_feature(item: str) -> bool:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
+import xgboost
 
-Array: TypeAlias = Any  # numpy's float64 and int64 arrays; mypy does not follow numpy here
-Counts: TypeAlias = Any
+Array: TypeAlias = npt.NDArray[np.floating[Any]]
+Counts: TypeAlias = npt.NDArray[np.int64]
 
 XGBOOST_METRICS = frozenset(
     {
@@ -70,9 +72,9 @@ def _confusion(labels: Array, predictions: Array) -> Counts:
     return table
 
 
-def _divide(top: Any, bottom: Any) -> Array:
-    top, bottom = np.asarray(top, float), np.asarray(bottom, float)
-    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom != 0)
+def _divide(top: Counts, bottom: Counts) -> Array:
+    """Zero where the bottom is."""
+    return np.divide(top, bottom, out=np.zeros(top.shape), where=bottom != 0)
 
 
 def _precision(table: Counts) -> Array:
@@ -140,7 +142,7 @@ COMPUTED_HERE: dict[str, Callable[[Array, Array], float]] = {
 }
 
 
-def evaluator(names: list[str]) -> Callable[[Array, Any], list[tuple[str, float]]] | None:
+def evaluator(names: list[str]) -> Callable[[Array, xgboost.DMatrix], list[tuple[str, float]]] | None:
     """What xgboost calls after each round for the metrics it does not know."""
     if not names:
         return None

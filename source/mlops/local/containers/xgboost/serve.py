@@ -19,7 +19,7 @@ import xgboost
 
 from mlops.local.containers.base import InferenceError, ModelLoadError, Prediction
 from mlops.local.containers.xgboost import check
-from mlops.local.containers.xgboost.data import DataError, delimiter_of, read_csv, read_libsvm
+from mlops.local.containers.xgboost.data import DataError, delimiter_of, read_csv, read_libsvm, widened
 
 _INPUTS = ("text/csv", "text/libsvm", "text/x-libsvm", "application/json")
 
@@ -104,8 +104,7 @@ class XGBoostPredictor:
         features = read_libsvm([("the request", text)], labelled=False).features
         if features.shape[1] > self.width:
             raise self._wrong_width("libsvm", features.shape[1])
-        features.resize(features.shape[0], self.width)
-        return xgboost.DMatrix(features, nthread=1)
+        return xgboost.DMatrix(widened(features, self.width), nthread=1)
 
     def _wrong_width(self, name: str, found: int) -> InferenceError:
         return InferenceError(

@@ -156,7 +156,7 @@ def _essence(text: str) -> str:
     return " ".join(re.sub(r"^Check failed: .*?: (?=\S)", "", text).split())
 
 
-class _Stopper(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+class _Stopper(xgboost.callback.TrainingCallback):
     """Ends training after the current round when SageMaker stops the job, and keeps the model if asked to."""
 
     def __init__(self, save: bool) -> None:

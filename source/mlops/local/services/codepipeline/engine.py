@@ -10,7 +10,6 @@ import logging
 import threading
 import uuid
 from itertools import count
-from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -271,7 +270,5 @@ def _session(declaration: Record, declared: Record, caller: Caller) -> boto3.Ses
     session = identity.role_session(declaration["roleArn"], SERVICE, caller, source_arn=arn)
     if not declared.get("roleArn"):
         return session
-    answer: dict[str, Any] = session.client("sts").assume_role(
-        RoleArn=declared["roleArn"], RoleSessionName="codepipeline"
-    )["Credentials"]
-    return identity.session_of(answer, caller)
+    assumed = session.client("sts").assume_role(RoleArn=declared["roleArn"], RoleSessionName="codepipeline")
+    return identity.session_of(assumed["Credentials"], caller)

@@ -17,8 +17,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.model import ListShape
+from botocore.model import ListShape, StructureShape
 from chalicelib.job_kinds import CREATED, FAILURE_REASON, JobKind
 
 from mlops.local.kit import identity
@@ -80,7 +81,7 @@ class Run:
     def arn(self) -> str:
         return str(self.job[f"{self._type.kind.key}Arn"])
 
-    def session(self) -> Any:
+    def session(self) -> boto3.Session:
         """A session on this account with the permissions of the job's role."""
         return identity.role_session(_role(self._type.kind, self.job), PRINCIPAL, self.caller, self.arn)
 
@@ -248,7 +249,9 @@ def _summary_members(kind: JobKind) -> tuple[str, ...]:
     assert answer is not None
     summaries = answer.members[f"{kind.key}Summaries"]
     assert isinstance(summaries, ListShape)
-    return tuple(summaries.member.members)
+    summary = summaries.member
+    assert isinstance(summary, StructureShape)
+    return tuple(summary.members)
 
 
 # --- states ------------------------------------------------------------------------------------------------

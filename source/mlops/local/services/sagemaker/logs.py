@@ -7,9 +7,13 @@ import contextlib
 import logging
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs.type_defs import InputLogEventTypeDef
 
 _LOG = logging.getLogger(__name__)
 ENDPOINTS = "/aws/sagemaker/Endpoints/"  # the log groups of endpoints begin so
@@ -56,5 +60,7 @@ class LogStream:
             self._open = True
         moment = int(time.time() * 1000)
         for first in range(0, len(lines), _BATCH):
-            events = [{"timestamp": moment, "message": line} for line in lines[first : first + _BATCH]]
+            events: list[InputLogEventTypeDef] = [
+                {"timestamp": moment, "message": line} for line in lines[first : first + _BATCH]
+            ]
             client.put_log_events(logGroupName=self._group, logStreamName=self._name, logEvents=events)

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -26,6 +26,9 @@ from mlops.local.ministack import cloudwatch, context
 from mlops.local.services.sagemaker.logs import ENDPOINTS
 from mlops.local.services.sagemaker.service import PRINCIPAL
 from mlops.local.state.outbox import Outbox
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
 
 _LOG = logging.getLogger(__name__)
 _NAMESPACE = "AWS/SageMaker"
@@ -139,13 +142,11 @@ def _write(source: Source, lines: list[tuple[int, str]]) -> None:
         _LOG.warning("no log %s in %s: %s", stream, group, error)
 
 
-def _make(client: Any, group: str, stream: str) -> None:
-    for make, names in (
-        (client.create_log_group, {"logGroupName": group}),
-        (client.create_log_stream, {"logGroupName": group, "logStreamName": stream}),
-    ):
-        with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
-            make(**names)
+def _make(client: CloudWatchLogsClient, group: str, stream: str) -> None:
+    with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
+        client.create_log_group(logGroupName=group)
+    with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
+        client.create_log_stream(logGroupName=group, logStreamName=stream)
 
 
 _outbox = Outbox("endpoint-reports", _GATHER, _write_all)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -17,6 +17,9 @@ from mlops.local.kit.errors import ApiError, Caller
 from mlops.local.services.sagemaker import archives, models, reports, storage
 from mlops.local.services.sagemaker.service import PRINCIPAL
 from mlops.local.state.store import Record
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 class DeploymentFailed(Exception):
@@ -76,7 +79,7 @@ def _load_variant(variant: dict[str, Any], caller: Caller, endpoint_arn: str, in
     )
 
 
-def _load_container(container: dict[str, Any], number: int, source: reports.Source, s3: Any) -> Predictor:
+def _load_container(container: dict[str, Any], number: int, source: reports.Source, s3: S3Client) -> Predictor:
     name = container.get("ContainerHostname", "primary" if number == 1 else f"container_{number}")
     unhealthy = f"The {name} container for production variant {source.variant} did not pass the ping health check"
     known = containers.find(container["Image"])
@@ -98,7 +101,7 @@ def _load_container(container: dict[str, Any], number: int, source: reports.Sour
     return predictor
 
 
-def _fetch(container: dict[str, Any], uri: str, name: str, s3: Any, folder: Path) -> None:
+def _fetch(container: dict[str, Any], uri: str, name: str, s3: S3Client, folder: Path) -> None:
     try:
         if uri.endswith("/"):
             storage.download_prefix(s3, uri, storage.list_prefix(s3, uri), folder, gzipped=False)

@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from botocore.exceptions import ClientError
 
 from mlops.local.kit import identity
 from mlops.local.kit.errors import Caller
 from mlops.local.services.sagemaker import archives
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 class StorageError(Exception):
@@ -29,14 +32,14 @@ def explain(error: ClientError) -> str:
     return f"{code} ({error.response['ResponseMetadata']['HTTPStatusCode']}): {message}"
 
 
-def list_prefix(s3: Any, uri: str) -> list[str]:
+def list_prefix(s3: S3Client, uri: str) -> list[str]:
     """The keys of the objects under a prefix, without the markers that consoles make for folders."""
     bucket, prefix = split(uri)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return [found["Key"] for page in pages for found in page.get("Contents", []) if not found["Key"].endswith("/")]
 
 
-def download_prefix(s3: Any, uri: str, keys: list[str], folder: Path, gzipped: bool) -> None:
+def download_prefix(s3: S3Client, uri: str, keys: list[str], folder: Path, gzipped: bool) -> None:
     """Write the objects below `folder`, named by what follows the prefix."""
     bucket, prefix = split(uri)
     unpacked = 0
@@ -64,10 +67,9 @@ def _relative(key: str, prefix: str) -> PurePosixPath:
     return PurePosixPath(*parts)
 
 
-def read(s3: Any, uri: str) -> bytes:
+def read(s3: S3Client, uri: str) -> bytes:
     bucket, key = split(uri)
-    body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    return body
+    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
 def check_key(role_arn: str, kms_key: str | None, caller: Caller) -> None:
@@ -85,7 +87,12 @@ def check_key(role_arn: str, kms_key: str | None, caller: Caller) -> None:
     identity.authorize(session, "kms:GenerateDataKey", [key_arn], keys)
 
 
-def write(s3: Any, uri: str, body: bytes, kms_key: str | None = None) -> None:
+class _Encryption(TypedDict, total=False):
+    ServerSideEncryption: Literal["aws:kms"]
+    SSEKMSKeyId: str
+
+
+def write(s3: S3Client, uri: str, body: bytes, kms_key: str | None = None) -> None:
     bucket, key = split(uri)
-    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+    encryption: _Encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
     s3.put_object(Bucket=bucket, Key=key, Body=body, **encryption)

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 from chalicelib.job_kinds import JOB_KINDS
@@ -27,6 +27,9 @@ from mlops.local.services.sagemaker.service import now
 from mlops.local.services.sagemaker.usage import HostUsage
 from mlops.local.settings import TIMING
 from mlops.local.state.store import Record
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _LOG_GROUP = _NAMESPACE = JOB_KINDS["TrainingJob"].log_group  # of its metrics, too
 _TREE = ("input/config", "input/data", "model", "output/data")
@@ -117,7 +120,7 @@ def _write_config(folder: Path, job: Record) -> None:
     (folder / "hyperparameters.json").write_text(json.dumps(job["HyperParameters"]))
 
 
-def _download(s3: Any, channel: Record, folder: Path, job: Record, caller: Caller) -> None:
+def _download(s3: S3Client, channel: Record, folder: Path, job: Record, caller: Caller) -> None:
     name = channel["ChannelName"]
     source = channel["DataSource"].get("S3DataSource")
     if source is None:
@@ -175,7 +178,7 @@ def _train(container: containers.Container, tree: Path, log: Path, stream: LogSt
     return ended
 
 
-def _upload(s3: Any, folder: Path, run: Run, quiet: bool) -> None:
+def _upload(s3: S3Client, folder: Path, run: Run, quiet: bool) -> None:
     """Write the model and what else the container left; a job that stops shows no Uploading."""
     if not quiet:
         run.enter("Uploading")

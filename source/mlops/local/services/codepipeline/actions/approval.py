@@ -21,7 +21,9 @@ def run(action: Run) -> None:
     show_action(action.execution, record)
     if topic := configuration.get("NotificationArn"):
         message = _message(action, f"{expires:%Y-%m-%dT%H:%MZ}")
-        action.client("sns").publish(TopicArn=topic, Subject=_subject(action)[:100], Message=json.dumps(message))
+        action.session.client("sns").publish(
+            TopicArn=topic, Subject=_subject(action)[:100], Message=json.dumps(message)
+        )
 
     def answered() -> dict[str, Any] | None:
         if now() > expires:

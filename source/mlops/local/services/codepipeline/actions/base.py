@@ -63,9 +63,6 @@ class Run:
     def action_execution_id(self) -> str:
         return str(self.action["actionExecutionId"])
 
-    def client(self, service: str) -> Any:
-        return self.session.client(service)
-
     def show(self, **result: str | None) -> None:
         """Let the API show more of the run: externalExecutionId, externalExecutionSummary, …Url."""
         given = {name: value for name, value in result.items() if value}
@@ -93,7 +90,7 @@ class Run:
         arguments = {"Bucket": location["bucket"], "Key": location["key"], "Body": content}
         if key := self.artifact_store.get("encryptionKey"):
             arguments.update(ServerSideEncryption="aws:kms", SSEKMSKeyId=key["id"])
-        self.client("s3").put_object(**arguments)
+        self.session.client("s3").put_object(**arguments)
         self.execution["artifacts"][name] = location
         self.action["output"].setdefault("outputArtifacts", []).append({"name": name, "s3location": location})
 
@@ -107,7 +104,7 @@ class Run:
                 "ConfigurationError",
             )
         location = self.execution["artifacts"][name]
-        body = self.client("s3").get_object(Bucket=location["bucket"], Key=location["key"])["Body"].read()
+        body = self.session.client("s3").get_object(Bucket=location["bucket"], Key=location["key"])["Body"].read()
         try:
             with zipfile.ZipFile(io.BytesIO(body)) as archive:
                 return archive.read(path).decode()

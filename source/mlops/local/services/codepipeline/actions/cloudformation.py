@@ -6,15 +6,17 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from mlops.local.services.codepipeline.actions.base import ActionFailed, ActionType, Run
 
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef as Stack
+
 _MODES = ("CREATE_UPDATE", "DELETE_ONLY", "REPLACE_ON_FAILURE")
 _FAILED_STACKS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
-Stack = dict[str, Any]
 
 
 def run(action: Run) -> None:
@@ -30,7 +32,7 @@ def run(action: Run) -> None:
     wanted = _wanted(action)
     good_ends = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
     if stack is None:
-        stack_id = action.client("cloudformation").create_stack(StackName=name, **wanted)["StackId"]
+        stack_id = action.session.client("cloudformation").create_stack(StackName=name, **wanted)["StackId"]
     elif not _update(action, stack, wanted):
         # What is there is what is wanted, whatever the last update came to.
         stack_id, good_ends = stack["StackId"], {*good_ends, "UPDATE_ROLLBACK_COMPLETE"}
@@ -136,18 +138,17 @@ def _zipped(name: str, text: str) -> bytes:
 
 def _describe(action: Run, name: str) -> Stack | None:
     try:
-        stacks: list[Stack] = action.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        return action.session.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if "does not exist" in error.response["Error"]["Message"]:
             return None
         raise
-    return stacks[0]
 
 
 def _update(action: Run, stack: Stack, wanted: dict[str, Any]) -> bool:
     """Begin an update; False where CloudFormation sees nothing to update."""
     try:
-        action.client("cloudformation").update_stack(StackName=stack["StackName"], **wanted)
+        action.session.client("cloudformation").update_stack(StackName=stack["StackName"], **wanted)
     except ClientError as error:
         if "No updates are to be performed" not in error.response["Error"]["Message"]:
             raise
@@ -156,7 +157,7 @@ def _update(action: Run, stack: Stack, wanted: dict[str, Any]) -> bool:
 
 
 def _delete(action: Run, name: str, stack: Stack) -> None:
-    cloudformation = action.client("cloudformation")
+    cloudformation = action.session.client("cloudformation")
     cloudformation.delete_stack(StackName=name, RoleARN=action.configuration["RoleArn"])
     _show(action, stack["StackId"], name)
     deleted = _settled(action, stack["StackId"])
@@ -186,7 +187,7 @@ def _show(action: Run, stack_id: str, name: str) -> None:
 def _reason(action: Run, stack: Stack) -> str:
     """The resources that failed in the stack's last operation, and why the first of them did."""
     events = (
-        action.client("cloudformation")
+        action.session.client("cloudformation")
         .get_paginator("describe_stack_events")
         .paginate(StackName=stack["StackId"])
         .build_full_result()["StackEvents"]

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
 from mlops.local.services.codepipeline.actions.base import ActionFailed, ActionType, Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 
 def run(action: Run) -> None:
@@ -68,10 +71,12 @@ def _given_revision(action: Run) -> dict[str, str]:
     }
 
 
-def _read(action: Run, bucket: str, key: str, version: str | None) -> dict[str, Any]:
-    arguments = {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
+def _read(action: Run, bucket: str, key: str, version: str | None) -> GetObjectOutputTypeDef:
+    s3 = action.session.client("s3")
     try:
-        found: dict[str, Any] = action.client("s3").get_object(**arguments)
+        if version:
+            return s3.get_object(Bucket=bucket, Key=key, VersionId=version)
+        return s3.get_object(Bucket=bucket, Key=key)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in ("NoSuchBucket", "NoSuchKey", "NoSuchVersion", "404"):
@@ -85,7 +90,6 @@ def _read(action: Run, bucket: str, key: str, version: str | None) -> dict[str, 
             f"s3://{bucket}/{key}: {error.response['Error'].get('Message', code)}",
             "PermissionError",
         ) from error
-    return found
 
 
 def _check(configuration: dict[str, str]) -> list[str]:

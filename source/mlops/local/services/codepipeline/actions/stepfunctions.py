@@ -7,15 +7,18 @@ import io
 import json
 import re
 import zipfile
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mlops.local.services.codepipeline.actions.base import ActionFailed, ActionType, Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef
 
 _PREFIX = re.compile(r"[0-9A-Za-z_-]+")
 
 
 def run(action: Run) -> None:
-    states = action.client("stepfunctions")
+    states = action.session.client("stepfunctions")
     prefix = action.configuration.get("ExecutionNamePrefix")
     name = f"{prefix}-{action.action_execution_id}" if prefix else action.action_execution_id
     machine = action.configuration["StateMachineArn"]
@@ -30,8 +33,8 @@ def run(action: Run) -> None:
         f"home?region={region}#/executions/details/{arn}",
     )
 
-    def ended() -> dict[str, Any] | None:
-        execution: dict[str, Any] = states.describe_execution(executionArn=arn)
+    def ended() -> DescribeExecutionOutputTypeDef | None:
+        execution = states.describe_execution(executionArn=arn)
         return None if execution["status"] in ("RUNNING", "PENDING_REDRIVE") else execution
 
     execution = action.wait_until(ended)
