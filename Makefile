@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 TOOLS := PYTHONPATH=source $(BIN)/python -m tools
 CHECKOV := .venv-checkov
 READY := $(VENV)/.ready
+PIN := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
+  $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-deep lint bench templates docs image-uris instance-families hyperparameters pins clean
@@ -50,10 +52,11 @@ instance-families: setup ## Renew the table of what the families of instance typ
 hyperparameters: setup ## Renew the table of what the built-in algorithms take, from the SageMaker SDK
 	$(TOOLS).hyperparameters
 
-pins: setup ## Renew requirements.txt from requirements.in, pinned and hashed
+pins: setup ## Pin and hash what pyproject.toml and the .in files require (UPGRADE=1 takes the newest)
 	$(BIN)/python -m pip install --quiet uv
-	for file in requirements requirements-checkov orchestrator/requirements; do $(BIN)/uv pip compile --quiet --universal \
-	  --generate-hashes --python-version 3.11 --no-header --no-emit-index-url $$file.in --output-file $$file.txt; done
+	$(PIN) --group dev pyproject.toml --output-file requirements.txt
+	$(PIN) requirements-checkov.in --output-file requirements-checkov.txt
+	$(PIN) orchestrator/requirements.in --output-file orchestrator/requirements.txt
 
 clean: ## Remove what was built
 	rm -rf dist build deployment/global-s3-assets deployment/regional-s3-assets .mypy_cache .ruff_cache .pytest_cache

@@ -13,5 +13,5 @@ def test_a_failed_build_says_why_in_one_line_and_how_to_see_more(tmp_path: Path)
     with pytest.raises(Failure) as failed:
         build(tmp_path / "out", "bucket", "v1")
     assert "out" in failed.value.message
-    assert "build-s3-dist.sh" in failed.value.hint
+    assert "mlops.deploy.build" in failed.value.hint
     assert len((failed.value.message + failed.value.hint).splitlines()) == 1

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from mlops.deploy import archive
-from mlops.deploy.build import ROOT, Distribution, Sources, build
+from mlops.deploy.build import Distribution, Sources, build
 from mlops.deploy.errors import BuildError, NativeCode, UnsafePermission
 from mlops.deploy.upload import MAIN_TEMPLATE
+from mlops.source_tree import ROOT
 
 from .conftest import DISTRIBUTION
 

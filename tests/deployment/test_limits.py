@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from mlops.deploy import limits
-from mlops.deploy.build import ROOT, Distribution, Sources, build
+from mlops.deploy.build import Distribution, Sources, build
 from mlops.deploy.errors import PolicyTooLarge
 from mlops.deploy.upload import MAIN_TEMPLATE
+from mlops.source_tree import ROOT
 
 from .custom_resources import unguarded
 

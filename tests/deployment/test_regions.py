@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from mlops.deploy import regions
-from mlops.deploy.build import ROOT
 from mlops.deploy.errors import InstallError
+from mlops.source_tree import ROOT
 from tools.docs import generated
 
 

@@ -58,6 +58,10 @@ class Connection:
     def __init__(self, output: dict[str, Any], ran: str) -> None:
         self._output, self._ran = output, ran
 
+    @property
+    def session(self) -> Connection:
+        return self
+
     def client(self, service: str) -> Connection:
         return self
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds this source tree with the script that builds for AWS, and puts what was built where it is installed from."""
+"""Builds as build-s3-dist.sh does, and puts what was built where it is installed from."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,12 +15,11 @@ from pathlib import Path
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Failure, last_line
 from mlops.deploy import regions, template
-from mlops.deploy.build import ROOT, Sources
+from mlops.deploy.build import Sources
 from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE
 from mlops.deploy.upload import upload as upload_build
 
 SOLUTION = "mlops-orchestrator"
-SCRIPT = ROOT / "deployment" / "build-s3-dist.sh"
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,11 @@ def build(folder: Path, bucket: str, version: str | None = None) -> Build:
 def building(folder: Path, bucket: str, version: str | None = None) -> Iterator[Callable[[], Build]]:
     """The same in the background: what is given waits for the end. A build that nobody waited for is ended."""
     built = Build(folder, bucket, SOLUTION, version or f"v{Sources().version()}")
-    command = [str(SCRIPT), built.bucket, built.solution, built.version, "--out", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "mlops.deploy.build", bucket, SOLUTION, built.version, "--out", str(folder)]
+    environment = {**os.environ, "PYTHONUTF8": "1"}  # the sources are in UTF-8, whatever the locale is
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
 
         def finished() -> Build:
             output, errors = process.communicate()

@@ -18,9 +18,9 @@ from chalicelib.catalog import ANY, Blueprint, Catalog
 from chalicelib.images import uris
 
 from mlops.cli.failures import Document
+from mlops.source_tree import BLUEPRINTS
 from mlops.templates import compile_catalog
 
-BLUEPRINTS = Path(__file__).parents[3] / "blueprints"
 DELIVERY = {"home": "single account", "staged": "single account, multi-account planned"}
 MODELS = {
     "artifact": "the deployment does not use the model registry",

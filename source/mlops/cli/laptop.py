@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import click
 
+import mlops.demo
 from mlops.cli import account, show
 from mlops.cli.account import Laptop
 from mlops.cli.connection import Connection
@@ -23,7 +24,7 @@ from mlops.cli.failures import Failure
 from mlops.local.settings import PORT
 from mlops.sample import dataset
 
-EXAMPLE = "source/mlops/demo/requests/training.json"
+EXAMPLE = Path(mlops.demo.__file__).parent / "requests" / "training.json"
 
 
 @click.command(epilog="Example:  mlops local up --data ~/.mlops")
@@ -65,7 +66,9 @@ def up(port: int, data: Path | None, assets: Path | None, sample: bool) -> None:
             click.echo(json.dumps(laptop.document()))
         else:
             introduce(laptop, data)
-            click.echo(f"\nThen, for example:\n\n  mlops provision {EXAMPLE if sample else 'FILE'} --watch\n")
+            click.echo(
+                f"\nThen, for example:\n\n  mlops provision {show.path(EXAMPLE) if sample else 'FILE'} --watch\n"
+            )
             click.echo("Press Ctrl-C to stop the account.")
         serve(process)
     show.err().print("Stopped" if data is None else f"Stopped; the state is in {data}", markup=False)

@@ -17,11 +17,11 @@ from chalicelib.intake.check import check_request
 from chalicelib.settings import Settings
 
 from mlops.cli.failures import Document
+from mlops.source_tree import BLUEPRINTS
 from mlops.templates import compile_catalog
 from mlops.templates.assumed import assumed
 
 OUTPUTS = {"AssetsBucketName": "assets-bucket"}  # what ${AssetsBucketName} is in a request that nobody sends
-BLUEPRINTS = Path(__file__).parents[3] / "blueprints"
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import codecs
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 import click
@@ -168,6 +170,12 @@ def mark(state: str | None) -> Text:
 
 def status(state: str | None) -> Text:
     return Text(spaced(state or ""), style=MARKS.get(state or "", NO_MARK)[1])
+
+
+def path(path: Path) -> str:
+    """A path as it is typed in the current folder."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def spaced(state: str) -> str:

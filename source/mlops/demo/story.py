@@ -131,4 +131,4 @@ def epilogue(result: DemoResult, place: str, bucket: str) -> None:
     }
     for name, what in made.items():
         console.print(f"   [cyan]{escape(name)}[/]\n      {escape(what)}")
-    console.print("\nThe requests are source/mlops/demo/requests/*.json.")
+    console.print(f"\nThe requests are {escape(show.path(REQUESTS))}/*.json.")

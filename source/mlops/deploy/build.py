@@ -30,13 +30,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mlops import templates as compiler
 from mlops.deploy import archive, dependencies, limits, package, packing, permissions, regions, template
 from mlops.deploy.errors import BuildError, DeployError
 from mlops.deploy.template import Template
 from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE, REGIONAL_ASSETS
+from mlops.source_tree import BLUEPRINTS, BUILDS, CACHE, PERMISSIONS, ROOT
 from mlops.templates import BlueprintError, compile_catalog
 
-ROOT = Path(__file__).parents[3]
 GUARD = "PipelinesGuard"  # is deleted before the rest of the main stack
 CHALICE_PIECE = "orchestrator.sam.yaml"
 TEMPLATE_LIMIT = 1_000_000
@@ -49,11 +50,11 @@ class Sources:
     """Where the parts of a build come from."""
 
     orchestrator: Path = ROOT / "orchestrator"
-    blueprints: Path = ROOT / "blueprints"
+    blueprints: Path = BLUEPRINTS
     functions: Path = ROOT / "source" / "functions"
     templates: Path = ROOT / "deployment" / "templates"
-    permissions: Path = ROOT / "deployment" / "permissions"
-    wheels: Path = ROOT / "build" / "wheels"
+    permissions: Path = PERMISSIONS
+    wheels: Path = CACHE / "wheels"
 
     def version(self) -> str:
         """A version of its own for every state of these sources, to install what isn't released.
@@ -61,7 +62,7 @@ class Sources:
         CloudFormation sees that a function's code is new only by its key.
         """
         digest = hashlib.sha256()
-        compilers = [ROOT / "source" / "mlops" / "templates", Path(__file__).parent]
+        compilers = [Path(compiler.__file__).parent, Path(__file__).parent]
         for folder in (
             self.orchestrator,
             self.blueprints,
@@ -99,7 +100,7 @@ class Distribution:
         return f"{self.solution}/{self.version}"
 
 
-def build(distribution: Distribution, out: Path = ROOT / "deployment", sources: Sources | None = None) -> None:
+def build(distribution: Distribution, out: Path = BUILDS, sources: Sources | None = None) -> None:
     """Write global-s3-assets/ and regional-s3-assets/ under `out`."""
     _check_out(out)
     with tempfile.TemporaryDirectory() as folder:
@@ -231,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("bucket", help="serves the main template; BUCKET-<region> serves the rest")
     parser.add_argument("solution", help="the first part of the prefix in the buckets")
     parser.add_argument("version", help="the second part")
-    parser.add_argument("--out", type=Path, default=ROOT / "deployment", help="where to write (default: deployment/)")
+    parser.add_argument("--out", type=Path, default=BUILDS, help="where to write (default: deployment/)")
     parser.add_argument("--blueprints", type=Path, default=Sources.blueprints, help="another folder of blueprints")
     parser.add_argument("--orchestrator", type=Path, default=Sources.orchestrator, help="another Chalice project")
     options = parser.parse_args(arguments)

@@ -6,10 +6,9 @@ from pathlib import Path
 import click
 
 from mlops.deploy.errors import DeployError
+from mlops.source_tree import PERMISSIONS
 from mlops.templates import BlueprintError, compile_catalog
 from mlops.templates.checks import problems
-
-PERMISSIONS = Path(__file__).parents[3] / "deployment" / "permissions"
 
 
 @click.command()

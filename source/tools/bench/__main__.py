@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mlops.cli.building import build
-from mlops.deploy.build import ROOT
 from mlops.deploy.upload import REGIONAL_ASSETS
+from mlops.source_tree import ROOT
 from rich.console import Console
 
 from tools.bench import checking, cold, laptop, report, sizes, warm

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlops.deploy.build import ROOT
 from mlops.local.settings import ACCOUNT_ID
+from mlops.source_tree import ROOT
 
 from tools.bench.runtime import Function, Package
 

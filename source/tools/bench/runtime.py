@@ -8,7 +8,6 @@ machine. It asks for events and posts its answers as it would on Lambda
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import queue
@@ -47,7 +46,7 @@ class Package:
         """Unzip a function into a folder, and make it a Python there."""
         with zipfile.ZipFile(zipped) as archive:
             archive.extractall(folder / "task")
-        packages = (*interpreter.RUNTIME_PACKAGES, *map(_file_name, _CLIENT))
+        packages = (*interpreter.RUNTIME_PACKAGES, *_CLIENT)
         return cls(folder / "task", interpreter.make(folder / "python", packages))
 
 
@@ -153,12 +152,3 @@ class Function:
                 self.answer(202, b"{}", {"Content-Type": "application/json"})
 
         return Endpoint
-
-
-def _file_name(module: str) -> str:
-    """What a top-level module is called in its folder: runtime_client is compiled, and named for its platform."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(module)
-    path = Path(spec.origin)
-    return path.parent.name if path.name == "__init__.py" else path.name

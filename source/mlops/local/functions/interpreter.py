@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sysconfig
 import venv
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ RUNTIME_PACKAGES = (
     "urllib3",
     "jmespath",
     "dateutil",
-    "six.py",
+    "six",
     "snapshot_restore_py",
 )
 
@@ -24,9 +25,10 @@ def make(directory: Path, packages: Iterable[str] = RUNTIME_PACKAGES) -> Path:
     """Make a virtual environment that holds links to these packages of ours; the path of its interpreter."""
     builder = venv.EnvBuilder(symlinks=True, with_pip=False, clear=True)
     builder.create(directory)
-    ours = Path(sysconfig.get_path("purelib"))
     theirs = Path(sysconfig.get_path("purelib", vars={"base": str(directory), "platbase": str(directory)}))
     for package in packages:
-        if (ours / package).exists():
-            (theirs / package).symlink_to(ours / package)
+        spec = importlib.util.find_spec(package)  # wherever it was installed: beside us, for the user, for the system
+        if spec and spec.origin:
+            ours = Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
+            (theirs / ours.name).symlink_to(ours)
     return directory / "bin" / "python"
