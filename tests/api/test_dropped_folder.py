@@ -4,13 +4,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.api.installed import build, installed
+import pytest
+
+from tests.api.installed import Installed, build, installed
 from tests.local.laptop import start_account, stop_account
 
 BLUEPRINTS = Path(__file__).parents[2] / "blueprints"
+SCHEDULED = Path(__file__).parents[1] / "catalogue" / "scheduled_training"  # of docs/adding-a-blueprint.md
 
 MANIFEST = """
 summary: Greet somebody.
@@ -52,33 +59,73 @@ Outputs:
 """
 
 
-def test_a_dropped_folder_is_a_pipeline_type(tmp_path: Path) -> None:
-    folder = shutil.copytree(BLUEPRINTS, tmp_path / "blueprints") / "greeting"
-    folder.mkdir()
-    (folder / "blueprint.yaml").write_text(MANIFEST)
-    (folder / "request.schema.json").write_text(json.dumps(SCHEMA))
-    (folder / "template.yaml").write_text(TEMPLATE)
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """A deployment of the blueprints here and two that were dropped among them."""
+    folder = tmp_path_factory.mktemp("dropped")
+    blueprints = shutil.copytree(BLUEPRINTS, folder / "blueprints")
+    shutil.copytree(SCHEDULED, blueprints / "scheduled_training")
+    (blueprints / "greeting").mkdir()
+    (blueprints / "greeting" / "blueprint.yaml").write_text(MANIFEST)
+    (blueprints / "greeting" / "request.schema.json").write_text(json.dumps(SCHEMA))
+    (blueprints / "greeting" / "template.yaml").write_text(TEMPLATE)
     account = start_account()
     try:
-        assets = build(tmp_path / "build", "--blueprints", str(tmp_path / "blueprints"))
-        api = installed(account.endpoint, account.session, assets)
-
-        refused = api.provision({"pipeline_type": "greeting", "model_name": "hello", "whom": "ada", "tims": 3})
-        assert refused.status == 400
-        assert [(error["path"], error["hint"]) for error in refused.body["errors"]] == [
-            ("/tims", "did you mean 'times'?"),
-            ("/whom", 'Whom to greet; for example "Ada"'),
-        ]
-
-        answer = api.provision({"pipeline_type": "greeting", "model_name": "hello", "whom": "Ada"})
-        assert answer.status == 200, answer.text
-        assert answer.body["name"] == "mlops-pipeline-hello-greeting"
-        pipeline = api.ended(answer.body["pipeline_id"])
-        assert pipeline["status"] == "Succeeded", pipeline["reason"]
-        assert pipeline["outputs"]["Greeted"] == "Ada x 2"
-        machine = pipeline["outputs"]["StateMachineArn"]
-        (execution,) = api.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
-        said = api.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])["output"]
-        assert json.loads(said) == "Hello, Ada!"
+        yield installed(account.endpoint, account.session, build(folder / "build", "--blueprints", str(blueprints)))
     finally:
         stop_account(account)
+
+
+def test_a_dropped_folder_is_a_pipeline_type(api: Installed) -> None:
+    refused = api.provision({"pipeline_type": "greeting", "model_name": "hello", "whom": "ada", "tims": 3})
+    assert refused.status == 400
+    assert [(error["path"], error["hint"]) for error in refused.body["errors"]] == [
+        ("/tims", "did you mean 'times'?"),
+        ("/whom", 'Whom to greet; for example "Ada"'),
+    ]
+
+    answer = api.provision({"pipeline_type": "greeting", "model_name": "hello", "whom": "Ada"})
+    assert answer.status == 200, answer.text
+    assert answer.body["name"] == "mlops-pipeline-hello-greeting"
+    pipeline = api.ended(answer.body["pipeline_id"])
+    assert pipeline["status"] == "Succeeded", pipeline["reason"]
+    assert pipeline["outputs"]["Greeted"] == "Ada x 2"
+    machine = pipeline["outputs"]["StateMachineArn"]
+    (execution,) = api.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+    said = api.client("stepfunctions").describe_execution(executionArn=execution["executionArn"])["output"]
+    assert json.loads(said) == "Hello, Ada!"
+
+
+def test_a_dropped_folder_with_a_job_a_role_and_a_schedule_runs(api: Installed) -> None:
+    """What docs/adding-a-blueprint.md shows: the delivery pipeline runs it, and so does the schedule."""
+    api.put("churn/train.csv", "\n".join(f"{row % 2},{row},{row * 7 % 5}" for row in range(100)))
+    at = datetime.now(UTC) + timedelta(seconds=10)
+    request = json.loads((SCHEDULED / "examples" / "scheduled_training.json").read_text())
+    answer = api.provision({**request, "schedule_expression": f"at({at:%Y-%m-%dT%H:%M:%S})"})
+    assert answer.status == 200, answer.text
+    pipeline = api.ended(answer.body["pipeline_id"])
+    assert pipeline["status"] == "Succeeded", pipeline["reason"]
+    first = pipeline["job"]["name"]
+    assert pipeline["job"]["artifact"].startswith(f"s3://{api.assets_bucket}/churn/output/{first}/")
+
+    states = api.client("stepfunctions")
+    machine = pipeline["outputs"]["StateMachineArn"]
+    deadline = time.monotonic() + 90
+    while len(ran := states.list_executions(stateMachineArn=machine)["executions"]) < 2:
+        assert time.monotonic() < deadline, "the schedule started nothing"
+        time.sleep(0.5)
+    while (execution := states.describe_execution(executionArn=ran[0]["executionArn"]))["status"] == "RUNNING":
+        time.sleep(0.2)
+    assert execution["status"] == "SUCCEEDED", execution["cause"]
+    assert execution["startDate"] >= at.replace(microsecond=0)
+    second = json.loads(execution["output"])["job"]["name"]
+    assert re.fullmatch(f"{first}-[0-9a-f]{{8}}", second)
+    described = api.client("sagemaker").describe_training_job(TrainingJobName=second)
+    assert described["TrainingJobStatus"] == "Completed"
+
+
+def test_a_schedule_that_nothing_reads_is_refused_at_the_door(api: Installed) -> None:
+    request = json.loads((SCHEDULED / "examples" / "scheduled_training.json").read_text())
+    for wrong in ("daily", "rate(1 days)", "cron(0 3 * * * *)", "at(tomorrow)"):
+        refused = api.provision({**request, "schedule_expression": wrong})
+        assert (refused.status, refused.body["errors"][0]["path"]) == (400, "/schedule_expression"), wrong

@@ -57,7 +57,7 @@ TEMPLATE = "model_training/template.yaml"
         (TEMPLATE, "!Ref JobName", "!Ref JobNam", "Ref JobNam"),
         (TEMPLATE, "${TrainingData}", "${TrainingDat}", "Ref TrainingDat"),
         (TEMPLATE, "!GetAtt StateMachineRole.Arn", "!GetAtt Role.Arn", "Fn::GetAtt Role"),
-        (TEMPLATE, "DependsOn: NotifyPolicy", "DependsOn: NotifyPolice", "DependsOn NotifyPolice"),
+        (TEMPLATE, "  TrainingRole:\n", "  TrainingRole:\n    DependsOn: Role\n", "DependsOn Role"),
         (TEMPLATE, "- HasValidation", "- HasData", "Condition HasData"),
         (MANIFEST, "kind: training", "kin: training", "did you mean 'kind'?"),
         (MANIFEST, ", kind: training", "", "/JobName needs 'kind', an argument of the lookup"),

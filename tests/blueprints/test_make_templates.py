@@ -155,3 +155,69 @@ def test_every_mistake_is_told_at_once(made: Made) -> None:
     assert ended == 1
     for told in ("3 problems:", "RetentionInDay", "Descripton", "examples/note.json is missing"):
         assert told in said
+
+
+JOB = """
+Include: [state_machine]
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      Include: sagemaker_role
+      Policies:
+        - PolicyName: note
+          PolicyDocument:
+            Version: "2012-10-17"
+            Statement:
+              - Include: [logs, metrics]
+              - {Sid: List, Effect: Allow, Action: s3:ListBucket, Resource: !Ref Text}
+  MLOpsStateMachine:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      RoleArn: !GetAtt StateMachineRole.Arn
+      Definition:
+        QueryLanguage: JSONata
+        StartAt: Train
+        States:
+          Train:
+            RunJob:
+              Kind: TrainingJob
+              Name: !Ref ModelName
+              Role: Role
+              Arguments:
+                OutputDataConfig: {S3OutputPath: !Ref Text}
+            End: true
+"""
+
+
+def test_a_job_of_its_own_is_taken(made: Made) -> None:
+    assert made(template=JOB) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("S3OutputPath: ", "S3OutPath: ", "note/template.yaml:29: Resources/MLOpsStateMachine/"),
+        ("Kind: TrainingJob", "Kind: TransJob", "States/Train/RunJob/Kind 'TransJob' is not one of"),
+        ("              Role: Role\n", "", "States/Train/RunJob/Role is to be the logical id of an AWS::IAM::Role"),
+        ("S3OutputPath: !Ref Text", 'S3OutputPath: "{% $x( %}"', "note/template.yaml:29: "),
+        ("Version: ", "Versions: ", "note/template.yaml:11: "),
+        ("Action: s3:ListBucket", "Actions: s3:ListBucket", "note/template.yaml:14: "),
+        ("[logs, metrics]", "[log, metrics]", "note/template.yaml includes 'log', which is not in _parts"),
+        ("!Ref Text", "!Ref Texts", "nothing is called what these name: Ref Texts"),
+    ],
+)
+def test_a_mistake_beside_parts_and_in_a_job_is_told_with_its_line(made: Made, old: str, new: str, told: str) -> None:
+    assert old in JOB
+    ended, said = made(template=JOB.replace(old, new))
+    assert ended == 1
+    assert told in said
+
+
+def test_a_mistake_in_a_part_is_told_with_the_parts_line(made: Made, tmp_path: Path) -> None:
+    ended, _ = made(template=JOB)
+    assert ended == 0
+    part = tmp_path / "blueprints" / "_parts" / "logs.yaml"
+    part.write_text(part.read_text().replace("Effect: Allow", "Effects: Allow"))
+    ran = CliRunner().invoke(main, ["--blueprints", str(tmp_path / "blueprints"), "--out", str(tmp_path / "out")])
+    assert "_parts/logs.yaml:2: Resources/Role/Properties/Policies/0/PolicyDocument/Statement/0" in ran.stderr

@@ -13,9 +13,16 @@ import yaml
 from botocore import xform_name
 from chalicelib.job_kinds import JOB_KINDS
 from mlops.deploy.template import load
+from mlops.templates.folder import read_parts
 
 ROOT = Path(__file__).parents[2]
 REVIEWED = yaml.safe_load((Path(__file__).parent / "reviewed.yaml").read_text())
+SHARED = {
+    statement["Sid"]: statement
+    for part in read_parts(ROOT / "blueprints").pieces.values()
+    for statement in (part if isinstance(part, list) else [part])
+    if "Sid" in statement
+}
 CHANGES_ROLES = {
     "iam:AttachRolePolicy",
     "iam:CreateRole",
@@ -42,7 +49,7 @@ MAKES_ADMINISTRATORS = {
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement, and where it stands: <template>.<logical id>.<Sid>."""
+    """One statement, and where it stands: <template>.<logical id>.<Sid>, or _parts.<Sid> where it is a part's."""
 
     template: str
     logical_id: str
@@ -51,7 +58,8 @@ class Statement:
 
     @property
     def where(self) -> str:
-        return f"{self.template}.{self.logical_id}.{self.content.get('Sid', '')}"
+        sid = self.content.get("Sid", "")
+        return f"_parts.{sid}" if SHARED.get(sid) == self.content else f"{self.template}.{self.logical_id}.{sid}"
 
     @property
     def allows(self) -> bool:

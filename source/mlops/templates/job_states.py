@@ -243,7 +243,8 @@ def shared_states() -> dict[str, State]:
                 " & ($exists($job.artifact) and $job.artifact != '' ? ' Its output is ' & $job.artifact & '.' : '')",
             ),
             # The job has done its work: a notice that could not be sent does not undo it.
-            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Succeeded"}],
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Output": _INPUT, "Next": "Succeeded"}],
+            "Output": _INPUT,
             "Next": "Succeeded",
         },
         "Succeeded": {"Type": "Succeed", "Output": {"job": {"kind": "{% $job.kind %}", "name": "{% $job.name %}"}}},

@@ -55,6 +55,7 @@ NODE = "RunJob"
 MACHINE = "MLOpsStateMachine"  # the state machine that _parts/state_machine.yaml has role, version and outputs for
 ROLE = "StateMachineRole"
 POLICY = "JobPolicy"
+NOTICES = "NotifyPolicy"
 VOLUME_KEY = "VolumeKmsKeyArn"
 VOLUME_KEY_STATEMENTS = "grant_volume_key"  # in _parts
 _LONGEST_STATE = 80  # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
@@ -83,13 +84,14 @@ def expand(template: Template, where: str) -> tuple[Template, dict[str, int]]:
     start = str(definition.get("StartAt"))
     led = {**definition, "StartAt": begins.get(start, start), "States": {**made, **shared_states()}}
     machine = template["Resources"][MACHINE]
-    depends = machine.get("DependsOn", [])
+    own = machine.get("DependsOn", [])
+    depends = dict.fromkeys([POLICY, NOTICES, *(own if isinstance(own, list) else [own])])
     resources = {
         **template["Resources"],
         POLICY: _policy(jobs.values(), template),
         MACHINE: {
             **machine,
-            "DependsOn": [POLICY, *(depends if isinstance(depends, list) else [depends])],
+            "DependsOn": list(depends),
             "Properties": {**machine["Properties"], "Definition": led},
         },
     }

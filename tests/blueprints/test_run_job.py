@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RunJob: for each kind of job, the states that run it and the policy for them; what does not fit is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from chalicelib.job_kinds import JOB_KINDS, JobKind
+from mlops.deploy import permissions
+from mlops.templates import includes, references, run_job, state_machines
+from mlops.templates.folder import BlueprintError, read_parts
+from mlops.templates.job_states import OWN_STATES, SHARED_STATES
+
+PARTS = read_parts(Path(__file__).parents[2] / "blueprints").pieces
+MODEL = botocore.session.get_session().get_service_model("sagemaker")
+each_kind = pytest.mark.parametrize("kind", JOB_KINDS.values(), ids=JOB_KINDS)
+
+
+def job(kind: JobKind, **changes: Any) -> dict[str, Any]:
+    """A RunJob with the least that its request needs, computed."""
+    shape = MODEL.operation_model(kind.create).input_shape
+    own = {kind.name, kind.role.partition(".")[0] or "ModelName"}
+    needed = ", ".join(f"'{name}': $request.x" for name in shape.required_members if name not in own)
+    owner = {"Role": "Role"} if kind.role else {"Model": "Model"}
+    return {"Kind": kind.key, "Name": {"Ref": "Name"}, **owner, "Arguments": f"{{% {{ {needed} }} %}}", **changes}
+
+
+def template(*states: tuple[str, dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {
+        "Resources": {
+            "Role": {"Type": "AWS::IAM::Role"},
+            "Model": {"Type": "AWS::SageMaker::Model"},
+            "MLOpsStateMachine": {
+                "Type": "AWS::StepFunctions::StateMachine",
+                "Properties": {
+                    "RoleArn": {"Fn::GetAtt": ["StateMachineRole", "Arn"]},
+                    "Definition": {"QueryLanguage": "JSONata", "StartAt": states[0][0], "States": dict(states), **more},
+                },
+            },
+        }
+    }
+
+
+def expanded(*states: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    made, _ = run_job.expand(template(*states), "x")
+    found: dict[str, Any] = includes.resolve(made, PARTS, "x")
+    return found
+
+
+def definition(made: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = made["Resources"]["MLOpsStateMachine"]["Properties"]["Definition"]
+    return found
+
+
+def targets(state: dict[str, Any]) -> set[str]:
+    found = {state[key] for key in ("Next", "Default") if key in state}
+    for one in (*state.get("Catch", []), *state.get("Choices", [])):
+        found.add(one["Next"])
+    return found
+
+
+def reached(states: dict[str, Any], start: str) -> set[str]:
+    """Every state that a machine can come to."""
+    found: set[str] = set()
+    ahead = {start}
+    while ahead:
+        name = ahead.pop()
+        found.add(name)
+        ahead |= targets(states[name]) - found
+    return found
+
+
+@each_kind
+def test_the_states_of_a_kind_lead_to_each_other_and_call_what_exists(kind: JobKind) -> None:
+    made = expanded(("Work", {"RunJob": job(kind), "End": True}))
+    machine = definition(made)
+    assert machine["StartAt"] == "WorkBegin"
+    assert set(machine["States"]) == {"Work", *(f"Work{one}" for one in OWN_STATES), *SHARED_STATES}
+    assert reached(machine["States"], machine["StartAt"]) == set(machine["States"])
+    assert list(state_machines.problems(made)) == []
+
+
+@each_kind
+def test_a_state_machine_may_do_to_a_kind_what_its_states_do(kind: JobKind) -> None:
+    made = expanded(("Work", {"RunJob": job(kind), "End": True}))
+    statements = made["Resources"]["JobPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    allowed = {action: one for one in statements for action in permissions._listed(one["Action"])}
+    assert {f"sagemaker:{kind.create}", f"sagemaker:{kind.describe}"} <= set(allowed)
+    assert f":{kind.arn}/*" in allowed[f"sagemaker:{kind.create}"]["Resource"]["Fn::Sub"]
+    assert ("iam:PassRole" in allowed) == bool(kind.role)
+    if kind.role:
+        assert allowed["iam:PassRole"]["Resource"] == {"Fn::GetAtt": ["Role", "Arn"]}
+    assert ("events:PutRule" in allowed) == (kind.key != "AutoMLJob")
+    assert not [one for one in statements if "kms" in json.dumps(one)]
+
+
+def test_the_key_of_volumes_is_granted_where_a_template_has_one() -> None:
+    training = JOB_KINDS["TrainingJob"]
+    passed = {"Type": "Pass", "Assign": {"request": {"key": {"Ref": "VolumeKmsKeyArn"}}}, "Next": "Work"}
+    made = expanded(("Request", passed), ("Work", {"RunJob": job(training), "End": True}))
+    policy = made["Resources"]["JobPolicy"]
+    assert [one["Fn::If"][0] for one in policy["Properties"]["PolicyDocument"]["Statement"] if "Fn::If" in one] == [
+        "HasVolumeKmsKey",
+        "HasVolumeKmsKey",
+    ]
+    assert ("Condition", "HasVolumeKmsKey") in references.lost(made)
+
+
+def test_jobs_one_after_another_share_one_ending_and_one_policy() -> None:
+    training, processing, automl = (JOB_KINDS[key] for key in ("TrainingJob", "ProcessingJob", "AutoMLJob"))
+    made = expanded(
+        ("Train", {"RunJob": job(training), "Next": "Choose"}),
+        ("Choose", {"Type": "Choice", "Choices": [{"Condition": "{% true %}", "Next": "Check"}], "Default": "Search"}),
+        ("Check", {"RunJob": job(processing), "End": True}),
+        ("Search", {"RunJob": job(automl, Name={"Ref": "Other"}), "End": True}),
+    )
+    machine = definition(made)
+    states = machine["States"]
+    assert reached(states, machine["StartAt"]) == set(states)
+    assert targets(states["Choose"]) == {"CheckBegin", "SearchBegin"}
+    assert states["Train"]["Next"] == states["TrainStatus"]["Choices"][0]["Next"] == "Choose"
+    assert states["Check"]["Next"] == "NotifySuccess"
+    assert states["Search"]["Next"] == "SearchWait"
+    assert list(state_machines.problems(made)) == []
+    statements = made["Resources"]["JobPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    (rules,) = [one["Resource"] for one in statements if one["Sid"] == "WaitForJobs"]
+    assert len(rules) == 2
+
+
+def test_a_name_may_be_as_long_as_the_shortest_limit_of_the_jobs_it_is_for() -> None:
+    training, tuning = JOB_KINDS["TrainingJob"], JOB_KINDS["HyperParameterTuningJob"]
+    made, limits = run_job.expand(
+        template(
+            ("Tune", {"RunJob": job(tuning), "Next": "Train"}),
+            ("Train", {"RunJob": job(training), "End": True}),
+        ),
+        "x",
+    )
+    assert limits == {"Name": 32}
+    states = definition(made)["States"]
+    assert "$substring($job.name, 0, 23)" in states["TunePickName"]["Assign"]["job"]
+    assert "$substring($job.name, 0, 54)" in states["TrainPickName"]["Assign"]["job"]
+
+
+TRAINING = job(JOB_KINDS["TrainingJob"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"Kind": "TraningJob"}, "Train/RunJob/Kind 'TraningJob' is not one of TrainingJob, "),
+        ({"Kynd": "TrainingJob"}, "Train/RunJob/Kynd is an unknown key (did you mean 'Kind'?)"),
+        ({"Role": "Model"}, "Train/RunJob/Role is to be the logical id of an AWS::IAM::Role"),
+        ({"Role": None}, "Train/RunJob/Role is to be the logical id of an AWS::IAM::Role"),
+        ({"Model": "Model"}, "Train/RunJob has a Model, and a TrainingJob takes a Role"),
+        ({"Kind": "TransformJob"}, "Train/RunJob has a Role, and a TransformJob takes a Model"),
+        ({"Name": ""}, "Train/RunJob has no Name"),
+        ({"Arguments": "$x"}, "Train/RunJob/Arguments is neither a mapping nor a JSONata expression"),
+        ({"Arguments": [1]}, "Train/RunJob/Arguments is neither a mapping nor a JSONata expression"),
+    ],
+)
+def test_what_a_run_job_lacks_is_told(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(BlueprintError) as refused:
+        run_job.expand(template(("Train", {"RunJob": {**TRAINING, **changes}, "End": True})), "note/template.yaml")
+    assert str(refused.value).startswith("note/template.yaml: Resources/MLOpsStateMachine/Properties/Definition/States")
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        ([("Train", {"RunJob": TRAINING})], "Train/RunJob has beside it either `Next` or `End: true`"),
+        ([("Train", {"RunJob": TRAINING, "End": True, "Retry": []})], "Train/Retry is an unknown key"),
+        ([("Train", {"RunJob": [], "End": True})], "Train/RunJob is no mapping"),
+        ([("job", {"RunJob": TRAINING, "End": True})], "/job is no name for a variable"),
+        ([("Train it", {"RunJob": TRAINING, "End": True})], "/Train it is no name for a variable"),
+        ([("T" * 75, {"RunJob": TRAINING, "End": True})], "has too long a name"),
+        (
+            [("Train", {"RunJob": TRAINING, "End": True}), ("TrainWait", {"Type": "Succeed"})],
+            "/TrainWait has the name of a state that RunJob makes",
+        ),
+        (
+            [("Train", {"RunJob": TRAINING, "End": True}), ("P", {"Type": "Pass", "Assign": {"cause": 1}})],
+            "/P/Assign has 'cause', a variable of RunJob",
+        ),
+        (
+            [
+                ("Train", {"RunJob": TRAINING, "End": True}),
+                ("P", {"Type": "Parallel", "Branches": [{"States": {"In": {"RunJob": TRAINING, "End": True}}}]}),
+            ],
+            "RunJob stands at the top of a definition",
+        ),
+    ],
+)
+def test_what_jobs_and_their_machine_do_not_go_together_in_is_told(states: list[Any], told: str) -> None:
+    with pytest.raises(BlueprintError) as refused:
+        run_job.expand(template(*states), "x")
+    assert told in str(refused.value)
+
+
+def test_a_machine_of_another_language_is_refused() -> None:
+    with pytest.raises(BlueprintError, match="QueryLanguage: JSONata"):
+        run_job.expand(template(("T", {"RunJob": TRAINING, "End": True}), QueryLanguage="JSONPath"), "x")
+
+
+MAPPED: dict[str, Any] = {
+    **TRAINING,
+    "Arguments": {
+        "AlgorithmSpecification": {"TrainingInputMode": "File", "TrainingImage": {"Ref": "ImageUri"}},
+        "OutputDataConfig": {"S3OutputPath": {"Ref": "Out"}},
+        "ResourceConfig": {"InstanceCount": 1, "VolumeSizeInGB": 10},
+        "HyperParameters": {"rounds": "1"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("OutputDataConfig/S3OutputPath", "{% $a ? 'x' %}", "gives nothing where the condition is false"),
+        ("OutputDataConfig/S3OutputPat", "x", "'S3OutputPat' is no member of OutputDataConfig (did you mean"),
+        ("OutputDataConfig", {}, "OutputDataConfig lacks 'S3OutputPath'"),
+        ("OutputDataConfig", "{% {'KmsKeyId': 'x'} %}", "OutputDataConfig lacks 'S3OutputPath'"),
+        ("ResourceConfig/InstanceCount", {"Ref": "Count"}, "is text, as everything from CloudFormation"),
+        ("ResourceConfig/InstanceCount", "1", "'1' is not a number"),
+        ("ResourceConfig", "{% {'InstanceCount': 'one'} %}", "InstanceCount: 'one' is not a number"),
+        ("AlgorithmSpecification/TrainingInputMode", "Fil", "'Fil' is no value of TrainingInputMode (did you mean"),
+        ("HyperParameters/rounds", 1, "1 is not a text"),
+        ("HyperParameters/rounds", "{% $string( %}", "is not JSONata"),
+        ("HyperParameters/rounds", {"Fn::Sub": "{% $x & '${Y}' %}"}, "a value is pasted into an expression"),
+        ("InputDataConfig", [{"ChannelName": "train"}], "lacks 'DataSource'"),
+    ],
+)
+def test_arguments_that_sagemaker_would_refuse_are_told_with_their_path(path: str, value: Any, told: str) -> None:
+    node = copy.deepcopy(MAPPED)
+    at = node["Arguments"]
+    *above, last = path.split("/")
+    for key in above:
+        at = at[key]
+    at[last] = value
+    made = expanded(("Train", {"RunJob": node, "End": True}))
+    (found, *_) = [(where, problem) for where, problem in state_machines.problems(made) if told in problem]
+    assert "/".join(map(str, found[0])).startswith("Resources/MLOpsStateMachine/Properties/Definition/States/Train/")
+
+
+def test_sound_arguments_are_taken() -> None:
+    made = expanded(("Train", {"RunJob": MAPPED, "End": True}))
+    assert list(state_machines.problems(made)) == []
+    arguments = definition(made)["States"]["Train"]["Arguments"]
+    assert (arguments["TrainingJobName"], arguments["RoleArn"]) == ("{% $job.name %}", "{% $job.owner %}")
