@@ -18,6 +18,9 @@ COMPLETED = "Completed"
 RUNNING = frozenset({"InProgress", "Stopping"})
 ENDED_BADLY = frozenset({"Failed", "Stopped", "Deleting", "DeleteFailed"})
 
+# What a run adds to the name of its job where another job has that name already: a hyphen, and 8 characters.
+RUN_ENDING = 9
+
 # Step Functions tags what it runs with .sync, and waits with a rule of its own:
 # https://docs.aws.amazon.com/step-functions/latest/dg/sagemaker-iam.html
 _SYNC_ACTIONS = ("sagemaker:AddTags", "sagemaker:ListTags")

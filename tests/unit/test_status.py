@@ -168,6 +168,27 @@ def test_the_latest_job_is_told_when_it_has_ended(settings: Settings) -> None:
     assert found["outputs"] == {"TrainingJobName": "job-1a2b3c4d"}, "not the first run's"
 
 
+@pytest.mark.parametrize(
+    ("first", "name", "is_renamed"),
+    [
+        ("m" * 63, "m" * 54 + "-1a2b3c4d", True),  # cut to the 63 characters of a training job's name
+        ("m" * 32, "m" * 23 + "-1a2b3c4d", True),  # or the 32 of a tuning job's
+        ("m" * 53 + "-training", "m" * 53 + "-1a2b3c4d", True),
+        ("other", "job-1a2b3c4d", False),
+        ("job", "-1a2b3c4d", False),
+        ("job-one", "job-two-of-all", False),
+    ],
+)
+def test_the_output_with_the_name_of_a_job_has_that_of_the_latest_run(
+    first: str, name: str, is_renamed: bool, settings: Settings
+) -> None:
+    ended = [stage("Run", "one", "Succeeded", externalExecutionId=MACHINE)]
+    deployed = replace(DEPLOYED, outputs={"TheJobName": first})
+    job = replace(JOB, name=name)
+    found = read(settings, DELIVERY, deployed, execution=Execution("one", "Succeeded"), job=job, stages=ended)
+    assert found["outputs"] == {"TheJobName": name if is_renamed else first}
+
+
 def test_a_failed_job_is_told_with_the_reason(settings: Settings) -> None:
     failed = [stage("Run", "one", "Failed", externalExecutionId=MACHINE)]
     job = replace(JOB, status="Failed", metrics={}, artifact="")

@@ -16,6 +16,7 @@ from chalicelib.aws.port import Cloud, PipelineGone
 from chalicelib.errors import RETRY_AFTER, Unavailable
 from chalicelib.intake.query import Query
 from chalicelib.planning import names
+from chalicelib.planning.plan import TYPE_TAG
 from chalicelib.settings import REQUEST_SECONDS, Settings
 from chalicelib.status import report
 from chalicelib.status.finding import deployed_stacks, ours
@@ -89,9 +90,7 @@ def row(name: str, settings: Settings, cloud: Cloud) -> dict[str, Any]:
         except PipelineGone:
             execution = Execution("", "Failed")
     snapshot = report.PipelineSnapshot(delivery, deployed_stacks(delivery, cloud), execution, state)
-    return _row(
-        name, report.status_of(snapshot), delivery.id, delivery.tags.get("pipeline_type"), delivery.created, execution
-    )
+    return _row(name, report.status_of(snapshot), delivery.id, delivery.tags.get(TYPE_TAG), delivery.created, execution)
 
 
 def _row(

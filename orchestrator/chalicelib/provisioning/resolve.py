@@ -15,11 +15,11 @@ from chalicelib.aws.observed import RUNNING, SUCCEEDED, Execution, Job, Stack
 from chalicelib.aws.port import Cloud, PipelineGone
 from chalicelib.errors import BadRequest, Code, Conflict, NotFound, Problem
 from chalicelib.planning.names import PIPELINE_OUTPUT, of_delivery_stack
+from chalicelib.provisioning.steps import RETRY_LATER
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings
 from chalicelib.status.finding import find
 
-RETRY_AFTER = 60  # seconds, while the pipeline runs for the first time
 PAGE, PAGES = 100, 10  # of executions; AWS keeps those of a year
 
 
@@ -92,7 +92,7 @@ def _last_success(path: str, delivery: Stack, cloud: Cloud) -> Execution:
         if runs
         else "find out why with /pipelinestatus, and run it again"
     )
-    conflict = Conflict(f"{name} has no successful run yet.", retry_after=RETRY_AFTER if runs else None)
+    conflict = Conflict(f"{name} has no successful run yet.", retry_after=RETRY_LATER if runs else None)
     conflict.problems = [Problem(path, Code.NO_SUCCESSFUL_RUN, f"{name} has no successful run yet", hint)]
     raise conflict
 

@@ -9,7 +9,7 @@ from chalicelib.aws.observed import Phase, Stack
 from chalicelib.aws.port import Cloud
 from chalicelib.errors import NotFound
 from chalicelib.planning.delivery import stacks
-from chalicelib.planning.names import DELIVERY, delivery_stack, is_stack_name, of_delivery_stack
+from chalicelib.planning.names import delivery_stack, is_delivery_stack, is_stack_name, of_delivery_stack
 from chalicelib.planning.plan import OWNER_TAG
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings
@@ -39,7 +39,7 @@ def _candidates(pipeline_id: str, settings: Settings) -> list[str]:
         return [pipeline_id]
     if pipeline_id != name:
         return []
-    return [name] if name.endswith(DELIVERY) else [delivery_stack(name), name]
+    return [name] if is_delivery_stack(name) else [delivery_stack(name), name]
 
 
 def ours(stack: Stack, settings: Settings) -> bool:

@@ -10,8 +10,10 @@ from typing import Any
 
 from chalicelib.aws.observed import RUNNING, SUCCEEDED, Action, Execution, Job, Phase, Stack
 from chalicelib.aws.port import Cloud, PipelineGone
+from chalicelib.job_kinds import RUN_ENDING
 from chalicelib.planning.delivery import stacks
 from chalicelib.planning.names import PIPELINE_OUTPUT, of_delivery_stack
+from chalicelib.planning.plan import TYPE_TAG
 from chalicelib.provisioning.decide import lost_resources
 from chalicelib.settings import Settings
 from chalicelib.status.finding import deployed_stacks, find
@@ -21,7 +23,6 @@ NOT_YET = "The delivery stack has not made its pipeline yet."
 PIPELINE_GONE = "The delivery pipeline was deleted; the same request makes it anew."
 STACK_GONE = "The stack {} that it deployed was deleted; the same request makes it anew."
 _OPERATIONS = {Phase.CREATING: "Creating", Phase.CHANGING: "Updating", Phase.DELETING: "Deleting"}
-_SHARED = 54  # what names of a pipeline's jobs have in common: 63 less a run's ending
 _BROKEN = {Phase.NEVER_COMPLETED, Phase.STUCK, Phase.BLOCKED}
 
 Document = Mapping[str, Any]
@@ -108,7 +109,7 @@ def document(snapshot: PipelineSnapshot, detailed: bool) -> dict[str, Any]:
         "pipeline": {
             "name": snapshot.name,
             "pipeline_id": snapshot.delivery.id,
-            "pipeline_type": snapshot.delivery.tags.get("pipeline_type", ""),
+            "pipeline_type": snapshot.delivery.tags.get(TYPE_TAG, ""),
             "status": status_of(snapshot),
             "stage": reached[-1] if reached else None,
             "reason": visible_reason(snapshot.reason, detailed, snapshot.job, reached[-1] if reached else None),
@@ -162,10 +163,17 @@ def _plain(value: Any) -> Any:
 def _outputs(snapshot: PipelineSnapshot, detailed: bool) -> dict[str, str]:
     """The deployed stack's outputs. The one that names its first job names the latest run's."""
     found = dict(snapshot.furthest.outputs) if snapshot.furthest else {}
-    for key, value in found.items():
-        if snapshot.job and key.endswith("JobName") and snapshot.job.name.startswith(value[:_SHARED].rstrip("-")):
-            found[key] = snapshot.job.name
+    if snapshot.job and snapshot.job.name not in found.values():
+        for key, value in found.items():
+            if key.endswith("JobName") and _renamed(value, snapshot.job.name):
+                found[key] = snapshot.job.name
     return {key: value for key, value in found.items() if detailed or not value.startswith("arn:")}
+
+
+def _renamed(first: str, name: str) -> bool:
+    """Whether a job has the name that a run gives it where the first name is taken: cut where it is too long."""
+    stem, hyphen = name[:-RUN_ENDING], name[-RUN_ENDING:][:1]
+    return bool(stem) and hyphen == "-" and first.startswith(stem)
 
 
 def _stage(stage: Document, snapshot: PipelineSnapshot, detailed: bool) -> dict[str, Any]:

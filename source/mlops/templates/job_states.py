@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import botocore.session
-from chalicelib.job_kinds import COMPLETED, CREATED, ENDED_BADLY, FAILURE_REASON, RUNNING, JobKind
+from chalicelib.job_kinds import COMPLETED, CREATED, ENDED_BADLY, FAILURE_REASON, RUN_ENDING, RUNNING, JobKind
 
 State = dict[str, Any]
 
@@ -18,7 +18,6 @@ OWN_STATES = (BEGIN, "FindName", "PickName", "RecordName", "Refused", "Describe"
 SHARED_STATES = ("NotifySuccess", "Succeeded", "Explain", "NotifyFailure", "Failed")
 VARIABLES = ("job", "cause", "is_free", "reason", "status")
 
-_ENDING = 9  # of a name that is taken: a hyphen, and 8 characters
 _PATIENCE = [{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": 4}]
 _INPUT = "{% $states.input %}"
 _CAUSE = "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : $states.errorOutput.Error %}"
@@ -103,8 +102,8 @@ def states_of(job: Job, begins: Mapping[str, str]) -> dict[str, State]:
             "Type": "Pass",
             "Assign": {
                 "job": "{% $is_free ? $job : $merge([$job, {'name': "
-                f"$replace($substring($job.name, 0, {longest_name(kind) - _ENDING}), /-+$/, '')"
-                " & '-' & $substring($uuid(), 0, 8)}]) %}"
+                f"$replace($substring($job.name, 0, {longest_name(kind) - RUN_ENDING}), /-+$/, '')"
+                f" & '-' & $substring($uuid(), 0, {RUN_ENDING - 1})}}]) %}}"
             },
             "Next": record,
         },
