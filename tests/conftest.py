@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all tests share: the compiled catalog, a deployment's settings, and the example requests."""
+"""What all tests share: the compiled catalog, a deployment's settings, the example requests, a build, and accounts.
+
+What is built is built once for a run. Accounts are one a worker: a test that uses `account`, `api` or `up` takes names
+of its own there. One that kills an account, keeps its state or counts what is in it starts its own.
+"""
 
 import json
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,16 +15,54 @@ from chalicelib.catalog import Catalog
 from chalicelib.settings import Settings
 from mlops.templates import compile_catalog
 
-from tests.blueprint_folders import EXAMPLES, gathered
+from tests.support import builds, commands, environments, laptop
+from tests.support.blueprint_folders import EXAMPLES, gathered
+from tests.support.commands import Up
+from tests.support.installed import Installed, installed
+from tests.support.laptop import Account, Start
 
-# A shell's background job starts with SIGINT ignored, and every process it starts would ignore it, too.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+environments.forget_how_we_were_started()
 
 
 @pytest.fixture(scope="session")
 def blueprints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The blueprints that ship and those of tests/catalogue, in one folder."""
-    return gathered(tmp_path_factory.mktemp("blueprints"))
+    return builds.once(tmp_path_factory, "blueprints", gathered)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The build that AWS gets, from this source tree."""
+    return builds.once(tmp_path_factory, "built", builds.build)
+
+
+@pytest.fixture(scope="session")
+def account() -> Iterator[Account]:
+    """An account on this laptop."""
+    with laptop.running_account() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def api(built: Path) -> Iterator[Installed]:
+    """The orchestrator, installed in an account of its own."""
+    with laptop.running_account() as running:
+        yield installed(running, built)
+
+
+@pytest.fixture(scope="session")
+def up(built: Path) -> Iterator[Up]:
+    """`mlops local up`, for other terminals."""
+    running = commands.ready(commands.local_up("--assets", str(built)))
+    yield running
+    running.end()
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts accounts of a test's own; what still runs at the end is killed."""
+    with laptop.starting() as start_one:
+        yield start_one
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,9 +75,7 @@ def runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def catalog_folder(blueprints: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("catalog")
-    compile_catalog(blueprints, folder)
-    return folder
+    return builds.once(tmp_path_factory, "catalog", lambda folder: compile_catalog(blueprints, folder))
 
 
 @pytest.fixture(scope="session")

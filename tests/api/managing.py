@@ -7,8 +7,9 @@ import time
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.api.installed import Answer, Installed
-from tests.api.test_first_light import training
+from tests.support.http import Answer
+from tests.support.installed import Installed
+from tests.support.requests import training
 
 LONG = {"objective": "binary:logistic", "num_round": 2_000_000}
 

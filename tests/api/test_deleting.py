@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.api.installed import Installed
 from tests.api.managing import delete, deleted, training_long
-from tests.api.test_first_light import LABELS, ROWS, csv, job, realtime, training
-from tests.api.test_routes import error_shape
+from tests.support.http import error_shape
+from tests.support.installed import Installed
+from tests.support.requests import LABELS, ROWS, csv, job, realtime, training
 
 
 def listed(api: Installed, prefix: str) -> list[str]:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.installed import Installed, build, installed
-from tests.local.laptop import start_account, stop_account
+from tests.support.builds import build
+from tests.support.installed import Installed, installed
+from tests.support.laptop import running_account
 
 BLUEPRINTS = Path(__file__).parents[2] / "blueprints"
 SCHEDULED = Path(__file__).parents[1] / "catalogue" / "scheduled_training"  # of docs/adding-a-blueprint.md
@@ -69,11 +70,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     (blueprints / "greeting" / "blueprint.yaml").write_text(MANIFEST)
     (blueprints / "greeting" / "request.schema.json").write_text(json.dumps(SCHEMA))
     (blueprints / "greeting" / "template.yaml").write_text(TEMPLATE)
-    account = start_account()
-    try:
-        yield installed(account.endpoint, account.session, build(folder / "build", "--blueprints", str(blueprints)))
-    finally:
-        stop_account(account)
+    with running_account() as account:
+        yield installed(account, build(folder / "build", blueprints))
 
 
 def test_a_dropped_folder_is_a_pipeline_type(api: Installed) -> None:

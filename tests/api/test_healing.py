@@ -9,19 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.installed import Answer, Installed
-from tests.api.test_first_light import LABELS, ROWS, UNSEEN, csv, job, realtime, training
-from tests.local.laptop import wait_for
-
-
-def insisting(api: Installed, body: Any, seconds: float = 60) -> Answer:
-    """A request, sent again as long as it is told to wait: as Retry-After asks, in the laptop's time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = api.provision(body)
-        if answer.status != 409 or "Retry-After" not in answer.headers or time.monotonic() > deadline:
-            return answer
-        time.sleep(0.5)
+from tests.support.installed import Installed
+from tests.support.requests import LABELS, ROWS, UNSEEN, csv, job, realtime, training
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +49,7 @@ def test_a_first_deployment_that_failed_is_cleared_and_made_anew(api: Installed,
     assert int(told.headers["Retry-After"]) > 0
     assert "never completed" in told.body["message"]
 
-    answer = insisting(api, serving(api, artifact))
+    answer = api.insisting(serving(api, artifact))
     assert answer.status == 200, answer.text
     pipeline = api.ended(answer.body["pipeline_id"])
     assert pipeline["status"] == "Succeeded", pipeline["reason"]
@@ -69,7 +59,7 @@ def test_a_first_deployment_that_failed_is_cleared_and_made_anew(api: Installed,
 def test_a_failed_update_is_rolled_back_and_the_endpoint_still_serves(
     api: Installed, artifact: str, data: bytes | None, reason: str
 ) -> None:
-    answer = insisting(api, serving(api, artifact))
+    answer = api.insisting(serving(api, artifact))
     ended = api.ended(answer.body["pipeline_id"])
     assert ended["status"] == "Succeeded", ended["reason"]
     before = predict(api)
@@ -88,14 +78,14 @@ def test_a_failed_update_is_rolled_back_and_the_endpoint_still_serves(
     assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", config)
     assert predict(api) == before
 
-    again = insisting(api, serving(api, artifact))
+    again = api.insisting(serving(api, artifact))
     assert api.ended(again.body["pipeline_id"])["status"] == "Succeeded"
 
 
 @pytest.mark.parametrize("gone", ["deployed", "delivery", "bundle", "pipeline"])
 def test_what_was_deleted_by_hand_comes_back_with_the_same_request(api: Installed, artifact: str, gone: str) -> None:
     body = training("healing", validation_data="")
-    pipeline = api.ended(insisting(api, body).body["pipeline_id"])
+    pipeline = api.ended(api.insisting(body).body["pipeline_id"])
     assert pipeline["status"] == "Succeeded", pipeline["reason"]
     name = pipeline["name"]
     match gone:
@@ -112,7 +102,7 @@ def test_what_was_deleted_by_hand_comes_back_with_the_same_request(api: Installe
             api.client("codepipeline").delete_pipeline(name=physical)
             assert api.status(name)["status"] == "Failed"
     time.sleep(1)
-    answer = insisting(api, body)
+    answer = api.insisting(body)
     assert answer.status == 200, answer.text
     pipeline = api.ended(answer.body["pipeline_id"])
     assert pipeline["status"] == "Succeeded", pipeline
@@ -133,7 +123,7 @@ def test_what_was_deleted_inside_a_deployed_stack_is_noticed_and_the_answer_says
     api: Installed, artifact: str, kind: str
 ) -> None:
     body = training("healing", validation_data="") if "StateMachine" in kind else serving(api, artifact)
-    pipeline = api.ended(insisting(api, body).body["pipeline_id"])
+    pipeline = api.ended(api.insisting(body).body["pipeline_id"])
     assert (pipeline["status"], pipeline["reason"]) == ("Succeeded", None), pipeline
     name = pipeline["name"]
     resources = api.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
@@ -159,7 +149,7 @@ def test_what_was_deleted_inside_a_deployed_stack_is_noticed_and_the_answer_says
     for stack_name in (name, f"{name}-codepipeline"):
         api.client("cloudformation").delete_stack(StackName=stack_name)
         wait_for(lambda gone=stack_name: gone not in standing(api))
-    assert api.ended(insisting(api, body).body["pipeline_id"])["status"] == "Succeeded"
+    assert api.ended(api.insisting(body).body["pipeline_id"])["status"] == "Succeeded"
 
 
 def refused(api: Installed, body: Any, **changes: Any) -> str:
@@ -190,7 +180,7 @@ def test_termination_protection_is_named_where_a_stack_had_to_be_deleted(api: In
     assert name in message
     assert "--no-enable-termination-protection" in message
     cloudformation.update_termination_protection(StackName=name, EnableTerminationProtection=False)
-    assert api.ended(insisting(api, body).body["pipeline_id"])["status"] == "Succeeded"
+    assert api.ended(api.insisting(body).body["pipeline_id"])["status"] == "Succeeded"
 
 
 def test_a_run_that_a_disabled_transition_holds_says_so(api: Installed, artifact: str) -> None:

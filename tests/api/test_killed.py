@@ -18,10 +18,9 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.api.installed import Installed, build, installed
-from tests.api.test_first_light import LABELS, ROWS, UNSEEN, csv, job, realtime, training
-from tests.api.test_healing import insisting
-from tests.local.laptop import Account, start_account, stop_account
+from tests.support.installed import Installed, installed
+from tests.support.laptop import Account, running_account, start_account
+from tests.support.requests import LABELS, ROWS, UNSEEN, csv, job, realtime, training
 
 PATIENCE = 180.0  # seconds: a busy machine takes long, and how long does not matter here
 WHOLE_LIFE = 1.2  # of what a request takes undisturbed: a kill may come just after its end, too
@@ -117,7 +116,7 @@ def existing(api: Installed) -> set[str]:
 
 
 def succeeded(api: Installed, body: dict[str, Any]) -> dict[str, Any]:
-    answer = insisting(api, body, PATIENCE)
+    answer = api.insisting(body, PATIENCE)
     assert answer.status == 200, answer.text
     pipeline: dict[str, Any] = api.ended(answer.body["pipeline_id"], PATIENCE)
     assert pipeline["status"] == "Succeeded", pipeline
@@ -125,11 +124,10 @@ def succeeded(api: Installed, body: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+def laboratory(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
     data = tmp_path_factory.mktemp("killed") / "data"
-    account = start_account("--data", str(data))
-    try:
-        api = installed(account.endpoint, account.session, build(tmp_path_factory.mktemp("build")))
+    with running_account("--data", str(data)) as account:
+        api = installed(account, built)
         api.put("data/train.csv", csv(ROWS[:100], LABELS[:100]))
         made = Laboratory(data, api, "", {}, frozenset())
         began = time.monotonic()
@@ -141,8 +139,6 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
         succeeded(api, realtime(api, made.artifact, model_name="before-serving", endpoint_name="before-endpoint"))
         life["realtime"] = time.monotonic() - began
         return replace(made, life=life, unowned=frozenset(existing(api) - owned(api)))
-    finally:
-        assert stop_account(account) == 0
 
 
 @pytest.fixture

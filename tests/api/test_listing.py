@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.api.installed import Answer, Installed
-from tests.api.test_first_light import training
-from tests.api.test_routes import error_shape
+from tests.support.http import Answer, error_shape
+from tests.support.installed import Installed
+from tests.support.requests import training
 
 
 def pipelines(api: Installed, signed: bool = True, **query: str) -> Answer:

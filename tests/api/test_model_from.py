@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.api.installed import Installed
-from tests.api.test_first_light import LABELS, ROWS, csv, realtime, training
-from tests.api.test_healing import insisting
-from tests.api.test_routes import error_shape
+from tests.support.http import error_shape
+from tests.support.installed import Installed
+from tests.support.requests import LABELS, ROWS, csv, realtime, training
 
 NAME = "mlops-pipeline-taken-modeltraining"
 
@@ -32,7 +31,7 @@ def test_an_endpoint_serves_the_model_of_a_pipelines_last_successful_run(api: In
 
     api.put("taken/train.csv", csv(ROWS[:100], LABELS[:100]))
     trained = api.ended(api.provision(training("taken", validation_data="")).body["pipeline_id"])
-    answer = insisting(api, serving(api))
+    answer = api.insisting(serving(api))
     assert answer.status == 200, answer.text
     resolved = answer.body["resolved"]["model_from"]
     assert (resolved["pipeline"], resolved["artifact"]) == (NAME, trained["job"]["artifact"])
@@ -45,7 +44,7 @@ def test_an_endpoint_serves_the_model_of_a_pipelines_last_successful_run(api: In
 
     again = api.ended(api.provision(training("taken", validation_data="", rerun=True)).body["pipeline_id"])
     assert again["job"]["name"] != trained["job"]["name"]
-    newer = insisting(api, serving(api))
+    newer = api.insisting(serving(api))
     assert "Updating template parameters" in newer.body["message"], newer.text
     assert newer.body["resolved"]["model_from"]["artifact"] == again["job"]["artifact"]
     served = api.ended(newer.body["pipeline_id"])

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.installed import Installed
-from tests.api.test_first_light import LABELS, ROWS, csv, training
+from tests.support.installed import Installed
+from tests.support.requests import LABELS, ROWS, csv, training
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.api.installed import Installed
-from tests.api.test_healing import LABELS, ROWS, csv, insisting, training
+from tests.support.builds import DISTRIBUTION
+from tests.support.installed import Installed
+from tests.support.requests import LABELS, ROWS, csv, training
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def pipeline(api: Installed) -> Any:
     api.put("reach/train.csv", csv(ROWS[:50], LABELS[:50]))
     api.put("elsewhere/secret.csv", b"1,2\n")
     body = training("reach", training_data="reach/train.csv", validation_data="", job_output_location="reach/output")
-    done = api.ended(insisting(api, body).body["pipeline_id"])
+    done = api.ended(api.insisting(body).body["pipeline_id"])
     assert done["status"] == "Succeeded", done["reason"]
     return {**done, "body": body}
 
@@ -76,8 +77,10 @@ def test_the_boundary_holds_a_role_that_is_given_everything(api: Installed, role
     api.client("iam").put_role_policy(RoleName=role.name, PolicyName="all", PolicyDocument=json.dumps(everything))
     try:
         assert role.may("s3", "get_object", Bucket=api.assets_bucket, Key="elsewhere/secret.csv")
-        for bucket in (api.bundle_bucket, "dist", "dist-us-east-1"):
-            assert not role.may("s3", "put_object", Bucket=bucket, Key="mlops/v1/orchestrator.zip", Body=b"x"), bucket
+        for bucket in (api.bundle_bucket, DISTRIBUTION.bucket, f"{DISTRIBUTION.bucket}-us-east-1"):
+            assert not role.may(
+                "s3", "put_object", Bucket=bucket, Key=f"{DISTRIBUTION.prefix}/orchestrator.zip", Body=b"x"
+            ), bucket
         assert not role.may("iam", "create_user", UserName="intruder")
         assert not role.may("cloudformation", "describe_stacks")
         assert not role.may("sns", "create_topic", Name="elsewhere")
@@ -110,7 +113,7 @@ def test_a_caller_cannot_name_the_distribution_bucket_or_a_foreign_image(api: In
         "model_artifact_location": "reach/model.tar.gz",
         "inference_instance": "ml.m5.large",
         "custom_image_uri": "999999999999.dkr.ecr.us-east-1.amazonaws.com/miner:1",
-        "data_capture_location": "dist-us-east-1/mlops/v1",
+        "data_capture_location": f"{DISTRIBUTION.bucket}-us-east-1/{DISTRIBUTION.prefix}",
     }
     answer = api.provision(body)
     assert answer.status == 400
@@ -130,7 +133,7 @@ def test_a_run_that_cannot_look_a_name_up_takes_a_name_of_its_own(api: Installed
     taken = pipeline["body"] | {"job_name": before, "rerun": True}
     api.client("iam").put_role_policy(RoleName=role, PolicyName="blind", PolicyDocument=policy)
     try:
-        assert insisting(api, taken).status == 200
+        assert api.insisting(taken).status == 200
         after = api.ended(pipeline["name"])["job"]
     finally:
         api.client("iam").delete_role_policy(RoleName=role, PolicyName="blind")

@@ -8,18 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.installed import Answer, Installed
-
-
-def error_shape(answer: Answer) -> Any:
-    """The one shape of every error."""
-    assert answer.headers["Content-Type"] == "application/json"
-    assert set(answer.body) - {"detail"} == {"message", "errors", "request_id"}, answer.text
-    assert answer.body["message"]
-    for error in answer.body["errors"]:
-        assert set(error) <= {"path", "code", "problem", "hint"}
-        assert error["problem"]
-    return answer.body
+from tests.support.http import error_shape
+from tests.support.installed import Installed
 
 
 @pytest.mark.parametrize("path", ["provisionpipeline", "pipelinestatus"])

@@ -8,13 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.installed import Answer, Installed
-from tests.api.test_first_light import LABELS, ROWS, csv, training
-from tests.api.test_routes import error_shape
-
-
-def get(api: Installed, path: str, signed: bool = True) -> Answer:
-    return api.send(f"{api.api_url}/{path}", b"", method="GET", signed=signed)
+from tests.support.http import error_shape
+from tests.support.installed import Installed
+from tests.support.requests import LABELS, ROWS, csv, training
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +40,7 @@ def test_status_names_the_job_that_ran_and_what_it_made(api: Installed, mended: 
 
 
 def test_every_run_is_told_with_its_job(api: Installed, mended: dict[str, Any]) -> None:
-    answer = get(api, f"pipelines/{mended['name']}/runs")
+    answer = api.get(f"pipelines/{mended['name']}/runs")
     assert answer.status == 200, answer.text
     second, first = answer.body["runs"]
     assert answer.body["name"] == mended["name"]
@@ -60,16 +56,16 @@ def test_every_run_is_told_with_its_job(api: Installed, mended: dict[str, Any]) 
 
 def test_runs_come_in_pages(api: Installed, mended: dict[str, Any]) -> None:
     path = f"pipelines/{mended['name']}/runs?limit=1"
-    newest = get(api, path).body
-    older = get(api, f"{path}&next={newest['next']}").body
-    whole = get(api, f"pipelines/{mended['name']}/runs").body["runs"]
+    newest = api.get(path).body
+    older = api.get(f"{path}&next={newest['next']}").body
+    whole = api.get(f"pipelines/{mended['name']}/runs").body["runs"]
     assert newest["runs"] + older["runs"] == whole
     assert "next" not in older
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=51", "limit=x", "next=nonsense", "count=1", "limit=1e1"])
 def test_a_wrong_page_is_a_400_that_says_what_is_wrong(api: Installed, mended: dict[str, Any], query: str) -> None:
-    answer = get(api, f"pipelines/{mended['name']}/runs?{query}")
+    answer = api.get(f"pipelines/{mended['name']}/runs?{query}")
     assert answer.status == 400, answer.text
     (problem,) = error_shape(answer)["errors"]
     assert problem["path"] == f"/{query.partition('=')[0]}"
@@ -77,7 +73,7 @@ def test_a_wrong_page_is_a_400_that_says_what_is_wrong(api: Installed, mended: d
 
 
 def test_a_pipeline_is_told_by_its_name_in_the_path(api: Installed, mended: dict[str, Any]) -> None:
-    answer = get(api, f"pipelines/{mended['name']}")
+    answer = api.get(f"pipelines/{mended['name']}")
     assert answer.status == 200, answer.text
     assert answer.body == api.post("pipelinestatus", {"pipeline_id": mended["name"]}).body
 
@@ -93,7 +89,7 @@ def test_a_pipeline_is_told_by_its_name_in_the_path(api: Installed, mended: dict
     ],
 )
 def test_an_unknown_pipeline_in_the_path_is_a_404(api: Installed, path: str) -> None:
-    answer = get(api, path)
+    answer = api.get(path)
     assert answer.status == 404, answer.text
     error_shape(answer)
-    assert get(api, path, signed=False).status == 403
+    assert api.get(path, signed=False).status == 403

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.api.installed import Installed
-from tests.api.managing import LONG, stop, training_long
-from tests.api.test_first_light import LABELS, ROWS, csv, training
-from tests.api.test_routes import error_shape
+from tests.api.managing import stop, training_long
+from tests.support.http import error_shape
+from tests.support.installed import Installed
+from tests.support.requests import LABELS, LONG, ROWS, csv, training
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,9 @@ import json
 import time
 from typing import Any
 
-from tests.api.installed import Installed
-from tests.api.managing import LONG
-from tests.api.test_first_light import LABELS, ROWS, csv, realtime, training
 from tests.api.wired import Wired
+from tests.support.installed import Installed
+from tests.support.requests import LABELS, LONG, ROWS, csv, realtime, training
 
 # Granted and not called here, and why.
 BESIDE = {

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.installed import Installed
-from tests.api.test_first_light import LABELS, ROWS, csv, training
 from tests.api.wired import Wired
+from tests.support.installed import Installed
+from tests.support.requests import LABELS, ROWS, csv, training
 
 # Every kind in the deep run; in the short one the one that leaves most in doubt.
 KINDS = [

@@ -15,7 +15,7 @@ from tools.bench.orchestrator import OURS, event, reading, start, through
 from tools.bench.recorder import forward, operation
 from tools.bench.runtime import Function, Package
 
-from tests.api.installed import Installed, build
+from tests.support.installed import Installed
 
 ATTEMPTS = 2  # that the orchestrator makes of each call
 
@@ -118,7 +118,7 @@ class Wired:
 
 
 @contextmanager
-def wired_to(api: Installed, folder: Path) -> Iterator[Wired]:
+def wired_to(api: Installed, built: Path, folder: Path) -> Iterator[Wired]:
     """The orchestrator that is installed, run here, with its calls going over a line of ours."""
     functions = api.client("lambda").list_functions()["Functions"]
     (environment,) = [
@@ -128,8 +128,7 @@ def wired_to(api: Installed, folder: Path) -> Iterator[Wired]:
     ]
     keys = api.session.get_credentials().get_frozen_credentials()
     credentials = {"AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key}
-    zipped = build(folder / "build") / "regional-s3-assets" / "orchestrator.zip"
-    package = Package.unzipped(zipped, folder / "function")
+    package = Package.unzipped(built / "regional-s3-assets" / "orchestrator.zip", folder / "function")
     account = api.endpoint.removeprefix("http://")
     with (
         line(account) as opened,

@@ -20,7 +20,7 @@ from mlops.templates import cfn_yaml
 from mlops.templates.folder import read_folders, read_parts
 from mlops.templates.readme import fields_table, with_fields
 
-from tests.blueprint_folders import EXAMPLES, FOLDERS
+from tests.support.blueprint_folders import EXAMPLES, FOLDERS
 
 TYPES = [
     (folder, name)

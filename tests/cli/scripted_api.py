@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from .conftest import without_aws
+from tests.support.environments import without_aws
 
 Response = tuple[int, dict[str, str], dict[str, Any] | str]
 
@@ -87,7 +87,7 @@ def command(api: Api, *arguments: str | Path) -> list[str]:
 
 def environment(api: Api, **more: str) -> dict[str, str]:
     return {
-        **{name: value for name, value in without_aws().items() if name not in ("COLUMNS", "LINES")},
+        **without_aws(),
         "AWS_ACCESS_KEY_ID": "1",
         "AWS_SECRET_ACCESS_KEY": "2",
         "AWS_REGION": "us-east-1",

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -14,14 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from mlops.demo import story
 from mlops.sample import dataset
 
-from .conftest import Up
+from tests.support import http
+from tests.support.commands import TRAINING, Up
+from tests.support.waiting import wait_for
 
 KEYS = {
     "aws_endpoint_url",
@@ -34,18 +32,12 @@ KEYS = {
     "blueprint_bucket",
     "stack_name",
 }
-TRAINING = json.loads(story.request("training"))
 NAME = "mlops-pipeline-breast-cancer-modeltraining"
-
-
-def client(up: Up, service: str) -> Any:
-    session = boto3.Session(up.ready["access_key_id"], up.ready["secret_access_key"], region_name=up.ready["region"])
-    return session.client(service, endpoint_url=up.ready["aws_endpoint_url"])
 
 
 def jobs(up: Up) -> list[str]:
     """The demo's training jobs, the latest first."""
-    found = client(up, "sagemaker").list_training_jobs(
+    found = up.client("sagemaker").list_training_jobs(
         NameContains="breast-cancer", SortBy="CreationTime", SortOrder="Descending"
     )
     return [job["TrainingJobName"] for job in found["TrainingJobSummaries"]]
@@ -54,7 +46,7 @@ def jobs(up: Up) -> list[str]:
 @pytest.fixture(scope="session")
 def trained(up: Up) -> dict[str, Any]:
     """The demo's training, provisioned by the command and watched to its end."""
-    dataset.upload(client(up, "s3"), up.ready["assets_bucket"])
+    dataset.upload(up.client("s3"), up.ready["assets_bucket"])
     done = up.mlops("provision", "-", "--watch", "--json", given=json.dumps(TRAINING))
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -67,17 +59,14 @@ def test_the_line_has_what_a_caller_needs(up: Up) -> None:
 
 
 def test_the_api_refuses_unsigned_calls(up: Up) -> None:
-    request = urllib.request.Request(f"{up.ready['api_url']}/provisionpipeline", data=b"{}", method="POST")
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request)
-    assert refused.value.code == 403
+    assert http.send(up.session, f"{up.ready['api_url']}/provisionpipeline", "{}", signed=False).status == 403
 
 
 def test_who_is_throttled_is_told_when_to_come_again(up: Up) -> None:
-    response = client(up, "apigateway").get_gateway_response(restApiId=api_id(up), responseType="THROTTLED")
+    response = up.client("apigateway").get_gateway_response(restApiId=api_id(up), responseType="THROTTLED")
     assert response["responseParameters"] == {"gatewayresponse.header.Retry-After": "'1'"}
     assert '"errors": []' in response["responseTemplates"]["application/json"]
-    [stage] = client(up, "apigateway").get_stages(restApiId=api_id(up))["item"]
+    [stage] = up.client("apigateway").get_stages(restApiId=api_id(up))["item"]
     [settings] = stage["methodSettings"].values()
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (100, 200)
 
@@ -127,7 +116,7 @@ def test_run_again_and_watch_that_run(up: Up, trained: dict[str, Any]) -> None:
 
 def test_validate_shows_the_parameters_as_they_are_sent(up: Up, trained: dict[str, Any]) -> None:
     answer = json.loads(up.mlops("validate", "-", "--json", given=json.dumps(TRAINING)).stdout)
-    [stack] = client(up, "cloudformation").describe_stacks(StackName=NAME)["Stacks"]
+    [stack] = up.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
     sent = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
     assert answer["parameters"] == sent
     assert answer["checked_for"] == "mlops-orchestrator"
@@ -199,7 +188,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_pipeline(up: Up, trained: dict[str
     assert watching.returncode == 130
     assert f"mlops status {name} --watch" in told
     assert json.loads(up.mlops("status", name, "--json").stdout)["pipeline"]["status"] in ("Creating", "Running")
-    sagemaker = client(up, "sagemaker")
+    sagemaker = up.client("sagemaker")
     for job in sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"]:
         sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
 
@@ -235,23 +224,16 @@ def test_an_endpoint_is_asked(up: Up, trained: dict[str, Any], tmp_path: Path) -
 def scored(up: Up, inference_api: str) -> int:
     """The status of a signed request for a prediction, sent to the URL as it was printed."""
     row = dataset.unlabelled(dataset.load().unseen[:1]).decode()
-    body = json.dumps({"payload": row, "content_type": "text/csv"}).encode()
-    request = AWSRequest("POST", f"{inference_api}inference", data=body, headers={"Content-Type": "application/json"})
-    session = boto3.Session(up.ready["access_key_id"], up.ready["secret_access_key"])
-    SigV4Auth(session.get_credentials(), "execute-api", up.ready["region"]).add_auth(request)
-    signed = urllib.request.Request(request.url, data=body, headers=dict(request.headers), method="POST")
-    with urllib.request.urlopen(signed) as response:
-        return int(response.status)
+    return http.send(
+        up.session, f"{inference_api}inference", json.dumps({"payload": row, "content_type": "text/csv"})
+    ).status
 
 
-def refused_unsigned(up: Up, inference_api: str) -> dict[str, Any]:
+def refused_unsigned(up: Up, inference_api: str) -> Any:
     """What an inference API's gateway answers whoever doesn't sign."""
-    url = f"{inference_api}inference"
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(urllib.request.Request(url, data=b"{}", method="POST"))
-    assert refused.value.code == 403
-    answer: dict[str, Any] = json.load(refused.value)
-    return answer
+    refused = http.send(up.session, f"{inference_api}inference", "{}", signed=False)
+    assert refused.status == 403
+    return refused.body
 
 
 def test_install_into_any_account_and_install_again(up: Up) -> None:
@@ -263,9 +245,10 @@ def test_install_into_any_account_and_install_again(up: Up) -> None:
     assert json.loads(answer.stdout)["request_id"]
 
 
-def test_ctrl_c_while_a_stack_is_installed_says_that_it_goes_on(up: Up) -> None:
-    stacks = client(up, "cloudformation")
-    with up.started("install", "--bucket", "third", "--stack-name", "third", "--email", "a@b.example") as installing:
+def test_ctrl_c_while_a_stack_is_installed_says_that_it_goes_on(up: Up, built: Path) -> None:
+    stacks = up.client("cloudformation")
+    options = ("--assets", str(built), "--stack-name", "third", "--email", "a@b.example")
+    with up.started("install", *options) as installing:
         assert installing.stderr
         while "third" not in [stack["StackName"] for stack in stacks.describe_stacks()["Stacks"]]:
             assert installing.poll() is None
@@ -278,7 +261,7 @@ def test_ctrl_c_while_a_stack_is_installed_says_that_it_goes_on(up: Up) -> None:
 
 
 def test_a_taken_port_is_a_sentence(up: Up) -> None:
-    port = port_of(up)
+    port = up.port
     done = up.mlops("local", "up", "--port", str(port))
     assert done.returncode == 1
     assert f"port {port}" in done.stderr
@@ -293,53 +276,44 @@ def test_a_directory_that_cannot_be_used_is_a_sentence(up: Up) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_kept_account_is_found_again(start_up: Callable[..., Up], data: Path) -> None:
-    first = start_up("--port", "0", "--data", str(data))
-    stack = client(first, "cloudformation").describe_stacks(StackName="mlops-orchestrator")["Stacks"][0]["StackId"]
-    client(first, "s3").put_object(Bucket=first.ready["assets_bucket"], Key="kept", Body=b"yes")
-    first.process.send_signal(signal.SIGTERM)
-    assert first.process.wait(20) == 0
-    assert not answers(port_of(first))
+def test_a_kept_account_is_found_again(start_up: Callable[..., Up], tmp_path: Path) -> None:
+    first = start_up("--data", str(tmp_path))
+    stack = first.client("cloudformation").describe_stacks(StackName="mlops-orchestrator")["Stacks"][0]["StackId"]
+    first.client("s3").put_object(Bucket=first.ready["assets_bucket"], Key="kept", Body=b"yes")
+    first.end()
+    assert not first.answers
 
-    second = start_up("--port", "0", "--data", str(data))
-    [found] = client(second, "cloudformation").describe_stacks(StackName="mlops-orchestrator")["Stacks"]
+    second = start_up("--data", str(tmp_path))
+    [found] = second.client("cloudformation").describe_stacks(StackName="mlops-orchestrator")["Stacks"]
     assert (found["StackId"], found["StackStatus"]) == (stack, "CREATE_COMPLETE")
-    kept = client(second, "s3").get_object(Bucket=second.ready["assets_bucket"], Key="kept")["Body"].read()
+    kept = second.client("s3").get_object(Bucket=second.ready["assets_bucket"], Key="kept")["Body"].read()
     assert kept == b"yes"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_the_account_ends_with_the_command(start_up: Callable[..., Up], number: signal.Signals) -> None:
-    one = start_up("--port", "0")
-    port = port_of(one)
+    one = start_up()
     os.kill(one.process.pid, number)
     one.process.wait(20)
-    deadline = time.monotonic() + 10
-    while answers(port):
-        assert time.monotonic() < deadline, "the account still serves"
-        time.sleep(0.1)
+    wait_for(lambda: not one.answers)
 
 
-def port_of(up: Up) -> int:
-    return int(up.ready["aws_endpoint_url"].rsplit(":", 1)[1])
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def test_a_region_that_is_not_supported_is_refused_before_anything_is_uploaded(up: Up) -> None:
-    refused = up.mlops("--region", "us-gov-east-1", "install", "--bucket", "never-made", "--email", "a@example.com")
+def test_a_region_that_is_not_supported_is_refused_before_anything_is_uploaded(up: Up, built: Path) -> None:
+    before = buckets(up)
+    options = ("--assets", str(built), "--email", "a@example.com")
+    refused = up.mlops("--region", "us-gov-east-1", "install", *options)
     assert refused.returncode == 1
     said = " ".join(refused.stderr.split())
     assert "us-gov-east-1 is not supported: CloudFormation does not have AWS::SageMaker::Endpoint" in said
-    buckets = client(up, "s3").list_buckets()["Buckets"]
-    assert not [bucket["Name"] for bucket in buckets if bucket["Name"].startswith("never-made")]
+    assert buckets(up) == before
+
+
+def buckets(up: Up) -> list[str]:
+    return [bucket["Name"] for bucket in up.client("s3").list_buckets()["Buckets"]]
 
 
 def test_a_stack_that_is_still_being_created_is_not_taken_for_another_one(up: Up) -> None:
-    cloudformation = client(up, "cloudformation")
+    cloudformation = up.client("cloudformation")
     body = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
     cloudformation.create_change_set(
         StackName="not-ready-yet", ChangeSetName="first", ChangeSetType="CREATE", TemplateBody=body

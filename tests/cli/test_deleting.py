@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 
 from .scripted_api import Api, Response, command, environment, mlops, serving
+from .terminals import on_a_terminal
 
 NAME = "mlops-pipeline-churn-modeltraining"
 STAYS = ["the data in the bucket assets"]
@@ -77,20 +76,9 @@ def test_without_a_terminal_it_does_not_ask_and_does_not_delete(api: Api) -> Non
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1), ("", 1)])
 def test_on_a_terminal_it_asks(api: Api, answer: str, code: int) -> None:
     api.responses[NAME] = [DONE]
-    ours, theirs = pty.openpty()
-    arguments = command(api, "delete", NAME)
-    process = subprocess.Popen(arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(api))
-    os.close(theirs)
-    os.write(ours, f"{answer}\n".encode())
-    sent = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            sent += chunk
-    except OSError:
-        pass  # Linux says so where the other end is closed
-    os.close(ours)
-    assert process.wait(20) == code
-    assert f"Delete {NAME}?" in sent.decode()
+    exit_code, shown = on_a_terminal(command(api, "delete", NAME), environment(api), typed=f"{answer}\n")
+    assert exit_code == code
+    assert f"Delete {NAME}?" in shown
     assert (NAME in [route for route, _ in api.bodies]) == (code == 0)
 
 

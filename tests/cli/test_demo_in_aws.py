@@ -7,34 +7,19 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
 
-import boto3
 import pytest
 
-from .conftest import Up, without_aws
-
-
-def demo(up: Up, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    environment = without_aws() | {
-        "AWS_ENDPOINT_URL": up.ready["aws_endpoint_url"],
-        "AWS_REGION": up.ready["region"],
-        "AWS_ACCESS_KEY_ID": up.ready["access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": up.ready["secret_access_key"],
-    }
-    command = [sys.executable, "-m", "mlops.demo", *arguments]
-    return subprocess.run(command, input=given, capture_output=True, text=True, env=environment, timeout=200)
+from tests.support.commands import Up
 
 
 def stacks(up: Up) -> list[str]:
-    session = boto3.Session(up.ready["access_key_id"], up.ready["secret_access_key"], region_name=up.ready["region"])
-    client: Any = session.client("cloudformation", endpoint_url=up.ready["aws_endpoint_url"])
-    return [stack["StackName"] for stack in client.describe_stacks()["Stacks"]]
+    return [stack["StackName"] for stack in up.client("cloudformation").describe_stacks()["Stacks"]]
 
 
 def test_it_names_its_costs_asks_and_without_a_yes_makes_nothing(up: Up) -> None:
     before = stacks(up)
-    done = demo(up, "--in-aws", given="n\n")
+    done = up.python("mlops.demo", "--in-aws", given="n\n")
     assert done.returncode == 1
     assert "0.12 USD an hour" in done.stdout
     assert f"account {up.ready['account_id']}" in done.stdout
@@ -42,8 +27,8 @@ def test_it_names_its_costs_asks_and_without_a_yes_makes_nothing(up: Up) -> None
 
 
 def test_it_checks_its_promises_and_cleans_up(start_up: Callable[..., Up]) -> None:
-    up = start_up("--port", "0")
-    done = demo(up, "--in-aws", "--yes", "--clean-up")
+    up = start_up()
+    done = up.python("mlops.demo", "--in-aws", "--yes", "--clean-up")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("Check a guarantee") == 3
     said = "".join(done.stdout.split())  # lines are wrapped wherever they end

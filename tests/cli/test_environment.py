@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +15,7 @@ from mlops import process
 from mlops.local.process.running import Running
 from mlops.sample import dataset
 
-from .conftest import Up, without_aws
-from .test_account import TRAINING, client
+from tests.support.commands import TRAINING, local_up, ready
 
 ROOT = Path(__file__).parents[2]
 NOBODY = "http://127.0.0.1:9"
@@ -59,25 +56,6 @@ OTHERS = {
 }
 
 
-def started(environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "mlops.cli", "local", "up", "--port", "0", "--json"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**without_aws(), **environment},
-    )
-
-
-def ready(running: subprocess.Popen[str]) -> Up:
-    assert running.stdout
-    return Up(running, json.loads(running.stdout.readline()))
-
-
-def ended(one: Up) -> None:
-    one.process.send_signal(signal.SIGTERM)
-    assert one.process.wait(20) == 0
-
-
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home whose AWS configuration would lead elsewhere."""
@@ -94,16 +72,16 @@ def test_it_starts_and_works_in_an_environment_made_for_something_else(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     around = {**PROXIES, **NO_UTF8, "HOME": str(home)}
-    up = ready(started({**around, **OTHERS}))
+    up = ready(local_up(environment={**around, **OTHERS}))
     with socket.socket() as edge:
         assert edge.connect_ex(("127.0.0.1", 1)) != 0
-    dataset.upload(client(up, "s3"), up.ready["assets_bucket"])
+    dataset.upload(up.client("s3"), up.ready["assets_bucket"])
     for name, value in around.items():
         monkeypatch.setenv(name, value)
     named = json.dumps({**TRAINING, "model_name": "around"})
     done = up.mlops("provision", "-", "--watch", given=named)
     assert done.returncode == 0, done.stderr
-    ended(up)
+    up.end()
 
 
 def files() -> dict[str, int]:
@@ -127,7 +105,7 @@ def files() -> dict[str, int]:
 
 @pytest.fixture
 def at_once() -> Iterator[list[subprocess.Popen[str]]]:
-    processes = [started({}) for _ in range(3)]
+    processes = [local_up() for _ in range(2)]
     yield processes
     for one in processes:
         one.kill()
@@ -135,13 +113,13 @@ def at_once() -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def test_some_start_at_once_from_one_checkout_and_write_nothing_into_it(
-    up: Up, at_once: list[subprocess.Popen[str]]
+    built: Path, at_once: list[subprocess.Popen[str]]
 ) -> None:
-    before = files()  # `up` has filled the cache of wheels
+    before = files()  # `built` has filled the cache of wheels
     accounts = [ready(one) for one in at_once]
     assert len({one.ready["aws_endpoint_url"] for one in accounts}) == len(at_once)
     for one in accounts:
-        ended(one)
+        one.end()
     assert files() == before
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from mlops.sample import dataset
 
-from .conftest import Up
-from .test_account import TRAINING, answers, client, port_of
+from tests.support.commands import TRAINING, Up
+from tests.support.waiting import wait_for
 
 STOPPED = "The account on this laptop was stopped while this was running."
 
@@ -35,29 +35,20 @@ def status(up: Up, name: str) -> Any:
     return json.loads(up.mlops("status", name, "--json").stdout)["pipeline"]
 
 
-def until(question: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if found := question():
-            return found
-        time.sleep(0.03)
-    raise AssertionError("not within 30 s")
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_what_ran_when_it_was_ended(start_up: Callable[..., Up], tmp_path: Path, number: signal.Signals) -> None:
-    first = start_up("--port", "0", "--data", str(tmp_path))
-    dataset.upload(client(first, "s3"), first.ready["assets_bucket"])
+    first = start_up("--data", str(tmp_path))
+    dataset.upload(first.client("s3"), first.ready["assets_bucket"])
     hyperparameters = {**TRAINING["algo_hyperparameters"], "num_round": 1000000}
     training = provision(first, request("training", algo_hyperparameters=hyperparameters))["name"]
-    sagemaker = client(first, "sagemaker")
-    until(lambda: sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"])
+    sagemaker = first.client("sagemaker")
+    wait_for(lambda: sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"])
     deploying = training.replace("training-", "deploying-", 1)
     # a deployment is short: the command is ended in the middle of it, too
     provisioning = Thread(target=first.mlops, args=("provision", "-"), kwargs={"given": request("deploying")})
     provisioning.start()
-    stacks = client(first, "cloudformation")
-    until(
+    stacks = first.client("cloudformation")
+    wait_for(
         lambda: any(
             (stack["StackName"], stack["StackStatus"]) == (deploying, "CREATE_IN_PROGRESS")
             for stack in stacks.describe_stacks()["Stacks"]
@@ -66,13 +57,13 @@ def test_what_ran_when_it_was_ended(start_up: Callable[..., Up], tmp_path: Path,
     os.kill(first.process.pid, number)
     first.process.wait(20)
     provisioning.join()
-    until(lambda: not answers(port_of(first)))
+    wait_for(lambda: not first.answers)
 
     second = until_free(start_up, tmp_path)
-    [job] = client(second, "sagemaker").list_training_jobs()["TrainingJobSummaries"]
-    reason = client(second, "sagemaker").describe_training_job(TrainingJobName=job["TrainingJobName"])["FailureReason"]
+    [job] = second.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
+    reason = second.client("sagemaker").describe_training_job(TrainingJobName=job["TrainingJobName"])["FailureReason"]
     assert STOPPED in reason
-    states = client(second, "stepfunctions")
+    states = second.client("stepfunctions")
     [machine] = states.list_state_machines()["stateMachines"][:1]
     [execution] = states.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]
     described = states.describe_execution(executionArn=execution["executionArn"])
@@ -85,11 +76,11 @@ def test_what_ran_when_it_was_ended(start_up: Callable[..., Up], tmp_path: Path,
 
     assert provision(second, request("training"), "--watch")["status"]["pipeline"]["status"] == "Succeeded"
     # a stack that was never completed is deleted first, which the refusal of the repeat says
-    until(lambda: second.mlops("provision", "-", given=request("deploying")).returncode == 0)
+    wait_for(lambda: second.mlops("provision", "-", given=request("deploying")).returncode == 0)
     assert second.mlops("status", deploying, "--watch").returncode == 0
 
 
 def until_free(start_up: Callable[..., Up], data: Path) -> Up:
     """The next account, once the child of the killed command has given up the directory."""
     time.sleep(1)
-    return start_up("--port", "0", "--data", str(data))
+    return start_up("--data", str(data))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import without_aws
+from tests.support.environments import without_aws
 
 Start = Callable[..., subprocess.Popen[str]]
 

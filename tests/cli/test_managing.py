@@ -7,13 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from mlops.demo import story
 from mlops.sample import dataset
 
-from .conftest import Up
-from .test_account import client
+from tests.support.commands import TRAINING, Up
+from tests.support.requests import LONG
 
-TRAINING = json.loads(story.request("training"))
 NAMES = [f"mlops-pipeline-manage-{end}-modeltraining" for end in "abc"]
 
 
@@ -77,9 +75,8 @@ def test_a_wrong_parameter_is_told_with_what_is_right(up: Up) -> None:
 @pytest.fixture(scope="module")
 def running(up: Up) -> str:
     """A pipeline whose job takes long."""
-    dataset.upload(client(up, "s3"), up.ready["assets_bucket"])
-    long = {"objective": "binary:logistic", "num_round": 2_000_000}
-    body = {**TRAINING, "model_name": "manage-long", "algo_hyperparameters": long}
+    dataset.upload(up.client("s3"), up.ready["assets_bucket"])
+    body = {**TRAINING, "model_name": "manage-long", "algo_hyperparameters": LONG}
     done = up.mlops("provision", "-", "--json", given=json.dumps(body))
     assert done.returncode == 0, done.stderr
     name: str = json.loads(done.stdout)["name"]

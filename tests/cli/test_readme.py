@@ -15,7 +15,7 @@ import pytest
 from mlops.demo import story
 from mlops.sample import dataset
 
-from tests.cli.conftest import without_aws
+from tests.support.environments import without_aws
 
 ROOT = Path(__file__).parents[2]
 WALKTHROUGH = (ROOT / "README.md").read_text("utf-8").split("## A request and its answer\n", 1)[1].split("\n## ", 1)[0]
@@ -39,7 +39,6 @@ def typed(commands: str) -> list[str]:
 def terminal(tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of the second terminal, while the first runs its commands."""
     environment = without_aws() | {"XDG_RUNTIME_DIR": str(tmp_path)}  # of this test's accounts alone
-    environment.pop("MLOPS_API_URL", None)
     first = FIRST.replace("local up", "local up --port 0")  # the usual port may be in use
     with subprocess.Popen(
         typed(first), cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True

@@ -3,15 +3,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
-import re
 import signal
-import struct
 import subprocess
-import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +15,7 @@ from typing import Any
 import pytest
 
 from .scripted_api import Api, Response, command, environment, mlops, serving
+from .terminals import on_a_terminal
 
 NAME = "mlops-pipeline-a-model-whose-name-is-longer-than-a-narrow-terminal-is-wide-modeltraining"
 JOB = "a-model-whose-name-is-longer-than-a-narrow-terminal-is-wide-training-1a2b"
@@ -54,24 +50,6 @@ def request_file(tmp_path: Path) -> Path:
     return path
 
 
-def on_a_terminal(api: Api, width: int, *arguments: str | Path) -> tuple[int, str]:
-    """The exit code, and what a terminal of this width was sent, without its control sequences."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
-    env = environment(api, TERM="xterm-256color")
-    process = subprocess.Popen(command(api, *arguments), stdin=theirs, stdout=theirs, stderr=theirs, env=env)
-    os.close(theirs)
-    sent = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            sent += chunk
-    except OSError:
-        pass  # Linux says so where the other end is closed
-    os.close(ours)
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", sent.decode())
-    return process.wait(20), text.replace("\r\n", "\n")
-
-
 @pytest.mark.parametrize("columns", ["", "10", "40", "100000"])
 def test_nothing_is_cut_in_a_pipe(api: Api, columns: str) -> None:
     api.responses = {"pipelinestatus": [RUNNING, FAILED]}
@@ -88,10 +66,10 @@ def test_nothing_is_cut_in_a_pipe(api: Api, columns: str) -> None:
 def test_nothing_is_cut_on_a_terminal(api: Api, width: int, watch: list[str]) -> None:
     job = {"kind": "TrainingJob", "name": f"only-in-the-spinner-{JOB}", "status": "InProgress", "progress": "Training"}
     api.responses = {"pipelinestatus": [state("Running", job=job), FAILED]}
-    code, text = on_a_terminal(api, width, "status", NAME, *watch)
+    code, text = on_a_terminal(command(api, "status", NAME, *watch), environment(api), width)
     if not watch:
         api.responses = {"pipelinestatus": [FAILED]}
-        code, text = on_a_terminal(api, width, "status", NAME)
+        code, text = on_a_terminal(command(api, "status", NAME), environment(api), width)
     assert code == len(watch)
     assert f"{NAME} " in text
     assert text.count(REASON) == 1

@@ -17,7 +17,7 @@ from mlops.deploy.errors import BuildError, NativeCode, UnsafePermission
 from mlops.deploy.upload import MAIN_TEMPLATE
 from mlops.source_tree import ROOT
 
-from .conftest import DISTRIBUTION
+from tests.support.builds import DISTRIBUTION
 
 CONTRACT_PARAMETERS = {
     "AllowDetailedErrorMessage",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .custom_resources import CloudFormation, Reply, serving, use_endpoint
+from tests.support.custom_resources import CloudFormation, Reply, serving, use_endpoint
 
 GOOD: dict[str, Any] = {
     "StackName": "mlops-orchestrator",

@@ -9,10 +9,12 @@ from urllib.parse import parse_qs
 from uuid import uuid4
 
 import pytest
-from mlops.deploy.install import InstallError, install, uninstall, upload
+from mlops.deploy.install import InstallError, install, uninstall
 from mlops.deploy.upload import MAIN_TEMPLATE
 
-from .custom_resources import CloudFormation, Reply, serving, unguarded, use_endpoint
+from tests.support.custom_resources import CloudFormation, Reply, serving, unguarded, use_endpoint
+from tests.support.installed import post, uploaded
+from tests.support.laptop import Account
 
 ROLE = "arn:aws:iam::123456789012:role/mlops-orchestrator-CloudFormationRole-1ABC"
 PAGE = 100
@@ -124,13 +126,13 @@ DEPLOYED = {"Resources": {"Logs": {"Type": "AWS::Logs::LogGroup", "Properties": 
 
 
 @pytest.fixture
-def stack_name(account: Any) -> Iterator[str]:
+def stack_name(account: Account) -> Iterator[str]:
     name = f"guarded-{uuid4().hex[:8]}"
     yield name
     uninstall(account, name)
 
 
-def deployed(account: Any, stack_name: str) -> str:
+def deployed(account: Account, stack_name: str) -> str:
     """A stack that CloudFormation has made with the role of an installation, as it makes those of a pipeline."""
     cloudformation = account.client("cloudformation")
     described = cloudformation.describe_stack_resource(StackName=stack_name, LogicalResourceId="CloudFormationRole")
@@ -143,9 +145,9 @@ def deployed(account: Any, stack_name: str) -> str:
 
 
 def test_an_installation_with_pipelines_is_not_deleted_until_they_are(
-    stack_name: str, built: Path, account: Any
+    stack_name: str, built: Path, account: Account
 ) -> None:
-    url = upload(account, built, "a-distribution-bucket", "mlops-orchestrator", "v0", create=True)
+    url = uploaded(account, built)
     outputs = install(account, stack_name, url, EMAIL)
     cloudformation = account.client("cloudformation")
     pipeline = deployed(account, stack_name)
@@ -154,7 +156,7 @@ def test_an_installation_with_pipelines_is_not_deleted_until_they_are(
         uninstall(account, stack_name)
 
     # Nothing else was deleted: the API still answers, and the pipeline can be deleted.
-    assert account.post(outputs["ApiId"], "pipelinestatus", {})[0] == 400
+    assert post(account, outputs["ApiId"], "pipelinestatus", {}).status == 400
     cloudformation.delete_stack(StackName=pipeline)
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=pipeline, WaiterConfig={"Delay": 1})
     uninstall(account, stack_name)
@@ -163,9 +165,9 @@ def test_an_installation_with_pipelines_is_not_deleted_until_they_are(
 
 
 def test_an_owner_who_wants_to_can_delete_the_installation_all_the_same(
-    stack_name: str, built: Path, account: Any
+    stack_name: str, built: Path, account: Account
 ) -> None:
-    url = upload(account, built, "a-distribution-bucket", "mlops-orchestrator", "v0", create=True)
+    url = uploaded(account, built)
     install(account, stack_name, url, EMAIL)
     deployed(account, stack_name)
     with pytest.raises(InstallError, match="1 pipeline left"):

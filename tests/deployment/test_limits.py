@@ -13,7 +13,7 @@ from mlops.deploy.errors import PolicyTooLarge
 from mlops.deploy.upload import MAIN_TEMPLATE
 from mlops.source_tree import ROOT
 
-from .custom_resources import unguarded
+from tests.support.custom_resources import unguarded
 
 TYPES = [
     "AWS::ApiGateway::RestApi",

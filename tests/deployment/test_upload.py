@@ -14,7 +14,8 @@ from mlops.deploy.errors import InstallError
 from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE, REGIONAL_ASSETS, upload
 from moto import mock_aws
 
-from .custom_resources import Reply, serving
+from tests.support.custom_resources import Reply, serving
+from tests.support.laptop import Account
 
 KEY = "solution/v1"
 
@@ -39,7 +40,7 @@ def put(session: Any, assets: Path, name: str, create: bool = True) -> str:
 class Recorded:
     """An account, and every request to S3 that was sent with it."""
 
-    def __init__(self, account: Any) -> None:
+    def __init__(self, account: Account) -> None:
         self.region_name, self._account = account.region_name, account
         self.requests: list[tuple[str, Any]] = []
 
@@ -56,7 +57,7 @@ class Recorded:
 
 
 def test_missing_buckets_are_private_owned_versioned_encrypted_and_tls_only(
-    assets: Path, name: str, account: Any
+    assets: Path, name: str, account: Account
 ) -> None:
     put(account, assets, name)
     s3 = account.client("s3")
@@ -72,7 +73,7 @@ def test_missing_buckets_are_private_owned_versioned_encrypted_and_tls_only(
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_a_bucket_in_use_is_left_as_it_is(assets: Path, name: str, account: Any) -> None:
+def test_a_bucket_in_use_is_left_as_it_is(assets: Path, name: str, account: Account) -> None:
     s3 = account.client("s3")
     for bucket in (name, f"{name}-us-east-1"):
         s3.create_bucket(Bucket=bucket)
@@ -82,13 +83,13 @@ def test_a_bucket_in_use_is_left_as_it_is(assets: Path, name: str, account: Any)
     assert set(recorded.operations()) == {"HeadBucket", "GetBucketPolicy", "ListObjectsV2", "HeadObject", "PutObject"}
 
 
-def test_a_creation_that_was_interrupted_is_finished(assets: Path, name: str, account: Any) -> None:
+def test_a_creation_that_was_interrupted_is_finished(assets: Path, name: str, account: Account) -> None:
     account.client("s3").create_bucket(Bucket=name)
     put(account, assets, name)
     assert "TlsOnly" in account.client("s3").get_bucket_policy(Bucket=name)["Policy"]
 
 
-def test_every_request_names_the_owner(assets: Path, name: str, account: Any) -> None:
+def test_every_request_names_the_owner(assets: Path, name: str, account: Account) -> None:
     """So that none reaches a bucket that another account has made in the meantime."""
     recorded = Recorded(account)
     put(recorded, assets, name)
@@ -100,7 +101,7 @@ def test_every_request_names_the_owner(assets: Path, name: str, account: Any) ->
 
 
 def test_what_lies_there_is_known_by_its_bytes_and_not_by_what_its_metadata_say(
-    assets: Path, name: str, account: Any
+    assets: Path, name: str, account: Account
 ) -> None:
     put(account, assets, name)
     s3, place = account.client("s3"), {"Bucket": f"{name}-us-east-1", "Key": f"{KEY}/blueprints/one.yaml"}
@@ -115,7 +116,7 @@ def test_what_lies_there_is_known_by_its_bytes_and_not_by_what_its_metadata_say(
     assert "PutObject" not in recorded.operations()
 
 
-def test_without_create_a_missing_bucket_is_named(assets: Path, name: str, account: Any) -> None:
+def test_without_create_a_missing_bucket_is_named(assets: Path, name: str, account: Account) -> None:
     with pytest.raises(InstallError, match=f"There is no bucket {name}-us-east-1 to upload to"):
         put(account, assets, name, create=False)
 

@@ -29,7 +29,7 @@ from chalicelib.status.outcome import Outcome
 from mlops.deploy.template import load
 from tools.bench import cloud
 
-from tests.faults.memory import MemoryCloud, World
+from tests.support.memory import MemoryCloud, World
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")

@@ -16,7 +16,7 @@ from mlops.deploy.template import load
 from tools.docs import decisions
 from tools.docs.decisions import Situation
 
-from tests.faults.memory import MemoryCloud, World
+from tests.support.memory import MemoryCloud, World
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")

@@ -25,8 +25,8 @@ from chalicelib.planning.plan import Plan
 from chalicelib.settings import Settings
 from moto import mock_aws
 
-from tests.faults.memory import MemoryCloud, World
-from tests.local.laptop import start_account, stop_account
+from tests.support.laptop import running_account
+from tests.support.memory import MemoryCloud, World
 
 Make = Callable[..., Plan]
 TRUST = {
@@ -52,9 +52,9 @@ def make(catalog: Catalog, settings: Settings, example: Callable[[str], dict[str
 
 @pytest.fixture(scope="module")
 def laptop() -> Iterator[Any]:
-    account = start_account()
-    yield account
-    assert stop_account(account) == 0
+    """Of its own: each test deletes all stacks."""
+    with running_account() as account:
+        yield account
 
 
 @pytest.fixture(params=["memory", "moto", "laptop"])

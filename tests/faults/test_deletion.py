@@ -22,8 +22,8 @@ from chalicelib.planning.plan import Plan
 from chalicelib.provisioning.provision import Provisioned, provision
 from chalicelib.settings import Settings
 
-from tests.faults.memory import Fault, Killed, MemoryCloud, World
 from tests.faults.turns import together
+from tests.support.memory import Fault, Killed, MemoryCloud, World
 
 Make = Callable[..., Plan]
 Delete = Callable[..., Deletion]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 from dataclasses import replace
@@ -17,9 +18,10 @@ from chalicelib.planning.plan import Plan
 from chalicelib.provisioning.provision import Provisioned, provision
 from chalicelib.settings import Settings
 
-from tests.blueprint_folders import EXAMPLES
 from tests.faults.changes import Make
-from tests.faults.memory import Fault, Killed, MemoryCloud, World
+from tests.faults.turns import together
+from tests.support.blueprint_folders import EXAMPLES
+from tests.support.memory import Fault, Killed, MemoryCloud, World
 
 
 @pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
@@ -236,68 +238,29 @@ def test_an_upload_whose_create_was_lost_is_taken_up_at_once(make: Make) -> None
 
 
 def race(world: World, plans: list[Plan], turns: list[int]) -> tuple[list[int], list[int]]:
-    """Run requests in steps of one AWS call each, in the order of `turns`, then each to its end."""
-    import threading
-
-    ready = [threading.Semaphore(0) for _ in plans]
-    idle = [threading.Semaphore(0) for _ in plans]
-    won: list[int] = []
-    lost: list[int] = []
-    ended = [False] * len(plans)
-
-    class Stepping(MemoryCloud):
-        def __init__(self, me: int) -> None:
-            super().__init__(world)
-            self.me = me
-
-        def __getattribute__(self, name: str) -> Any:
-            found = super().__getattribute__(name)
-            if name in (
-                "stack",
-                "bundle",
-                "latest_execution",
-                "put_bundle",
-                "create_delivery",
-                "update_delivery",
-                "start",
-            ):
-                me = super().__getattribute__("me")
-                idle[me].release()
-                ready[me].acquire()
-            return found
-
-    def request(me: int) -> None:
-        try:
-            provision(plans[me], Stepping(me))
-            won.append(me)
-        except Conflict:
-            lost.append(me)
-        finally:
-            ended[me] = True
-            idle[me].release()
-
-    threads = [threading.Thread(target=request, args=(me,)) for me in range(len(plans))]
-    for me, thread in enumerate(threads):
-        thread.start()
-        idle[me].acquire()
-    for me in [*turns, *[0] * 20, *[1] * 20]:
-        if not ended[me]:
-            ready[me].release()
-            idle[me].acquire()
-    for thread in threads:
-        thread.join(5)
+    """Run requests in steps of one AWS call each; the indices of those that were accepted, and of those refused."""
+    requests = [functools.partial(provision, plan) for plan in plans]
+    results = together(world, requests, turns)
+    lost = [index for index, result in enumerate(results) if isinstance(result, Conflict)]
+    won = [index for index, result in enumerate(results) if isinstance(result, Provisioned)]
+    assert len(won) + len(lost) == len(plans), results
     return won, lost
 
 
-def test_fifty_identical_requests_make_one_pipeline(make: Make) -> None:
+@pytest.mark.parametrize("turns", ["in step", "one after the other", "the last first"])
+def test_fifty_identical_requests_make_one_pipeline(make: Make, turns: str) -> None:
+    """All fifty are under way at once; of those that are told to wait, none has written anything."""
+    plans = [make()] * 50
+    every = range(len(plans))
+    orders = {"in step": [*every] * 10, "one after the other": [], "the last first": [*reversed(every)] * 10}
     world = World()
-    won, lost = race(world, [make() for _ in range(2)], [0, 1] * 3)
-    for _ in range(48):
-        provision(make(), MemoryCloud(world))
-    assert not lost
-    assert len(won) == 2
+    won, _ = race(world, plans, orders[turns])
+    assert won
+    assert world.writes.count("create_delivery") == 1
+    assert len(world.stacks) == len(world.bundles) == 1
     world.settle()
     assert world.picture() == running_after(make())
+    assert [len(runs) for runs in world.executions.values()] == [1]
 
 
 def test_what_was_deleted_by_hand_comes_back_with_the_same_request(make: Make) -> None:

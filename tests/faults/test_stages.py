@@ -20,8 +20,8 @@ from chalicelib.planning.plan import OWNER_TAG, Plan
 from chalicelib.provisioning.provision import provision
 from chalicelib.settings import Settings
 
-from tests.faults.memory import Fault, MemoryCloud, World
 from tests.faults.test_faults import attempt, calls_of, running, until_done
+from tests.support.memory import Fault, MemoryCloud, World
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from chalicelib.planning.plan import Plan
 from chalicelib.provisioning.provision import provision
 from chalicelib.settings import Settings
 
-from tests.faults.memory import Fault, Killed, MemoryCloud, World
+from tests.support.memory import Fault, Killed, MemoryCloud, World
 
 RUN = "arn:aws:states:us-east-1:123456789012:execution:machine:run"
 JOB = ("TrainingJob", "churn-training-1a2b")

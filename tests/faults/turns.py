@@ -9,7 +9,7 @@ from typing import Any
 
 from chalicelib.aws import port as protocol
 
-from tests.faults.memory import MemoryCloud, World
+from tests.support.memory import MemoryCloud, World
 
 Request = Callable[[MemoryCloud], Any]
 CALLS = {name for name in vars(protocol.Cloud) if not name.startswith("_")}

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from mlops.local.services.sagemaker import archives
 
-from tests.local.laptop import Account
-from tests.local.machine_learning import Lab, channel
+from tests.support.lab import Lab, channel
+from tests.support.laptop import Account
 
 SMALL = archives.Limits(size=100_000, entries=5, ratio=10, small=20_000)
 ZEROS = b"\0" * 2**20

@@ -14,8 +14,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 from mlops.local.services.cloudwatch import patterns
 
-from tests.local.laptop import Account, wait_for
-from tests.local.machine_learning import unique
+from tests.support.laptop import Account
+from tests.support.naming import unique
+from tests.support.waiting import wait_for
 
 NOW = int(time.time() * 1000)
 

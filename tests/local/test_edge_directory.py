@@ -14,7 +14,8 @@ import boto3
 import pytest
 from mlops.local.process import running
 
-from tests.local.laptop import Account, stop_account, wait_for
+from tests.support.laptop import Account, stop_account
+from tests.support.waiting import wait_for
 
 Start = Callable[..., Account]
 

@@ -7,18 +7,12 @@ from pathlib import Path
 import pytest
 import xgboost
 
-from tests.local.laptop import Account, stop_account, wait_for
-from tests.local.machine_learning import ALLOW_S3_AND_LOGS, Lab, artifact, csv, labels, rows
-from tests.local.pipelines import (
-    MODEL_OF_NOTHING,
-    declaration,
-    deploy,
-    source,
-    trusted_role,
-    unique,
-    versioned_bucket,
-    zipped,
-)
+from tests.support.codepipelines import MODEL_OF_NOTHING, declaration, deploy, source, versioned_bucket, zipped
+from tests.support.lab import ALLOW_S3_AND_LOGS, Lab, artifact, csv, labels, rows
+from tests.support.laptop import Account, stop_account
+from tests.support.naming import unique
+from tests.support.roles import trusted_role
+from tests.support.waiting import wait_for
 
 SPARE = 4  # connections of this test's own clients, which come and go
 

@@ -12,8 +12,11 @@ import pytest
 from botocore.config import Config
 from mlops.local.functions import gate
 
-from tests.local.laptop import Account, start_account, stop_account, wait_for
-from tests.local.pipelines import trusted_role, unique, zipped
+from tests.support.codepipelines import zipped
+from tests.support.laptop import Account, start_account, stop_account
+from tests.support.naming import unique
+from tests.support.roles import trusted_role
+from tests.support.waiting import wait_for
 
 SIZE = gate.size(gate.cores(), gate.memory())
 CODE = """

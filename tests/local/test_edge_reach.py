@@ -18,8 +18,11 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from tests.local.laptop import Account, wait_for
-from tests.local.pipelines import trusted_role, unique, versioned_bucket, zipped
+from tests.support.codepipelines import versioned_bucket, zipped
+from tests.support.laptop import Account
+from tests.support.naming import unique
+from tests.support.roles import trusted_role
+from tests.support.waiting import wait_for
 
 FORM = "application/x-www-form-urlencoded"
 CREATE_STACK = urllib.parse.urlencode(

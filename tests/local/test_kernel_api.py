@@ -13,8 +13,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.local.laptop import Account
-from tests.local.pipelines import approval, declaration, source, trusted_role, unique, versioned_bucket
+from tests.support.codepipelines import approval, declaration, source, versioned_bucket
+from tests.support.laptop import Account
+from tests.support.naming import unique
+from tests.support.roles import trusted_role
 
 TARGET = "CodePipeline_20150709"
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.laptop import Account, wait_for
+from tests.support.laptop import Account
+from tests.support.waiting import wait_for
 
 
 def test_closed_connections_do_not_pile_up(account: Account) -> None:

@@ -13,17 +13,18 @@ from typing import Any
 
 import pytest
 
-from tests.local.laptop import Account, start_account, stop_account, wait_for
-from tests.local.pipelines import (
+from tests.support.codepipelines import (
     MODEL_OF_NOTHING,
     approval,
     declaration,
     deploy,
     source,
-    trusted_role,
     versioned_bucket,
     zipped,
 )
+from tests.support.laptop import Account, start_account, stop_account
+from tests.support.roles import trusted_role
+from tests.support.waiting import wait_for
 
 Start = Callable[..., Account]
 

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.laptop import Account, wait_for
-from tests.local.pipelines import approval, declaration, source, trusted_role, unique, versioned_bucket, zipped
+from tests.support.codepipelines import approval, declaration, source, versioned_bucket, zipped
+from tests.support.laptop import Account
+from tests.support.naming import unique
+from tests.support.roles import trusted_role
+from tests.support.waiting import wait_for
 
 HANDLER = (
     "import os, sys\n"

@@ -9,9 +9,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.local.laptop import Account, wait_for
-from tests.local.machine_learning import unique
-from tests.local.pipelines import trusted_role
+from tests.support.laptop import Account
+from tests.support.naming import unique
+from tests.support.roles import trusted_role
+from tests.support.waiting import wait_for
 
 MISSING = [
     ("codecommit", "list_repositories", {}, "codecommit ListRepositories"),

@@ -15,8 +15,10 @@ import pytest
 import xgboost
 from botocore.exceptions import ClientError
 
-from tests.local.laptop import Account, wait_for
-from tests.local.machine_learning import UNKNOWN_IMAGE, Lab, artifact, csv, labels, libsvm, rows, soon, unique
+from tests.support.lab import UNKNOWN_IMAGE, Lab, artifact, csv, labels, libsvm, rows
+from tests.support.laptop import Account
+from tests.support.naming import unique
+from tests.support.waiting import soon, wait_for
 
 FEATURES = rows()
 UNSEEN = rows(count=4, seed=9)

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.laptop import Account, start_account, stop_account, wait_for
-from tests.local.machine_learning import ALLOW_S3_AND_LOGS, Lab, unique
-from tests.local.pipelines import trusted_role
+from tests.support.lab import ALLOW_S3_AND_LOGS, Lab
+from tests.support.laptop import Account, start_account, stop_account
+from tests.support.naming import unique
+from tests.support.roles import trusted_role
+from tests.support.waiting import wait_for
 
 PROGRAM = "tests.local.account_with_sleeping_jobs"
 RULE = "arn:aws:events:us-east-1:123456789012:rule/StepFunctionsGetEventsForSageMakerProcessingJobsRule"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.local.laptop import Account
-from tests.local.machine_learning import Lab, csv, labels, rows
+from tests.support.lab import Lab, csv, labels, rows
+from tests.support.laptop import Account
 
 FEATURES = rows()
 

@@ -8,8 +8,9 @@ import pytest
 import xgboost
 from botocore.exceptions import ClientError
 
-from tests.local.laptop import Account
-from tests.local.machine_learning import IMAGE, Lab, artifact, csv, labels, rows, unique
+from tests.support.lab import IMAGE, Lab, artifact, csv, labels, rows
+from tests.support.laptop import Account
+from tests.support.naming import unique
 
 FEATURES = rows()
 

@@ -9,8 +9,10 @@ import pytest
 import xgboost
 from botocore.exceptions import ClientError
 
-from tests.local.laptop import Account, wait_for
-from tests.local.machine_learning import IMAGE, Lab, artifact, csv, labels, rows, unique
+from tests.support.lab import IMAGE, Lab, artifact, csv, labels, rows
+from tests.support.laptop import Account
+from tests.support.naming import unique
+from tests.support.waiting import wait_for
 
 FEATURES = rows()
 UNSEEN = rows(count=3, seed=9)

@@ -12,18 +12,10 @@ import pytest
 import xgboost
 from botocore.exceptions import ClientError
 
-from tests.local.laptop import Account, wait_for
-from tests.local.machine_learning import (
-    ALLOW_S3_AND_LOGS,
-    UNKNOWN_IMAGE,
-    Lab,
-    channel,
-    csv,
-    labels,
-    libsvm,
-    rows,
-    unique,
-)
+from tests.support.lab import ALLOW_S3_AND_LOGS, UNKNOWN_IMAGE, Lab, channel, csv, labels, libsvm, rows
+from tests.support.laptop import Account
+from tests.support.naming import unique
+from tests.support.waiting import wait_for
 
 FEATURES = rows()
 LABELS = labels(FEATURES)

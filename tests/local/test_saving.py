@@ -17,8 +17,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.local.laptop import Account, wait_for
-from tests.local.pipelines import trusted_role
+from tests.support.laptop import Account
+from tests.support.roles import trusted_role
+from tests.support.waiting import wait_for
 
 resource = pytest.importorskip("resource", reason="limits of processes are POSIX's")
 Start = Callable[..., Account]

@@ -13,8 +13,8 @@ import pytest
 import xgboost
 from mlops.local.containers.xgboost import check
 
-from tests.local.laptop import Account
-from tests.local.machine_learning import Lab, artifact
+from tests.support.lab import Lab, artifact
+from tests.support.laptop import Account
 
 # read as the length of a key, this makes xgboost copy memory that it does not have
 CRASHING = b"{L\x00\x00\x00\x00\x7f\xff\xff\xff"

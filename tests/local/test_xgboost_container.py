@@ -16,7 +16,7 @@ from mlops.local.containers.xgboost.data import DataError, delimiter_of, read_cs
 from mlops.local.containers.xgboost.errors import UserError
 from mlops.local.containers.xgboost.serve import XGBoostPredictor
 
-from tests.local.machine_learning import IMAGE, csv, labels, libsvm, rows
+from tests.support.lab import IMAGE, csv, labels, libsvm, rows
 
 FEATURES = rows()
 BINARY = {"objective": "binary:logistic", "num_round": "5"}

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlops.local import containers
+import xgboost
 from mlops.local.containers.xgboost import train, versions
 from mlops.local.containers.xgboost.errors import UserError
+from mlops.local.containers.xgboost.serve import XGBoostPredictor
 
-from tests.local.machine_learning import IMAGE
 from tests.local.xgboost_versions import cases
+from tests.support.lab import IMAGE
 
 RECORDED = json.loads((Path(__file__).parent / "xgboost_versions" / "predictions.json").read_text())
 IMAGES = ("latest", "0.90-2", "1.0-1", "1.2-2", "1.3-1", "1.5-1", "1.7-1", "3.0-5", "3.2-0")
@@ -58,10 +59,9 @@ def _trained(case: cases.Case, image: str, tree: Path) -> list[float]:
         given["objective"] = "reg:linear"  # its name then
     (tree / "input/config/hyperparameters.json").write_text(json.dumps(given))
     train.train(tree, versions.of_image(_uri(image)))
-    container = containers.find(_uri(image))
-    assert container is not None
+    model = XGBoostPredictor(xgboost.Booster(model_file=tree / "model" / "xgboost-model"))
     body = "\n".join(",".join(_cells(row)) for row in cases.unseen_rows())
-    answer = container.load(tree / "model").invoke(body.encode(), "text/csv", "").body.decode()
+    answer = model.invoke(body.encode(), "text/csv", "").body.decode()
     return [float(number) for number in re.findall(r"[-+.\deE]+", answer)]
 
 

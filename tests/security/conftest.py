@@ -6,19 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlops.deploy.build import Distribution, Sources, build
 from mlops.deploy.template import load
 
-
-@pytest.fixture(scope="session")
-def built(blueprints: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("built")
-    build(Distribution("a-distribution-bucket", "mlops-orchestrator", "v0"), out, Sources(blueprints=blueprints))
-    return out
+from tests.support import builds
 
 
 @pytest.fixture(scope="session")
-def template_files(built: Path) -> list[Path]:
+def template_files(blueprints: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    built = builds.once(tmp_path_factory, "built-with-others", lambda out: builds.build(out, blueprints))
     found = [*(built / "global-s3-assets").glob("*.template"), *(built / "regional-s3-assets").rglob("*.yaml")]
     return sorted(found)
 

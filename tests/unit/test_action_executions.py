@@ -10,7 +10,7 @@ import pytest
 from chalicelib.aws.client import Aws
 from chalicelib.settings import Settings
 
-from tests.deployment.custom_resources import Reply, serving, use_endpoint
+from tests.support.custom_resources import Reply, serving, use_endpoint
 
 RUN = "arn:aws:states:us-east-1:123456789012:execution:MLOpsStateMachine-1ABC:1624a1d1"
 STACK = "arn:aws:cloudformation:us-east-1:123456789012:stack/mlops-pipeline-a/1"

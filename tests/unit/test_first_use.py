@@ -8,7 +8,7 @@ from chalicelib.aws import calls
 from chalicelib.aws.calls import Calls
 from chalicelib.settings import Settings
 
-from tests.deployment.custom_resources import Reply, serving, use_endpoint
+from tests.support.custom_resources import Reply, serving, use_endpoint
 
 DENIED = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></ErrorResponse>"
 STACKS = "<DescribeStacksResponse><DescribeStacksResult><Stacks/></DescribeStacksResult></DescribeStacksResponse>"

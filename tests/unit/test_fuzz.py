@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as trying
 from hypothesis import strategies as some
 
-from tests import blueprint_folders
+from tests.support import blueprint_folders
 
 EXAMPLES = [json.loads(path.read_bytes()) for path in blueprint_folders.EXAMPLES]
 SCHEMAS = [json.loads((folder / "request.schema.json").read_bytes()) for folder in blueprint_folders.FOLDERS]

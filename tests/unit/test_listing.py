@@ -21,7 +21,7 @@ from chalicelib.planning.plan import Plan
 from chalicelib.provisioning.provision import provision
 from chalicelib.settings import Settings
 
-from tests.faults.memory import Fault, MemoryCloud, World
+from tests.support.memory import Fault, MemoryCloud, World
 
 MANY = 230
 

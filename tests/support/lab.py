@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of SageMaker need around it: a bucket, a role, data, and waiting."""
+"""SageMaker without a pipeline: its jobs, models and endpoints, with a bucket, a role and data for them."""
 
 import io
-import json
 import tarfile
-import time
-import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xgboost
 
-from tests.local.laptop import Account, wait_for
+from tests.support.laptop import Account
+from tests.support.naming import unique
+from tests.support.requests import unpacked
+from tests.support.roles import trusted_role
+from tests.support.waiting import wait_for
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 UNKNOWN_IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-own-algorithm:v1"
@@ -32,18 +33,7 @@ class Lab:
         self.role = self.make_role(ALLOW_S3_AND_LOGS)
 
     def make_role(self, statements: list[dict[str, Any]], service: str = "sagemaker.amazonaws.com") -> str:
-        iam, name = self.account.client("iam"), unique("role")
-        trust = {
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
-        }
-        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
-        iam.put_role_policy(
-            RoleName=name,
-            PolicyName="all",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}),
-        )
-        return str(role["Arn"])
+        return trusted_role(self.account, service, *statements)
 
     def put(self, key: str, body: str | bytes) -> str:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
@@ -80,11 +70,7 @@ class Lab:
     def booster(self, artifact: str) -> xgboost.Booster:
         """The model in an artifact, loaded by xgboost itself."""
         key = artifact.removeprefix(f"s3://{self.bucket}/")
-        body = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-            file = archive.extractfile("xgboost-model")
-            assert file is not None
-            return xgboost.Booster(model_file=bytearray(file.read()))
+        return unpacked(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
     def model(self, artifact: str, image: str = IMAGE, **changes: Any) -> str:
         name = unique("model")
@@ -136,10 +122,6 @@ class Lab:
         return text
 
 
-def unique(prefix: str) -> str:
-    return f"{prefix}-{uuid.uuid4().hex[:10]}"
-
-
 def channel(name: str, uri: str, content_type: str = "text/csv", **more: Any) -> dict[str, Any]:
     return {
         "ChannelName": name,
@@ -184,15 +166,3 @@ def artifact(folder: Path, files: dict[str, bytes]) -> bytes:
             (folder / name).write_bytes(content)
             archive.add(folder / name, name)
     return buffer.getvalue()
-
-
-def soon(question: Any, seconds: float = 5) -> Any:
-    """`wait_for`, with what went wrong if it never came."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return question()
-        except AssertionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ROOTS = (ROOT / "blueprints", ROOT / "tests" / "catalogue")
 FOLDERS = sorted(path.parent for root in ROOTS for path in root.glob("*/blueprint.yaml"))
 EXAMPLES = [path for folder in FOLDERS for path in sorted(folder.glob("examples/*.json"))]

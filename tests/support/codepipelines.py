@@ -1,41 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What CodePipeline tests need around a pipeline: roles, buckets, zipped templates."""
+"""Pipelines of CodePipeline: their declarations, the zips that they deploy, and their executions."""
+
+from __future__ import annotations
 
 import io
 import json
-import uuid
 import zipfile
+from dataclasses import dataclass
 from typing import Any
 
-from tests.local.laptop import Account
+from tests.support.laptop import Account
+from tests.support.naming import unique
+from tests.support.roles import trusted_role
+from tests.support.waiting import wait_for
 
+ENDED = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 ACCOUNT_ID = "123456789012"
 MODEL_OF_NOTHING = {
     "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
     "Parameters": {"Colour": {"Type": "String", "Default": "red"}},
     "Outputs": {"Colour": {"Value": {"Ref": "Colour"}}, "TopicArn": {"Value": {"Ref": "Topic"}}},
 }
-
-
-def unique(prefix: str) -> str:
-    return f"{prefix}-{uuid.uuid4().hex[:8]}"
-
-
-def trusted_role(account: Account, service: str, *statements: dict[str, Any]) -> str:
-    """A role that `service` may assume, with these statements allowed (default: everything)."""
-    iam, name = account.client("iam"), unique("role")
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
-    }
-    arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    allowed = [{"Effect": "Allow", **statement} for statement in statements] or [
-        {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    ]
-    iam.put_role_policy(
-        RoleName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": allowed})
-    )
-    return arn
 
 
 def versioned_bucket(account: Account) -> str:
@@ -125,3 +110,63 @@ def declaration(name: str, role: str, bucket: str, *stages: dict[str, Any], **mo
         "artifactStore": {"type": "S3", "location": bucket},
         **more,
     }
+
+
+@dataclass
+class Pipelines:
+    """Pipelines of an account, with a bucket and roles for them."""
+
+    account: Account
+    bucket: str
+    pipeline_role: str
+    stack_role: str
+
+    @classmethod
+    def of(cls, account: Account) -> Pipelines:
+        roles = [trusted_role(account, f"{service}.amazonaws.com") for service in ("codepipeline", "cloudformation")]
+        return cls(account, versioned_bucket(account), *roles)
+
+    @property
+    def codepipeline(self) -> Any:
+        return self.account.client("codepipeline")
+
+    def upload(self, template: dict[str, Any] = MODEL_OF_NOTHING, key: str = "template.zip", **settings: Any) -> str:
+        body = zipped(template__json=template, settings__json=settings)
+        version: str = self.account.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)["VersionId"]
+        return version
+
+    def create(self, *stages: dict[str, Any], **more: Any) -> str:
+        name = unique("pipeline")
+        self.codepipeline.create_pipeline(pipeline=declaration(name, self.pipeline_role, self.bucket, *stages, **more))
+        return name
+
+    def executions(self, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.codepipeline.list_pipeline_executions(pipelineName=name)[
+            "pipelineExecutionSummaries"
+        ]
+        return found
+
+    def ended(self, name: str, execution_id: str | None = None) -> dict[str, Any]:
+        """The execution (default: the latest) once it has ended."""
+        execution_id = execution_id or self.executions(name)[0]["pipelineExecutionId"]
+
+        def ended() -> dict[str, Any] | None:
+            execution: dict[str, Any] = self.codepipeline.get_pipeline_execution(
+                pipelineName=name, pipelineExecutionId=execution_id
+            )["pipelineExecution"]
+            return execution if execution["status"] in ENDED else None
+
+        answer: dict[str, Any] = wait_for(ended)
+        return answer
+
+    def actions(self, name: str) -> dict[str, Any]:
+        state = self.codepipeline.get_pipeline_state(name=name)
+        return {action["actionName"]: action for stage in state["stageStates"] for action in stage["actionStates"]}
+
+    def stages(self, name: str) -> dict[str, Any]:
+        state = self.codepipeline.get_pipeline_state(name=name)
+        return {stage["stageName"]: stage.get("latestExecution", {}).get("status") for stage in state["stageStates"]}
+
+    def error(self, name: str, action: str) -> str:
+        message: str = self.actions(name)[action]["latestExecution"]["errorDetails"]["message"]
+        return message

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """An account on this laptop as a process of its own, and what tests ask it with."""
 
+from __future__ import annotations
+
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
+
+from tests.support.environments import without_aws
+
+Start = Callable[..., "Account"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +25,16 @@ class Account:
     session: boto3.Session
     process: subprocess.Popen[str]
 
-    def client(self, service: str, session: boto3.Session | None = None) -> Any:
-        return (session or self.session).client(service, endpoint_url=self.endpoint)
+    @property
+    def region_name(self) -> str:
+        return str(self.session.region_name)
+
+    @property
+    def port(self) -> int:
+        return int(self.endpoint.rpartition(":")[2])
+
+    def client(self, service: str, session: boto3.Session | None = None, **options: Any) -> Any:
+        return (session or self.session).client(service, endpoint_url=self.endpoint, **options)
 
     def assume(self, role_arn: str) -> boto3.Session:
         """A session with what a role of this account may do."""
@@ -30,13 +43,17 @@ class Account:
             answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"], region_name="us-east-1"
         )
 
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(20)
+
 
 def start_account(*arguments: str, program: str = "mlops.local") -> Account:
     process = subprocess.Popen(
         [sys.executable, "-m", program, "--port", "0", *arguments],
         stdout=subprocess.PIPE,
         text=True,
-        env=_clean_environment(),
+        env=without_aws(),
     )
     assert process.stdout is not None
     ready = json.loads(process.stdout.readline())
@@ -46,18 +63,28 @@ def start_account(*arguments: str, program: str = "mlops.local") -> Account:
 
 def stop_account(account: Account) -> int:
     account.process.send_signal(signal.SIGTERM)
-    return account.process.wait(15)
+    return account.process.wait(20)
 
 
-def _clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+@contextmanager
+def running_account(*arguments: str) -> Iterator[Account]:
+    """An account that has to end well."""
+    account = start_account(*arguments)
+    try:
+        yield account
+    finally:
+        assert stop_account(account) == 0
 
 
-def wait_for(question: Callable[[], Any], seconds: float = 20) -> Any:
-    """The first true answer to `question`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := question():
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"{question} was not true within {seconds} s")
+@contextmanager
+def starting() -> Iterator[Start]:
+    """Starts accounts; what still runs at the end is killed."""
+    running: list[Account] = []
+
+    def start_one(*arguments: str) -> Account:
+        running.append(start_account(*arguments))
+        return running[-1]
+
+    yield start_one
+    for one in running:
+        one.kill()
