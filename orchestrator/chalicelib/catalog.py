@@ -9,11 +9,11 @@ import importlib.util
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from chalicelib.errors import BadRequest, Code, Problem
+from chalicelib.nearest import similar
 from chalicelib.quoting import shown
 
 Schema = Mapping[str, Any]
@@ -78,8 +78,8 @@ class Catalog:
         elif not isinstance(pipeline_type, str):
             problem = Problem("/pipeline_type", Code.WRONG_TYPE, f"is {shown(pipeline_type)}, not a string", listed)
         else:
-            near = get_close_matches(pipeline_type, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else listed
+            near = similar(pipeline_type, known)
+            hint = f"did you mean {near!r}?" if near else listed
             words = f"{shown(pipeline_type)} is not a pipeline type of this deployment"
             problem = Problem("/pipeline_type", Code.NOT_ALLOWED_VALUE, words, hint)
         raise BadRequest("Invalid pipeline type", [problem])

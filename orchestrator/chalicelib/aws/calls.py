@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from chalicelib.errors import RETRY_AFTER, Unavailable
+from chalicelib.garbage import suspended
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:
@@ -92,35 +93,34 @@ class Calls:
 
     @property
     def sagemaker(self) -> SageMakerClient:
-        client: SageMakerClient = self.sagemaker
+        client: SageMakerClient = self.client("sagemaker")
         return client
 
     @property
     def stepfunctions(self) -> SFNClient:
-        client: SFNClient = self.stepfunctions
+        client: SFNClient = self.client("stepfunctions")
         return client
 
     def client(self, service: Service) -> Any:
         """The client of a service, made at its first use; those with a property above are typed."""
+        with self._making:
+            if service not in self._clients:
+                with suspended():
+                    self._clients[service] = self._made(service)
+            return self._clients[service]
+
+    def _made(self, service: Service) -> Any:
         import boto3
         from botocore.config import Config
 
-        with self._making:
-            if service not in self._clients:
-                # All within the 29 seconds that API Gateway waits.
-                config = Config(
-                    retries={"mode": "standard", "total_max_attempts": self._attempts},
-                    connect_timeout=2,
-                    read_timeout=5,
-                )
-                region = self.settings.aws_region
-                client = boto3.client(service, region_name=region, config=config)
-                client.meta.events.register_first(
-                    f"needs-retry.{client.meta.service_model.service_id.hyphenize()}",
-                    self._pause,  # type: ignore[arg-type]  # handlers may answer; the stub has None
-                )
-                self._clients[service] = client
-            return self._clients[service]
+        # All within the 29 seconds that API Gateway waits.
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": self._attempts}, connect_timeout=2, read_timeout=5
+        )
+        client = boto3.client(service, region_name=self.settings.aws_region, config=config)
+        event = f"needs-retry.{client.meta.service_model.service_id.hyphenize()}"
+        client.meta.events.register_first(event, self._pause)  # type: ignore[arg-type]  # handlers may answer
+        return client
 
     def _pause(self, response: tuple[Any, Any] | None, attempts: int, **_: Any) -> int | None:
         """How long botocore waits before it makes a denied call again; None leaves that to its own rules."""

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the routes do: bytes in, a Response out. Every error is answered in one shape (see errors.py)."""
+"""What the routes do: bytes in, a Response out. Every error is returned in one shape (see errors.py).
+
+Imported at the start is what provisioning needs; an operation imports what is its own when it is first called, since
+a cold start waits for every import.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +21,10 @@ from chalicelib.errors import BadRequest, Code, OrchestratorError, Problem
 from chalicelib.intake.check import check_request
 from chalicelib.intake.query import Query
 from chalicelib.intake.request import describe, parse
-from chalicelib.managing import delete, listing, stop
 from chalicelib.planning import plan as planning
 from chalicelib.provisioning.provision import provision
-from chalicelib.provisioning.resolve import resolve
 from chalicelib.quoting import pointer
 from chalicelib.settings import Settings
-from chalicelib.status import history, report
-from chalicelib.status.finding import deployed_stacks, find
 
 log = logging.getLogger("orchestrator")
 log.setLevel(os.environ.get("LOG_LEVEL", "INFO"))
@@ -106,8 +106,11 @@ def provision_pipeline(raw: bytes) -> dict[str, Any]:
     """POST /provisionpipeline: one request becomes a running pipeline."""
     deployment = _deployment()
     checked = check_request(raw, deployment.catalog, deployment.settings)
-    resolved = resolve(checked.unresolved, deployment.settings, deployment.cloud)
-    if resolved:
+    resolved = {}
+    if checked.unresolved:
+        from chalicelib.provisioning.resolve import resolve
+
+        resolved = resolve(checked.unresolved, deployment.settings, deployment.cloud)
         keys = {name: model.key for name, model in resolved.items()}
         checked = check_request(raw, deployment.catalog, deployment.settings, resolved=keys)
     plan = planning.make(checked, deployment.settings, deployment.catalog)
@@ -137,6 +140,9 @@ def pipeline(name: str) -> dict[str, Any]:
 @_operation
 def pipeline_runs(name: str, query: Mapping[str, str]) -> dict[str, Any]:
     """GET /pipelines/{name}/runs: what a pipeline has done, the newest run first."""
+    from chalicelib.status import history
+    from chalicelib.status.finding import deployed_stacks, find
+
     deployment = _deployment()
     page = history.Page.of(Query(query))
     delivery = find(name, deployment.settings, deployment.cloud)
@@ -145,6 +151,8 @@ def pipeline_runs(name: str, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _status(pipeline_id: str) -> dict[str, Any]:
+    from chalicelib.status import report
+
     deployment = _deployment()
     snapshot = report.look_up(pipeline_id, deployment.settings, deployment.cloud)
     if snapshot.reason and not snapshot.reason.ours:
@@ -155,6 +163,8 @@ def _status(pipeline_id: str) -> dict[str, Any]:
 @_operation
 def list_pipelines(query: Mapping[str, str]) -> dict[str, Any]:
     """GET /pipelines: one page of them."""
+    from chalicelib.managing import listing
+
     deployment = _deployment()
     request = listing.PageRequest.of(Query(query), deployment.settings)
     return listing.page(request, deployment.settings, deployment.retrying_cloud)
@@ -163,6 +173,8 @@ def list_pipelines(query: Mapping[str, str]) -> dict[str, Any]:
 @_operation
 def delete_pipeline(name: str, query: Mapping[str, str]) -> dict[str, Any]:
     """DELETE /pipelines/{name}: the next step of a pipeline's deletion."""
+    from chalicelib.managing import delete
+
     deployment = _deployment()
     parameters = Query(query)
     stop, dry_run = parameters.flag("stop"), parameters.flag("dry_run")
@@ -176,10 +188,13 @@ def delete_pipeline(name: str, query: Mapping[str, str]) -> dict[str, Any]:
 @_operation
 def stop_pipeline(name: str, raw: bytes) -> dict[str, Any]:
     """POST /pipelines/{name}/stop: what the pipeline runs is told to stop."""
+    from chalicelib.managing.stop import stop
+    from chalicelib.status.finding import find
+
     deployment = _deployment()
     if unknown := parse(raw) if raw.strip() else {}:
         raise BadRequest("Invalid stop request", [_unknown_key(key) for key in unknown])
-    return stop.stop(find(name, deployment.settings, deployment.cloud), deployment.cloud).document()
+    return stop(find(name, deployment.settings, deployment.cloud), deployment.cloud).document()
 
 
 _JSON = {"Content-Type": "application/json"}

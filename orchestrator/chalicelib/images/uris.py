@@ -16,12 +16,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from chalicelib.images.instances import Family, family_of
+from chalicelib.nearest import similar
 
 Scope = Literal["training", "inference"]
 About = Literal["framework", "version", "region", "instance_type"]
@@ -202,8 +202,8 @@ def did_you_mean(name: str, known: list[str]) -> str:
     """A question with the known name that is nearest; empty where none is near."""
     plain = name.strip().lower().replace("_", "-")
     other = OTHER_NAMES.get(plain)
-    near = [other] if other in known else get_close_matches(plain, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else ""
+    near = other if other in known else similar(plain, known)
+    return f"did you mean {near!r}?" if near else ""
 
 
 def in_order(version: str) -> list[tuple[int, int, str]]:

@@ -7,7 +7,6 @@ canonical.py        the canonical form: "20" is 20, "" is absent, old spellings 
 validate.py         whether the body fits its schema; gathers what does not
 rules.py            the rules over two fields
 explain.py          what does not fit a schema, as problems with hints; imported for a wrong request only
-nearest.py          the known word that was probably meant
 reach.py            buckets, images and keys: this account's, AWS's own, or allowed by the installer
 hyperparameters.py  what the built-in algorithms' containers would refuse
 parameters.py       fields, settings and lookups -> template parameters

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any
 
 import jsonschema
@@ -17,8 +16,8 @@ import jsonschema
 from chalicelib.catalog import Schema
 from chalicelib.errors import MOST_PROBLEMS, BadRequest, Code, Problem
 from chalicelib.intake.canonical import text as canonical_text
-from chalicelib.intake.nearest import SIMILAR, nearest
 from chalicelib.intake.request import Body, describe, parse_value
+from chalicelib.nearest import nearest, similar
 from chalicelib.quoting import VALUE, cut, pointer, shown
 
 _SHORT_LIST = 12
@@ -99,8 +98,8 @@ def _problems(error: Any, schema: Schema) -> Iterator[Problem]:
 def _unknown_keys(path: str, value: Any, properties: Schema) -> Iterator[Problem]:
     known = [name for one, field in properties.items() for name in (one, *field.get("x-aliases", ()))]
     for index, key in enumerate(sorted(set(value) - set(properties))):
-        near = get_close_matches(key, known, 1, SIMILAR) if index < MOST_PROBLEMS else []
-        hint = f"did you mean {near[0]!r}?" if near else "remove it"
+        near = similar(key, known) if index < MOST_PROBLEMS else None
+        hint = f"did you mean {near!r}?" if near else "remove it"
         yield Problem(path + pointer(key), Code.UNKNOWN_KEY, "is an unknown key", hint)
 
 

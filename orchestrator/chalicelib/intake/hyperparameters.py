@@ -20,8 +20,8 @@ from typing import Any
 from chalicelib.catalog import Schema
 from chalicelib.errors import Code, Problem
 from chalicelib.images import uris
-from chalicelib.intake.nearest import nearest
 from chalicelib.intake.request import Body
+from chalicelib.nearest import nearest
 from chalicelib.quoting import pointer, shown
 
 TABLE = Path(__file__).with_name("hyperparameters.json")  # made by `make hyperparameters`
