@@ -14,7 +14,7 @@ from chalicelib.settings import for_blueprints
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "adding-a-blueprint.md").read_text("utf-8")
-MANIFEST = yaml.safe_load(PAGE.split("```yaml\n", 1)[1].split("```", 1)[0])
+MANIFEST = yaml.safe_load(PAGE.split("## blueprint.yaml: every key\n\n```yaml\n", 1)[1].split("```", 1)[0])
 SCHEMA = json.loads((ROOT / "source" / "mlops" / "templates" / "manifest.schema.json").read_text("utf-8"))
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 README = "blueprints/model_training/README.md"
 MANIFEST = "blueprints/model_training/blueprint.yaml"
 SCHEMA = "blueprints/model_training/request.schema.json"
-PARTS = ("blueprints", "docs", "deployment")
+PARTS = ("blueprints", "docs", "deployment", "tests/catalogue")
 
 
 @pytest.fixture
