@@ -73,6 +73,7 @@ def test_what_ran_when_it_was_ended(start_up: Callable[..., Up], tmp_path: Path,
     for name in (training, deploying):
         found = status(second, name)
         assert (found["status"], STOPPED in found["reason"]) == ("Failed", True), found
+        assert (found["job"] or {}).get("name") == {training: job["TrainingJobName"]}.get(name)
 
     assert provision(second, request("training"), "--watch")["status"]["pipeline"]["status"] == "Succeeded"
     # a stack that was never completed is deleted first, which the refusal of the repeat says
