@@ -77,7 +77,7 @@ def _not_ours(plan: Plan, delivery: Stack | None, deployed: Deployed) -> Step | 
     return None
 
 
-def _broken(stacks: Deployed, retry_after: int) -> Step | None:
+def _broken(stacks: Sequence[Stack | None], retry_after: int) -> Step | None:
     """What broken stacks need. None is repaired while another one is busy."""
     steps = [step for stack in stacks if stack and (step := _needs(stack, retry_after))]
     if steps and (busy := _busy(stacks)):
