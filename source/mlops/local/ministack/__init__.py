@@ -2,7 +2,7 @@
 """Everything this account takes from ministack, by service: the only modules that name its private parts.
 
 ministack has no extension points of its own: services, resource types and task integrations are entries in its tables,
-and some functions are replaced by ours. tests/local/test_ministack_contract.py holds every name used here, so that an
+and some functions are replaced by ours. tests/local/ministack/test_contract.py holds every name used here, so that an
 upgrade which moves one fails there and not in somebody's pipeline.
 
 context.py         the account, region and principal that code works for

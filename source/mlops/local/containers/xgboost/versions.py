@@ -5,7 +5,7 @@
 
 An image's tag names its version: `1.7-1` has xgboost 1.7 (sagemaker-xgboost-container, docker/1.7-1: 1.7.4). Sources of
 the rows below: [2.0] and [3.1], xgboost's release notes of these versions; [1.3], what xgboost 1.3 prints itself when
-training begins; [measured], the predictions in tests/local/xgboost_versions, which hold all of this table.
+training begins; [measured], the predictions in tests/local/xgboost/recorded, which hold all of this table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An account whose processing jobs run a shell command: a second kind of job, unlike training jobs.
 
-`python -m tests.local.account_with_sleeping_jobs` starts it; the account imports this module among its services.
+`python -m tests.local.sagemaker.account_with_sleeping_jobs` starts it; the account imports
+this module among its services.
 """
 
 import subprocess
@@ -48,7 +49,7 @@ def serve_sleeping_jobs() -> None:
 if __name__ == "__main__":
     from mlops.local.process import server
 
-    server.SERVICES = (*server.SERVICES, "tests.local.account_with_sleeping_jobs")
+    server.SERVICES = (*server.SERVICES, "tests.local.sagemaker.account_with_sleeping_jobs")
     sys.exit(server.main())
 else:
     serve_sleeping_jobs()

@@ -16,7 +16,7 @@ from tests.support.naming import unique
 from tests.support.roles import trusted_role
 from tests.support.waiting import wait_for
 
-PROGRAM = "tests.local.account_with_sleeping_jobs"
+PROGRAM = "tests.local.sagemaker.account_with_sleeping_jobs"
 RULE = "arn:aws:events:us-east-1:123456789012:rule/StepFunctionsGetEventsForSageMakerProcessingJobsRule"
 WAITING = {"Action": ["events:PutRule", "events:PutTargets", "events:DescribeRule"], "Resource": RULE}
 

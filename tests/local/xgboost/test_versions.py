@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An image's version trains the model that its own xgboost trains, held against what the real versions predict.
 
-tests/local/xgboost_versions/predictions.json has their predictions; record.py beside it made them.
+tests/local/xgboost/recorded/predictions.json has their predictions; record.py beside it made them.
 """
 
 import json
@@ -15,10 +15,10 @@ from mlops.local.containers.xgboost import train, versions
 from mlops.local.containers.xgboost.errors import UserError
 from mlops.local.containers.xgboost.serve import XGBoostPredictor
 
-from tests.local.xgboost_versions import cases
+from tests.local.xgboost.recorded import cases
 from tests.support.lab import IMAGE
 
-RECORDED = json.loads((Path(__file__).parent / "xgboost_versions" / "predictions.json").read_text())
+RECORDED = json.loads((Path(__file__).parent / "recorded" / "predictions.json").read_text())
 IMAGES = ("latest", "0.90-2", "1.0-1", "1.2-2", "1.3-1", "1.5-1", "1.7-1", "3.0-5", "3.2-0")
 TOLERANCE = 1e-5  # relative, where a model is said to be the same; predictions are recorded with six digits
 
@@ -98,7 +98,7 @@ def test_a_model_is_the_one_its_version_trains(image: str, tmp_path: Path, capfd
 
 
 def test_every_version_that_sagemaker_ships_is_recorded() -> None:
-    table = json.loads((Path(__file__).parents[2] / "orchestrator/chalicelib/images/image_uris.json").read_text())
+    table = json.loads((Path(__file__).parents[3] / "orchestrator/chalicelib/images/image_uris.json").read_text())
     shipped = {versions.of_image(_uri(tag)) for tag in table["frameworks"]["xgboost"]["training"] if tag != "1"}
     assert shipped == {versions.of_image(_uri(image)) for image in IMAGES}
     assert all(_recorded("binary", image) for image in IMAGES)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes predictions.json: what the real versions of xgboost predict for the cases in `cases`.
 
-    python tests/local/xgboost_versions/record.py
+    python tests/local/xgboost/recorded/record.py
 
 makes a throwaway environment, installs one version after the other from PyPI, and trains every case with it. It was run
 on Linux x86_64 with Python 3.11; a new image version is a new line in VERSIONS. No test runs it.
