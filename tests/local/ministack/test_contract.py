@@ -43,7 +43,8 @@ PARAMETERS = {
     "_concurrency.run_reentrant": "fn *args",
     "_engine._extract_deps": "resource_def all_resource_names",
     "_engine._intrinsic_references": "value",
-    "_eventbridge._invoke_target": "target event rule view",
+    "_eventbridge._cron_next_fire": "fields after_dt",
+    "_eventbridge._parse_cron_fields": "expr",
     "_eventbridge._put_events": "data allow_aws_source",
     "_iam_actions.access_denied_response": "service action principal_arn request_id",
     "_iam_actions.extract_iam_action": "service method path headers body query_params",
@@ -217,14 +218,6 @@ def test_a_denial_is_imported_when_it_is_made(reader: str) -> None:
     code = _find(reader).__code__
     assert "access_denied_response" in code.co_names, "the name of an import inside the function"
     assert "access_denied_response" in code.co_varnames
-
-
-def test_schedules_look_up_what_invokes_targets_in_its_module() -> None:
-    """We replace it in EventBridge's, and EventBridge Scheduler uses it."""
-    scheduler = importlib.import_module("ministack.services.scheduler")
-    code = scheduler._tick_schedules.__code__
-    assert {"_invoke_target", "eventbridge"} <= set(code.co_names)
-    assert "_invoke_target" not in code.co_varnames
 
 
 def _names(code: Any) -> set[str]:

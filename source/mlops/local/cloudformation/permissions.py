@@ -292,14 +292,6 @@ def _state_machine_version(change: cloudformation.Change, caller: Caller) -> Ite
         yield Call("states:PublishStateMachineVersion", arn, {})
 
 
-def _schedule(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
-    group = change.new.get("GroupName") or change.old.get("GroupName") or "default"
-    arn = f"arn:aws:scheduler:{caller.region}:{caller.account_id}:schedule/{group}/{_name(change, 'Name')}"
-    yield Call(f"scheduler:{change.operation.capitalize()}Schedule", arn, {})
-    if change.operation != "delete":
-        yield from _pass_role(change.new.get("Target", {}).get("RoleArn"), "scheduler.amazonaws.com")
-
-
 def _rest_api(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
     apis = f"arn:aws:apigateway:{caller.region}::/restapis"
     if change.operation == "create":
@@ -360,7 +352,6 @@ _TYPES: dict[str, Calls] = {
     "AWS::Logs::LogGroup": _log_group,
     "AWS::SNS::Subscription": _subscription,
     "AWS::SNS::TopicPolicy": _topic_policy,
-    "AWS::Scheduler::Schedule": _schedule,
     "AWS::StepFunctions::StateMachine": _state_machine,
     "AWS::StepFunctions::StateMachineVersion": _state_machine_version,
 }

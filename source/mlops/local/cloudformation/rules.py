@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from chalicelib.job_kinds import JOB_KINDS
@@ -12,7 +11,7 @@ from chalicelib.job_kinds import JOB_KINDS
 from mlops.local.cloudformation.resources import ResourceFailed
 from mlops.local.kit import identity
 from mlops.local.kit.errors import ApiError, Caller
-from mlops.local.ministack import apigateway, cloudformation, events, iam, router, s3, stepfunctions
+from mlops.local.ministack import apigateway, cloudformation, iam, router, s3, stepfunctions
 
 
 def install() -> None:
@@ -23,7 +22,6 @@ def install() -> None:
         _check_bucket_is_empty,
         _check_stack_policy,
         _check_state_machine,
-        _check_schedule,
     ):
         cloudformation.check_changes(check)
     cloudformation.after_changes("AWS::IAM::Role", _set_permissions_boundary)
@@ -32,7 +30,6 @@ def install() -> None:
     router.wrap_service("s3", _expect_bucket_owner)
     router.wrap_service("states", _refuse_deleted_state_machine)
     stepfunctions.check_tasks(_check_task_role)
-    events.check_schedules(_check_schedule_role)
     iam.verify_root_signatures()
     iam.name_denied_resources()
 
@@ -228,33 +225,3 @@ def _check_task_role(resource: str, arguments: dict[str, Any]) -> None:
         identity.authorize(caller, wanted[0], [wanted[1]])
     except ApiError as refusal:
         raise stepfunctions.task_error(error, refusal.message) from refusal
-
-
-# --- schedules -----------------------------------------------------------------------------------------------
-
-_SCHEDULER = "scheduler.amazonaws.com"
-
-
-def _check_schedule(change: cloudformation.Change) -> None:
-    """A schedule says when, and its role trusts EventBridge Scheduler."""
-    if change.type_name != "AWS::Scheduler::Schedule" or change.operation == "delete":
-        return
-    expression, role_arn = change.new["ScheduleExpression"], change.new["Target"]["RoleArn"]
-    problem = ""
-    if not re.fullmatch(r"(rate|cron|at)\(.+\)", expression):
-        problem = f"Invalid Schedule Expression {expression}."
-    try:
-        identity.check_role(role_arn, _SCHEDULER, identity.current_caller())
-    except ApiError:
-        problem = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
-    if problem:
-        raise ResourceFailed(f'Resource handler returned message: "{problem}" (HandlerErrorCode: InvalidRequest)')
-
-
-def _check_schedule_role(role_arn: str, target_arn: str) -> None:
-    """A schedule may start what its role may."""
-    caller = identity.current_caller()
-    identity.check_role(role_arn, _SCHEDULER, caller)
-    if ":states:" in target_arn:
-        role = Caller(caller.account_id, caller.region, identity.session_arn(role_arn, "scheduler"))
-        identity.authorize(role, "states:StartExecution", [target_arn])

@@ -36,7 +36,6 @@ SERVICES: Mapping[str, Service] = {
     "logs": Service("CloudWatch Logs"),
     "monitoring": Service("CloudWatch"),
     "s3": Service("S3"),
-    "scheduler": Service("EventBridge Scheduler"),
     "sns": Service("SNS"),
     "sqs": Service("SQS"),
     "ssm": Service("Systems Manager"),

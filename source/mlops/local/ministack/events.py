@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from ministack.services import eventbridge as _eventbridge
@@ -14,13 +14,12 @@ def put_event(entry: dict[str, Any]) -> None:
     _eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
-def check_schedules(check: Callable[[str, str], None]) -> None:
-    """Call `check(role ARN, target ARN)` before a schedule invokes its target; it may raise, which is logged."""
-    invoke = _eventbridge._invoke_target
+def is_cron(expression: str) -> bool:
+    """Whether an expression is one of AWS's `cron(…)`, with six fields."""
+    return _eventbridge._parse_cron_fields(expression) is not None
 
-    def checked(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None) -> None:
-        if event.get("Source") == "aws.scheduler":
-            check(target["RoleArn"], target["Arn"])
-        invoke(target, event, rule, view)
 
-    _eventbridge._invoke_target = checked
+def next_of_cron(expression: str, after: datetime) -> datetime | None:
+    """The first minute after `after` that a cron expression names, both without a time zone; None: never again."""
+    found: datetime | None = _eventbridge._cron_next_fire(_eventbridge._parse_cron_fields(expression), after)
+    return found and found.replace(tzinfo=None)

@@ -35,7 +35,12 @@ if TYPE_CHECKING:
     from mlops.local.state.store import Disk
 
 # each registers its operations, resource types and tasks while it is imported
-SERVICES = ("mlops.local.stepfunctions.versions", "mlops.local.services.codepipeline", "mlops.local.services.sagemaker")
+SERVICES = (
+    "mlops.local.stepfunctions.versions",
+    "mlops.local.services.codepipeline",
+    "mlops.local.services.sagemaker",
+    "mlops.local.services.scheduler",
+)
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 

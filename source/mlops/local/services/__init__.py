@@ -3,5 +3,6 @@
 
 codepipeline/   CodePipeline and its actions
 sagemaker/      SageMaker: jobs, models, endpoints, the model registry
+scheduler/      EventBridge Scheduler
 cloudwatch/     logs as the AWS CLI reads them, access logs of APIs
 """

@@ -22,11 +22,6 @@ from mlops.local.ministack import stepfunctions
 Arguments = dict[str, Any]
 Run = Callable[[Arguments, Caller], dict[str, Any]]
 
-# the names Step Functions gives services in error names
-_SERVICE_NAMES = {"sagemaker": "SageMaker", "sagemaker-runtime": "SageMakerRuntime", "codepipeline": "CodePipeline"}
-# aws-sdk:<name> where it isn't botocore's name
-_SDK_NAMES = {"sagemaker-runtime": "sagemakerruntime"}
-
 _optimized: dict[str, Run] = {}
 
 
@@ -64,7 +59,7 @@ def sdk_call(
 
 def task_failed(service: str, error: ApiError, unmodelled: str | None = None) -> TaskFailed:
     """An API error as a Task state reports it: `SageMaker.ResourceNotFoundException`."""
-    prefix = _SERVICE_NAMES[service]
+    prefix = _sdk_name(Api.registered[service])
     if error.code == "SerializationException":
         return TaskFailed("States.Runtime", f"The Parameters could not be used to start the Task: [{error}]")
     name = unmodelled or f"{prefix}Exception"
@@ -79,11 +74,16 @@ def task_failed(service: str, error: ApiError, unmodelled: str | None = None) ->
 def install() -> None:
     """Let ministack's state machines run our tasks, each execution as its state machine's role."""
     for service in Api.registered:
-        name = _SDK_NAMES.get(service, service)
+        name = _sdk_name(Api.registered[service]).lower()
         stepfunctions.serve_tasks(f"arn:aws:states:::aws-sdk:{name}:", _sdk_task(service))
     for prefix in sorted({f"arn:aws:states:::{name.split(':')[0]}:" for name in _optimized}):
         stepfunctions.serve_tasks(prefix, _optimized_task)
     stepfunctions.run_executions_as(identity.session_arn)
+
+
+def _sdk_name(api: Api) -> str:
+    """What Step Functions calls a service in the names of errors, and in lower case in those of integrations."""
+    return str(api.model.metadata["serviceId"]).replace(" ", "")
 
 
 def _sdk_task(service: str) -> Callable[[str, Arguments], Any]:
