@@ -197,6 +197,12 @@ def test_a_job_of_its_own_is_taken(made: Made) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
+        (
+            "PolicyDocument:",
+            "PolicyDocumen:",
+            "note/template.yaml: the policies of Role are not written as IAM takes them",
+        ),
+        ("Action: s3:", "Act: s3:", "note/template.yaml: the policies of Role are not written as IAM takes them"),
         ("S3OutputPath: ", "S3OutPath: ", "note/template.yaml:29: Resources/MLOpsStateMachine/"),
         ("Kind: TrainingJob", "Kind: TransJob", "States/Train/RunJob/Kind 'TransJob' is not one of"),
         ("              Role: Role\n", "", "States/Train/RunJob/Role is to be the logical id of an AWS::IAM::Role"),

@@ -135,24 +135,24 @@ def _statements(content: Template) -> Iterable[tuple[str, Template]]:
         if resource["Type"] == "AWS::IAM::Role":
             if "ManagedPolicyArns" in properties:
                 raise UnsafePermission(f"{logical_id} has ManagedPolicyArns: write out in Policies what it needs")
-            documents = [part["PolicyDocument"] for part in _branches(properties.get("Policies", []))]
+            documents = [part["PolicyDocument"] for part in branches(properties.get("Policies", []))]
         elif resource["Type"] in _INLINE_POLICIES:
             documents = [properties["PolicyDocument"]]
         elif resource["Type"].startswith("AWS::IAM::"):
             raise UnsafePermission(f"{logical_id} is an {resource['Type']}: a blueprint may make roles only")
         for policy in documents:
-            for statement in _branches(policy["Statement"]):
+            for statement in branches(policy["Statement"]):
                 if statement["Effect"] == "Allow":
                     yield logical_id, statement
 
 
-def _branches(node: Any) -> Iterable[Template]:
+def branches(node: Any) -> Iterable[Any]:
     """The items of a list, whichever way its conditions turn out."""
     if isinstance(node, list):
         for item in node:
-            yield from _branches(item)
-    elif "Fn::If" in node:
-        yield from _branches(node["Fn::If"][1:])
+            yield from branches(item)
+    elif isinstance(node, dict) and "Fn::If" in node:
+        yield from branches(node["Fn::If"][1:])
     elif node != {"Ref": "AWS::NoValue"}:
         yield node
 

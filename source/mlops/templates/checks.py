@@ -80,6 +80,10 @@ def _under_the_path(path: Any) -> bool:
 
 def _policies(folder: Folder, content: template.Template, scopes: template.Template) -> Iterator[str]:
     """What the build would refuse of its roles' policies."""
+    malformed = sorted(name for name, one in content["Resources"].items() if not _has_well_formed_policies(one))
+    if malformed:
+        yield f"{folder.name}/template.yaml: the policies of {', '.join(malformed)} are not written as IAM takes them"
+        return
     checks: tuple[Callable[[], object], ...] = (
         lambda: permissions.boundary({folder.name: content}, scopes),
         lambda: limits.check_policies(folder.name, content),
@@ -89,8 +93,23 @@ def _policies(folder: Folder, content: template.Template, scopes: template.Templ
             check()
         except DeployError as error:
             yield f"{folder.name}/template.yaml: {_told(error)}"
-        except (AttributeError, KeyError, TypeError):
-            yield f"{folder.name}/template.yaml: a policy is not written as IAM takes it; cfn-lint says more"
+
+
+def _has_well_formed_policies(resource: Mapping[str, Any]) -> bool:
+    """Whether each inline policy of a role has statements with what every statement of a role has."""
+    if resource["Type"] != "AWS::IAM::Role":
+        return True
+    for policy in permissions.branches(resource.get("Properties", {}).get("Policies", [])):
+        document = policy.get("PolicyDocument") if isinstance(policy, dict) else None
+        if not isinstance(document, dict) or "Statement" not in document:
+            return False
+        for statement in permissions.branches(document["Statement"]):
+            if not isinstance(statement, dict) or not {"Effect", "Action", "Resource"} <= set(statement):
+                return False
+            conditions = statement.get("Condition", {})
+            if not isinstance(conditions, dict) or not all(isinstance(one, dict) for one in conditions.values()):
+                return False
+    return True
 
 
 def _linted(written: Path) -> Iterator[tuple[list[str | int], str]]:
