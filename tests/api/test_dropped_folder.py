@@ -8,10 +8,13 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from chalicelib.job_kinds import JOB_KINDS
+from mlops.templates.job_states import Job, shared_states, states_of
 
 from tests.support.builds import build
 from tests.support.installed import Installed, installed
@@ -60,12 +63,51 @@ Outputs:
 """
 
 
+SECOND_JOB = """
+          Again:
+            RunJob:
+              Kind: TrainingJob
+              Name: !Ref SecondName
+              Role: TrainingRole
+              Arguments: >-
+                {% {
+                  'AlgorithmSpecification': {'TrainingImage': $Train.AlgorithmSpecification.TrainingImage,
+                                             'TrainingInputMode': 'File'},
+                  'HyperParameters': $Train.HyperParameters,
+                  'InputDataConfig': $Train.InputDataConfig[],
+                  'OutputDataConfig': {
+                    'S3OutputPath': $Train.OutputDataConfig.S3OutputPath & '/' & $Train.TrainingJobName
+                  },
+                  'ResourceConfig': $Train.ResourceConfig,
+                  'StoppingCondition': $Train.StoppingCondition
+                } %}
+            End: true
+"""
+
+
+def drop_two_jobs(folder: Path) -> None:
+    """The example with a second job, made from the description of the first."""
+
+    def changed(name: str, old: str, new: str) -> None:
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+
+    shutil.copytree(SCHEDULED, folder)
+    (folder / "examples" / "scheduled_training.json").unlink()
+    changed("template.yaml", "            End: true\n", f"            Next: Again\n{SECOND_JOB}")
+    changed("blueprint.yaml", "kind: training}", "kind: first}\n  SecondName: {lookup: job_name, kind: second}")
+    changed("blueprint.yaml", "scheduled_training", "two_jobs")
+    changed("blueprint.yaml", "ScheduledTraining", "TwoJobs")
+
+
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    """A deployment of the blueprints here and two that were dropped among them."""
+    """A deployment of the blueprints here and three that were dropped among them."""
     folder = tmp_path_factory.mktemp("dropped")
     blueprints = shutil.copytree(BLUEPRINTS, folder / "blueprints")
     shutil.copytree(SCHEDULED, blueprints / "scheduled_training")
+    drop_two_jobs(blueprints / "two_jobs")
     (blueprints / "greeting").mkdir()
     (blueprints / "greeting" / "blueprint.yaml").write_text(MANIFEST)
     (blueprints / "greeting" / "request.schema.json").write_text(json.dumps(SCHEMA))
@@ -127,3 +169,55 @@ def test_a_schedule_that_nothing_reads_is_refused_at_the_door(api: Installed) ->
     for wrong in ("daily", "rate(1 days)", "cron(0 3 * * * *)", "at(tomorrow)"):
         refused = api.provision({**request, "schedule_expression": wrong})
         assert (refused.status, refused.body["errors"][0]["path"]) == (400, "/schedule_expression"), wrong
+
+
+def test_a_dropped_folder_runs_one_job_after_another(api: Installed) -> None:
+    api.put("twice/train.csv", "\n".join(f"{row % 2},{row},{row * 7 % 5}" for row in range(100)))
+    request = json.loads((SCHEDULED / "examples" / "scheduled_training.json").read_text())
+    request |= {"pipeline_type": "two_jobs", "model_name": "twice", "training_data": "twice/train.csv"}
+    answer = api.provision({**request, "schedule_expression": ""})
+    assert answer.status == 200, answer.text
+    pipeline = api.ended(answer.body["pipeline_id"])
+    assert pipeline["status"] == "Succeeded", pipeline["reason"]
+    second = pipeline["job"]
+    assert second["name"].startswith("twice-second-")
+    found = api.client("sagemaker").list_training_jobs(
+        NameContains="twice-", SortBy="CreationTime", SortOrder="Ascending"
+    )
+    first, last = (one["TrainingJobName"] for one in found["TrainingJobSummaries"])
+    assert (first.startswith("twice-first-"), last) == (True, second["name"])
+    assert f"/{first}/{last}/" in second["artifact"]
+    assert api.client("scheduler").list_schedules(NamePrefix="mlops-pipeline-twice")["Schedules"] == []
+
+
+@pytest.mark.parametrize(("data", "ends"), [("twice/train.csv", "SUCCEEDED"), ("nowhere.csv", "FAILED")])
+def test_a_job_that_step_functions_cannot_wait_for_is_described_until_it_ends(
+    api: Installed, data: str, ends: str
+) -> None:
+    """The states of Autopilot's jobs, with a kind of job that the laptop computes."""
+    states = api.client("stepfunctions")
+    (machine,) = [one for one in states.list_state_machines()["stateMachines"] if "twice" in one["name"]]
+    deployed = states.describe_state_machine(stateMachineArn=machine["stateMachineArn"])
+    definition = json.loads(deployed["definition"])
+    owner = definition["States"]["TrainBegin"]["Assign"]["job"]["owner"]
+    topic = definition["States"]["NotifySuccess"]["Arguments"]["TopicArn"]
+    arguments = definition["States"]["Train"]["Arguments"]
+    arguments["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] = f"s3://{api.assets_bucket}/{data}"
+    kind = replace(JOB_KINDS["TrainingJob"], events="")
+    assert kind.integration == "aws-sdk:sagemaker:createTrainingJob"
+    name = f"polled-{ends.lower()}"
+    job = Job("Work", kind, name, owner, "", arguments, "NotifySuccess", "")
+    made = json.dumps({**states_of(job, {}), **shared_states()})
+    made = re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", made).replace("${AWS::Partition}", "aws")
+    made = made.replace('{"Ref": "NotificationsSNSTopicArn"}', json.dumps(topic))
+    polling = {"QueryLanguage": "JSONata", "StartAt": "WorkBegin", "States": json.loads(made)}
+    created = states.create_state_machine(name=name, definition=json.dumps(polling), roleArn=deployed["roleArn"])
+    run = states.start_execution(stateMachineArn=created["stateMachineArn"])["executionArn"]
+    while (ended := states.describe_execution(executionArn=run))["status"] == "RUNNING":
+        time.sleep(0.2)
+    assert ended["status"] == ends, ended
+    if ends == "SUCCEEDED":
+        assert json.loads(ended["output"]) == {"job": {"kind": "TrainingJob", "name": name}}
+    else:
+        assert ended["cause"].startswith(f"Training job {name}: ")
+        assert "nowhere.csv" in ended["cause"]

@@ -11,10 +11,11 @@ from typing import Any
 import botocore.session
 import pytest
 from chalicelib.job_kinds import JOB_KINDS, JobKind
+from jsonata import Jsonata
 from mlops.deploy import permissions
 from mlops.templates import includes, references, run_job, state_machines
 from mlops.templates.folder import BlueprintError, read_parts
-from mlops.templates.job_states import OWN_STATES, SHARED_STATES
+from mlops.templates.job_states import OWN_STATES, SHARED_STATES, expression
 
 PARTS = read_parts(Path(__file__).parents[2] / "blueprints").pieces
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
@@ -253,3 +254,114 @@ def test_sound_arguments_are_taken() -> None:
     assert list(state_machines.problems(made)) == []
     arguments = definition(made)["States"]["Train"]["Arguments"]
     assert (arguments["TrainingJobName"], arguments["RoleArn"]) == ("{% $job.name %}", "{% $job.owner %}")
+
+
+# --- what the expressions compute ----------------------------------------------------------------------------
+
+
+def computed(text: str, **variables: Any) -> Any:
+    """What an expression of a state gives, in a state machine whose execution began at noon."""
+    inside = expression(text)
+    assert inside is not None
+    compiled = Jsonata(inside)
+    compiled.register_lambda("parse", json.loads)  # Step Functions' own
+    states = {"context": {"Execution": {"StartTime": "2026-01-31T12:00:00Z"}}, **variables.pop("states", {})}
+    for name, value in {"states": states, **variables}.items():
+        compiled.assign(name, value)
+    return compiled.evaluate(None)
+
+
+def at(document: Any, path: str) -> Any:
+    for key in path.split("."):
+        document = document[key]
+    return document
+
+
+def described(kind: JobKind, status: str, created: str, owner: str = "owner") -> dict[str, Any]:
+    found: dict[str, Any] = {kind.status: status, "CreationTime": created}
+    inner = found
+    *above, last = (kind.role or "ModelName").split(".")
+    for key in above:
+        inner = inner.setdefault(key, {})
+    inner[last] = owner
+    return found
+
+
+@each_kind
+def test_name_and_owner_are_where_a_request_has_them(kind: JobKind) -> None:
+    made = expanded(("Work", {"RunJob": job(kind, Arguments="{% $request %}"), "End": True}))
+    top = kind.role.partition(".")[0]
+    given = {"Kept": 1, **({top: {"Kept": 2}} if "." in kind.role else {})}
+    arguments = computed(
+        definition(made)["States"]["Work"]["Arguments"], request=given, job={"name": "it", "owner": "owner"}
+    )
+    assert arguments["Kept"] == 1
+    assert arguments[kind.name] == "it"
+    assert at(arguments, kind.role or "ModelName") == "owner"
+    if "." in kind.role:
+        assert arguments[top]["Kept"] == 2
+
+
+@each_kind
+@pytest.mark.parametrize(
+    ("status", "time", "owner", "created", "comes_to"),
+    [
+        ("Completed", "12:00:01", "owner", False, "Completed"),
+        ("InProgress", "12:00:01", "owner", False, "InProgress"),
+        ("Completed", "11:59:59", "owner", False, "Foreign"),
+        ("Completed", "12:00:01", "another", False, "Foreign"),
+        ("Completed", "11:59:59", "owner", True, "Completed"),
+        ("Failed", "12:00:01", "owner", False, "Failed"),
+        ("Failed", "12:00:01", "another", False, "Foreign"),
+    ],
+)
+def test_a_job_that_is_there_is_taken_on_if_it_is_this_runs(
+    kind: JobKind, status: str, time: str, owner: str, created: bool, comes_to: str
+) -> None:
+    assigned = definition(expanded(("Work", {"RunJob": job(kind), "End": True})))["States"]["WorkDescribe"]["Assign"]
+    result = described(kind, status, f"2026-01-31T{time}Z", owner)
+    variables = {"states": {"result": result}, "job": {"created": created, "owner": "owner"}, "cause": "refused"}
+    assert computed(assigned["status"], **copy.deepcopy(variables)) == comes_to
+    cause = computed(assigned["cause"], **copy.deepcopy(variables))
+    assert (cause == "refused") == (comes_to != "Failed")
+
+
+@each_kind
+def test_a_failure_is_the_jobs_reason_alone(kind: JobKind) -> None:
+    states = definition(expanded(("Work", {"RunJob": job(kind), "End": True})))["States"]
+    explain, current = states["Explain"]["Assign"]["reason"], {"kind": kind.key, "label": kind.label, "name": "it"}
+    failed = json.dumps({kind.status: "Failed", "FailureReason": "no data"})
+    stopped = json.dumps({kind.status: "Stopped"})
+    for cause, reason in ((failed, "no data"), (stopped, "the job ended as Stopped"), ("Throttled", "Throttled")):
+        assert computed(explain, cause=cause, job=current) == reason
+    assert computed(states["Failed"]["Cause"], job=current, reason="no data") == f"{kind.label} it: no data"
+    assert computed(states["Failed"]["Error"], job=current) == f"{kind.key}Failed"
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "is_free"),
+    [
+        ("SageMaker.SageMakerException", "Requested resource not found. (Service: SageMaker)", True),
+        ("SageMaker.SageMakerException", "Could not find requested job with name: x", True),
+        ("SageMaker.ResourceNotFoundException", "Amazon SageMaker can't find a tuning job called x.", True),
+        ("SageMaker.ResourceNotFoundException", None, True),
+        ("SageMaker.SageMakerException", "Rate exceeded", False),
+        ("SageMaker.AccessDeniedException", "User is not authorized to perform: sagemaker:DescribeX", False),
+    ],
+)
+def test_a_name_is_free_where_sagemaker_says_that_no_job_has_it(error: str, cause: str | None, is_free: bool) -> None:
+    states = definition(expanded(("Work", {"RunJob": TRAINING, "End": True})))["States"]
+    (caught,) = states["WorkFindName"]["Catch"]
+    output = {"Error": error, **({"Cause": cause} if cause else {})}
+    assert computed(caught["Assign"]["is_free"], states={"errorOutput": output}) is is_free
+
+
+@pytest.mark.parametrize("kind", ["TrainingJob", "HyperParameterTuningJob"])
+def test_a_name_that_is_taken_gets_an_ending_and_keeps_the_limit(kind: str) -> None:
+    states = definition(expanded(("Work", {"RunJob": job(JOB_KINDS[kind]), "End": True})))["States"]
+    text = states["WorkPickName"]["Assign"]["job"].replace("$uuid()", "'0123456789'")
+    limit = {"TrainingJob": 63, "HyperParameterTuningJob": 32}[kind]
+    for name, made in (("short", "short-01234567"), ("n" * 70, "n" * (limit - 9) + "-01234567")):
+        picked = computed(text, is_free=False, job={"name": name, "owner": "owner"})
+        assert picked == {"name": made, "owner": "owner"}
+    assert computed(text, is_free=True, job={"name": "short"}) == {"name": "short"}

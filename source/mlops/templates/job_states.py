@@ -24,7 +24,7 @@ _CAUSE = "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : $s
 _ERROR = "$states.errorOutput.Error & ' ' & $states.errorOutput.Cause"
 # The words differ from kind to kind: "Requested resource not found.", "Could not find requested job with name: …",
 # "Amazon SageMaker can't find a tuning job called …".
-_MISSING = "/not found|not find|can.t find/i"
+_MISSING = "/not ?found|not find|can.t find/i"
 # "Job name must be unique within an AWS account and region, and a job with this name already exists",
 # "A hyperparameter tuning job with the name, …, already exists."
 _TAKEN = "/must be unique|already exists/i"
