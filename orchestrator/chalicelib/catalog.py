@@ -18,7 +18,7 @@ from chalicelib.quoting import shown
 
 Schema = Mapping[str, Any]
 
-ANY = "any"
+ANY = "any"  # the variant of a type that has one schema, wherever models come from
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,12 @@ class Findings:
     warnings: list[Problem] = field(default_factory=list)
 
 
+def takes(algorithm: str) -> Mapping[str, Rule]:
+    """What a built-in algorithm takes: a rule for each name."""
+    rules: Mapping[str, Rule] = _table()["algorithms"][algorithm]["takes"]
+    return rules
+
+
 def check(body: Body, schema: Schema, wrong: set[str]) -> Findings:
     """Every hyperparameter that its algorithm would not take; fields in `wrong` (JSON pointers) are left out."""
     found = Findings()
@@ -110,7 +116,8 @@ def _refusal(path: str, algorithm: str, name: str, value: str, rule: Rule, auto:
     code = Code.WRONG_HYPERPARAMETER
     match rule:
         case ["integer" | "number", interval]:
-            if (auto and value == "auto") or _within(_number(value, rule[0]), interval):
+            number = _number(value, rule[0])
+            if (auto and value == "auto") or (number is not None and within(number, interval)):
                 return None
         case ["boolean"]:
             if value.strip().lower() in TRUTHS:
@@ -141,10 +148,9 @@ def _number(value: str, kind: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _within(number: float | None, interval: str) -> bool:
-    if number is None:
-        return False
-    low, high = _ends(interval)
+def within(number: float, interval: str) -> bool:
+    """Whether a number is in an interval such as (0, 1] or [1, )."""
+    low, high = bounds(interval)
     above = not low or (number >= float(low) if interval[0] == "[" else number > float(low))
     below = not high or (number <= float(high) if interval[-1] == "]" else number < float(high))
     return above and below
@@ -159,7 +165,7 @@ def wanted(rule: Rule) -> str:
     """What a hyperparameter takes, in words."""
     match rule:
         case ["integer" | "number" as kind, interval]:
-            low, high = _ends(interval)
+            low, high = bounds(interval)
             ends = [f"{'at least' if interval[0] == '[' else 'above'} {low}"] if low else []
             ends += [f"{'at most' if interval[-1] == ']' else 'below'} {high}"] if high else []
             what = "a whole number" if kind == "integer" else "a number"
@@ -174,7 +180,8 @@ def wanted(rule: Rule) -> str:
             return "a string"
 
 
-def _ends(interval: str) -> tuple[str, str]:
+def bounds(interval: str) -> tuple[str, str]:
+    """The ends of an interval; empty where it has none."""
     low, _, high = interval[1:-1].partition(", ")
     return low, high
 

@@ -12,14 +12,14 @@ from rich.text import Text
 from mlops.cli import show, table
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Document
+from mlops.cli.naming import LARGEST_PAGE
 
 HEADINGS = ("NAME", "TYPE", "STATUS", "AGE", "LAST RUN")
-LARGEST_PAGE = "100"
 
 
 @click.command(name="list", epilog="Example:  mlops list churn")
 @click.argument("prefix", default="")
-@click.option("--limit", type=click.IntRange(1, 100), help="Pipelines in a page.  [default: 25]")
+@click.option("--limit", type=click.IntRange(1, LARGEST_PAGE), help="Pipelines in a page.  [default: 25]")
 @click.option("--next", "after", default="", metavar="NAME", help="Start after this pipeline.")
 @click.option("--all", "every", is_flag=True, help="Print every page.")
 @click.option("--names", is_flag=True, help="Print the names only, which is quicker.")

@@ -14,14 +14,14 @@ from click.shell_completion import CompletionItem
 from mlops.cli.connection import Connection
 from mlops.cli.failures import ApiError, Failure, NoSuchPipeline
 
-LARGEST_PAGE = "100"
+LARGEST_PAGE = 100  # that the API lists
 SHOWN = 5
 Result = TypeVar("Result")
 
 
 def names(connection: Connection, prefix: str) -> list[str]:
     """At most 100 names that begin with a prefix, which may leave out what all names begin with."""
-    page = connection.call("GET", "pipelines", prefix=prefix, limit=LARGEST_PAGE, names_only="true")
+    page = connection.call("GET", "pipelines", prefix=prefix, limit=str(LARGEST_PAGE), names_only="true")
     return [row["name"] for row in page["pipelines"]]
 
 
@@ -54,7 +54,7 @@ def name_matching(connection: Connection, given: str) -> str | None:
 
 
 def counted(found: list[str]) -> str:
-    return f"{LARGEST_PAGE} or more" if len(found) == int(LARGEST_PAGE) else str(len(found))
+    return f"{LARGEST_PAGE} or more" if len(found) == LARGEST_PAGE else str(len(found))
 
 
 def complete(context: click.Context, argument: click.Parameter, incomplete: str) -> list[CompletionItem]:

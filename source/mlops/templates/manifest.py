@@ -14,10 +14,10 @@ from chalicelib.intake.explain import explain
 from chalicelib.intake.lookups import FIELD, LOOKUPS
 
 from mlops.templates.folder import BlueprintError, Folder
+from mlops.templates.parameters import SOURCES
 
 SCHEMA = Path(__file__).with_name("manifest.schema.json")
 _ANYWHERE = {"description", "per_stage"}  # keys that any parameter may have
-_SOURCES = {"from", "setting", "constant", "lookup"}
 
 
 def check(folder: Folder, fields: Collection[str]) -> None:
@@ -62,7 +62,7 @@ def _arguments(source: dict[str, Any], fields: Collection[str]) -> list[str]:
         return []  # parameters.py tells
     takes = LOOKUPS[lookup].arguments if lookup else {}
     found = [f"needs {name!r}, an argument of the lookup {lookup}" for name in takes if name not in source]
-    for name in sorted(set(source) - _ANYWHERE - _SOURCES):
+    for name in sorted(set(source) - _ANYWHERE - set(SOURCES)):
         if name not in takes:
             has = f"the lookup {lookup} has no such argument" if lookup else "only a lookup has arguments"
             found.append(f"has {name!r}, and {has}")

@@ -14,14 +14,13 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import UnknownServiceError
 from botocore.model import NoShapeFoundError
+from chalicelib.catalog import ANY
 from chalicelib.intake.explain import explain
 from chalicelib.intake.reach import KINDS
 
 from mlops.templates.folder import BlueprintError, Folder, Parts
 
 Schema = dict[str, Any]
-
-ANY = "any"  # the variant of a type that has one schema, wherever models come from
 
 
 def variants(folder: Folder, type_name: str, parts: Parts) -> dict[str, Schema]:

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hyperparameters that SageMaker's XGBoost image takes: strings in, xgboost's parameters out.
 
-Names, types and ranges are those of AWS's table "XGBoost hyperparameters" for the versions 0.90 to 3.0, plus
-`silent`, which only the oldest image knows.
+Names, types and ranges are those of the orchestrator's table (made by `make hyperparameters`).
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from chalicelib.intake.hyperparameters import bounds, takes, within
 
 from mlops.local.containers.xgboost.errors import UserError
 from mlops.local.containers.xgboost.metrics import COMPUTED_HERE, XGBOOST_METRICS
@@ -18,24 +19,15 @@ from mlops.local.containers.xgboost.metrics import COMPUTED_HERE, XGBOOST_METRIC
 Rule = Callable[[str], Any]
 
 
-def _number(kind: type, low: float, high: float, low_open: bool, high_open: bool) -> Rule:
+def _number(kind: type, interval: str) -> Rule:
     def parse(text: str) -> Any:
         value = kind(text)  # a ValueError is reported by `validate`
-        too_low = value <= low if low_open else value < low
-        too_high = value >= high if high_open else value > high
-        if math.isnan(value) or too_low or too_high:
-            raise OutOfRange(f"{'(' if low_open else '['}{low}, {high}{')' if high_open else ']'}")
+        if math.isnan(value) or not within(value, interval):
+            low, high = bounds(interval)
+            raise OutOfRange(f"{interval[0]}{low or '-inf'}, {high or 'inf'}{interval[-1]}")
         return value
 
     return parse
-
-
-def _integer(low: float = 0, high: float = math.inf) -> Rule:
-    return _number(int, low, high, False, False)
-
-
-def _float(low: float = 0, high: float = math.inf, *, above: bool = False, below: bool = False) -> Rule:
-    return _number(float, low, high, above, below)
 
 
 def _one_of(*choices: str) -> Rule:
@@ -76,104 +68,30 @@ class OutOfRange(Exception):
     """A value outside its range; the message is the range."""
 
 
-_FLAG = _integer(0, 1)
-_SHARE = _float(0, 1)
-_PART = _float(0, 1, above=True)
-_UPDATERS = (
-    "grow_colmaker",
-    "distcol",
-    "grow_histmaker",
-    "grow_local_histmaker",
-    "grow_quantile_histmaker",
-    "grow_skmaker",
-    "sync",
-    "refresh",
-    "prune",
-    "shotgun",
-    "coord_descent",
-)
-_OBJECTIVES = (
-    "binary:logistic",
-    "binary:logitraw",
-    "binary:hinge",
-    "count:poisson",
-    "multi:softmax",
-    "multi:softprob",
-    "rank:pairwise",
-    "rank:ndcg",
-    "rank:map",
-    "reg:linear",
-    "reg:squarederror",
-    "reg:logistic",
-    "reg:gamma",
-    "reg:absoluteerror",
-    "reg:pseudohubererror",
-    "reg:quantileerror",
-    "reg:squaredlogerror",
-    "reg:tweedie",
-    "survival:aft",
-    "survival:cox",
-)
+def _rule(rule: Sequence[Any]) -> Rule:
+    """What reads a value, for a rule of the table."""
+    match rule:
+        case ["integer", interval]:
+            return _number(int, interval)
+        case ["number", interval]:
+            return _number(float, interval)
+        case ["one", values]:
+            return _one_of(*values)
+        case ["some", values]:
+            return _list_of(*values)
+    raise LookupError(f"xgboost has a hyperparameter of a kind that is unknown here: {rule}")
 
-RULES: dict[str, Rule] = {
-    "num_round": _integer(1),
-    "num_class": _integer(2),
-    "csv_weights": _FLAG,
-    "early_stopping_rounds": _integer(1),
-    "booster": _one_of("gbtree", "gblinear", "dart"),
-    "verbosity": _integer(0, 3),
-    "silent": _FLAG,
-    "nthread": _integer(1),
-    "eta": _SHARE,
-    "gamma": _float(),
-    "max_depth": _integer(),
-    "min_child_weight": _float(),
-    "max_delta_step": _float(),
-    "subsample": _PART,
-    "sampling_method": _one_of("uniform", "gradient_based"),
-    "colsample_bytree": _PART,
-    "colsample_bylevel": _PART,
-    "colsample_bynode": _PART,
-    "lambda": _float(),
-    "alpha": _float(),
-    "tree_method": _one_of("auto", "exact", "approx", "hist", "gpu_hist"),
-    "sketch_eps": _float(0, 1, above=True, below=True),
-    "scale_pos_weight": _float(0, above=True),
-    "updater": _list_of(*_UPDATERS),
-    "dsplit": _one_of("row", "col"),
-    "refresh_leaf": _FLAG,
-    "process_type": _one_of("default", "update"),
-    "grow_policy": _one_of("depthwise", "lossguide"),
-    "max_leaves": _integer(),
-    "max_bin": _integer(),
-    "predictor": _one_of("auto", "cpu_predictor", "gpu_predictor"),
-    "monotone_constraints": _brackets,
-    "interaction_constraints": _brackets,
-    "sample_type": _one_of("uniform", "weighted"),
-    "normalize_type": _one_of("tree", "forest"),
-    "rate_drop": _SHARE,
-    "one_drop": _FLAG,
-    "skip_drop": _SHARE,
-    "lambda_bias": _SHARE,
-    "tweedie_variance_power": _float(1, 2, above=True, below=True),
-    "huber_slope": _float(0, above=True),
-    "quantile_alpha": _float(0, 1, above=True, below=True),
-    "objective": _one_of(*_OBJECTIVES),
-    "base_score": _float(-math.inf),
+
+_READ_HERE: dict[str, Rule] = {
     "eval_metric": _metrics,
-    "seed": _integer(-(2**31), 2**31 - 1),
-    "num_parallel_tree": _integer(1),
-    "save_model_on_termination": _one_of("true", "false"),
-    "aft_loss_distribution": _one_of("normal", "logistic", "extreme"),
-    "aft_loss_distribution_scale": _float(0, above=True),
-    "deterministic_histogram": _one_of("true", "false"),
-    "single_precision_histogram": _one_of("true", "false"),
-    "use_dask_gpu_training": _one_of("true", "false"),
-    "prob_buffer_row": _float(0, above=True),
+    "interaction_constraints": _brackets,
+    "monotone_constraints": _brackets,
+    # What SageMaker itself adds.
+    "_kfold": _number(int, "[2, )"),
+    "_num_cv_round": _number(int, "[1, )"),
     "_tuning_objective_metric": str,
-    "_kfold": _integer(2),
-    "_num_cv_round": _integer(1),
 }
+RULES = {name: _rule(rule) for name, rule in takes("xgboost").items() if name not in _READ_HERE} | _READ_HERE
 OF_THE_CONTAINER = frozenset(
     {  # what the image itself reads; the rest goes to xgboost
         "num_round",
