@@ -11,6 +11,7 @@ from tests.support.codepipelines import approval, declaration, source, versioned
 from tests.support.laptop import Account
 from tests.support.naming import unique
 from tests.support.roles import trusted_role
+from tests.support.stacks import deployed, outputs, settled
 from tests.support.waiting import wait_for
 
 HANDLER = (
@@ -25,34 +26,6 @@ HANDLER = (
     "            pass\n"
     "    return {'found': found, 'environment': dict(os.environ)}\n"
 )
-
-
-def deployed(account: Account, template: dict[str, Any], **more: Any) -> tuple[str, str, str]:
-    """(stack name, status, reasons of what failed) once it is settled."""
-    name = unique("stack")
-    account.client("cloudformation").create_stack(
-        StackName=name, TemplateBody=json.dumps(template), **{"Capabilities": ["CAPABILITY_IAM"], **more}
-    )
-    return name, *settled(account, name)
-
-
-def settled(account: Account, name: str) -> tuple[str, str]:
-    cloudformation = account.client("cloudformation")
-
-    def status() -> str | None:
-        now: str = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
-        return None if now.endswith("IN_PROGRESS") else now
-
-    ended = wait_for(status)
-    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-    return ended, "\n".join(
-        event.get("ResourceStatusReason", "") for event in events if event["ResourceStatus"].endswith("FAILED")
-    )
-
-
-def outputs(account: Account, name: str) -> dict[str, str]:
-    stack = account.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-    return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
 
 
 def a_function(role: str, bucket: str, key: str, **properties: Any) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from mlops.local.services.scheduler import due
-from tests.local.test_kernel_stacks import deployed, outputs
 
 from tests.support.laptop import Account
 from tests.support.naming import unique
 from tests.support.roles import trusted_role
+from tests.support.stacks import deployed, outputs
 from tests.support.waiting import wait_for
 
 SERVICE = "scheduler.amazonaws.com"
