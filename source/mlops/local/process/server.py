@@ -30,6 +30,7 @@ from mlops.local.process import environment, request_filter, running
 from mlops.local.process.running import Running
 from mlops.local.settings import ACCOUNT_ID, PORT, REGION
 from mlops.local.state import directory
+from mlops.local.state.journal import Unreadable
 
 if TYPE_CHECKING:
     from mlops.local.state.store import Disk
@@ -85,6 +86,14 @@ def serve(listener: socket.socket, state: Path, data: Path | None, secret_key: s
     for module in SERVICES:
         importlib.import_module(module)
     account.assemble(state)
+    try:
+        disk = account.disk(state) if data else None
+    except Unreadable as error:
+        print(
+            f"mlops.local: cannot read the account's state in {data}: {error}; give another --data, or delete it",
+            file=sys.stderr,
+        )
+        return 1
     this = Running(
         os.getpid(),
         port,
@@ -96,7 +105,7 @@ def serve(listener: socket.socket, state: Path, data: Path | None, secret_key: s
         str(data.resolve()) if data else None,
         datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return asyncio.run(_serve(listener, account.disk(state) if data else None, this))
+    return asyncio.run(_serve(listener, disk, this))
 
 
 def _own_temporary_files(place: Path) -> None:

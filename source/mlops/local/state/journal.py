@@ -10,6 +10,7 @@ What is written survives the end of this process, a kill included; it is not for
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import struct
@@ -22,12 +23,54 @@ Key = tuple[Any, ...]
 
 freeze = pickle.dumps
 """The bytes of a record. Of plain data it runs without giving way to another thread: they are of one moment."""
-thaw = pickle.loads
-"""The record again. A journal can run code, as the functions beside it can: it is read from its owner's directory."""
 
 _HEADER = struct.Struct(">QI")  # length and checksum of a frame
 _START = b"mlops-journal 1\n"
 _OUT_OF_DATE = 16 * 1024 * 1024  # bytes that are not worth writing the file anew
+
+
+# Beside what pickle writes without naming a class, such as dictionaries and text. No class of this package is among
+# them: so a build that has moved its classes reads the journal of one before it, and nothing in a journal runs code.
+_CLASSES = frozenset(
+    {
+        ("builtins", "bytearray"),
+        ("builtins", "dict"),
+        ("builtins", "frozenset"),
+        ("builtins", "int"),
+        ("builtins", "list"),
+        ("builtins", "set"),
+        ("collections", "OrderedDict"),
+        ("collections", "defaultdict"),
+        ("collections", "deque"),
+        ("datetime", "date"),
+        ("datetime", "datetime"),
+        ("datetime", "timedelta"),
+        ("datetime", "timezone"),
+        ("dateutil.tz.tz", "tzlocal"),
+        ("dateutil.tz.tz", "tzutc"),
+    }
+)
+
+
+class Unreadable(Exception):
+    """The journal cannot be read; the message says why."""
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _CLASSES:
+            raise Unreadable(f"it holds a {module}.{name}, which this version does not write")
+        return super().find_class(module, name)
+
+
+def thaw(blob: bytes) -> Any:
+    """The record again; Unreadable for what `freeze` does not make of plain data."""
+    try:
+        return _Unpickler(io.BytesIO(blob)).load()
+    except Unreadable:
+        raise
+    except Exception as error:  # pickle raises whatever its bytes lead to
+        raise Unreadable(f"a record in it is damaged: {error}") from error
 
 
 class Journal:
@@ -40,10 +83,10 @@ class Journal:
         self._size = 0
 
     def read(self) -> Mapping[Key, bytes]:
-        """The records as they were last written."""
+        """The records as they were last written; Unreadable where there are none that this version can read."""
         content = self.path.read_bytes() if self.path.exists() else b""
         if content and not content.startswith(_START):
-            raise ValueError(f"{self.path} is not a journal of an account")
+            raise Unreadable("it is not a journal of an account, or one of another version")
         offset = len(_START)
         while content:
             frame = _frame(content, offset)

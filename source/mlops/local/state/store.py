@@ -110,21 +110,23 @@ class Disk:
     """Everything that outlives the process, in one journal: our records, and those of ministack's services."""
 
     def __init__(self, directory: Path) -> None:
+        """Unreadable if the directory holds a journal that this version cannot read."""
         self._journal = Journal(directory / "account.journal")
-        self._read = self._journal.read()
+        self._read = [(key, thaw(blob)) for key, blob in self._journal.read().items()]
         self._progress: int | None = None  # of the stacks, when they were looked at
         self._stacks: dict[Key, bytes] = {}  # as they were then: many, large, and rarely at work
 
     def load(self) -> None:
-        """Fill every store with what was last written."""
+        """Fill every store with what was last written; once."""
         theirs: list[tuple[Key, Any]] = []
         scopes: dict[str, set[Scope]] = {}
-        for key, blob in self._read.items():
+        read, self._read = self._read, []
+        for key, record in read:
             if key[0] != _OURS:
-                theirs.append((key[1:], thaw(blob)))
+                theirs.append((key[1:], record))
                 continue
             _, service, name, account_id, region, record_key = key
-            Store(service)._put(name, (account_id, region), record_key, thaw(blob))
+            Store(service)._put(name, (account_id, region), record_key, record)
             scopes.setdefault(service, set()).add((account_id, region))
         state.load_state(theirs)
         for service, store in Store.all.items():
