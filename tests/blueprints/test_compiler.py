@@ -112,9 +112,9 @@ TEMPLATE = "model_training/template.yaml"
             '"type": "bool", "description": "Train',
             "use_spot_instances/type 'bool' is not an allowed value (did you mean 'boolean'?)",
         ),
-        (SCHEMA, "#/$defs/s3_key_folder", "#/$defs/s3_ky", "no definition '#/$defs/s3_ky'"),
+        (SCHEMA, "#/$defs/content_type", "#/$defs/contents", "no definition '#/$defs/contents'"),
         (SCHEMA, "sagemaker:Train", "sagemaker:Trin", "x-enum: 'sagemaker:TriningInstance"),
-        (SCHEMA, "(-*[a-zA-Z0-9])*$", "(-*[a-zA-Z0-9)*$", "no regular expression"),
+        ("realtime_inference/request.schema.json", "(-*[a-zA-Z0-9])*$", "(-*[a-zA-Z0-9)*$", "no regular expression"),
         (SCHEMA, '"x-values": true', '"x-valuse": true', "did you mean 'x-values'?"),
         (SCHEMA, '"x-values": true', '"x-shown": true, "x-values": true', "x-shown is an unknown key"),
         (
