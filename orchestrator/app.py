@@ -15,31 +15,31 @@ _delete = {"methods": ["DELETE"], "authorizer": IAMAuthorizer()}
 
 @app.route("/provisionpipeline", **_post)
 def provision_pipeline() -> Response:
-    """Bring about the pipeline that the body asks for."""
+    """Create, update or run the pipeline that the body describes."""
     return _chalice_response(http.provision_pipeline(app.current_request.raw_body, _caller()))
 
 
 @app.route("/pipelinestatus", **_post)
 def pipeline_status() -> Response:
-    """Say how a pipeline is."""
+    """Return the status of the pipeline in the body."""
     return _chalice_response(http.pipeline_status(app.current_request.raw_body, _caller()))
 
 
 @app.route("/pipelines/{name}", **_get)
 def pipeline(name: str) -> Response:
-    """Say how the pipeline of that name is."""
+    """Return the status of the pipeline in the path."""
     return _chalice_response(http.pipeline(name, _caller()))
 
 
 @app.route("/pipelines/{name}/runs", **_get)
 def pipeline_runs(name: str) -> Response:
-    """Tell of a pipeline's runs, the newest first."""
+    """List a pipeline's runs, the newest first."""
     return _chalice_response(http.pipeline_runs(name, _query(), _caller()))
 
 
 @app.route("/pipelines", **_get)
 def list_pipelines() -> Response:
-    """List the pipelines, a page at a time."""
+    """List the pipelines, one page at a time."""
     return _chalice_response(http.list_pipelines(_query(), _caller()))
 
 
@@ -51,7 +51,7 @@ def delete_pipeline(name: str) -> Response:
 
 @app.route("/pipelines/{name}/stop", **_post)
 def stop_pipeline(name: str) -> Response:
-    """Stop what a pipeline runs."""
+    """Stop a pipeline's runs and their jobs."""
     return _chalice_response(http.stop_pipeline(name, app.current_request.raw_body, _caller()))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an answer repeats of a request: JSON pointers (RFC 6901) and values, each cut to a bounded length."""
+"""What a response repeats of a request: JSON pointers (RFC 6901) and values, each truncated."""
 
 from __future__ import annotations
 

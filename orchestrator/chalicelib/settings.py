@@ -23,21 +23,21 @@ _READ: Mapping[str, Callable[[str], object]] = {
 class Settings:
     """Where this orchestrator works and what it may use. Names are those of the environment, in lower case.
 
-    What has a description, blueprints may ask for.
+    Blueprints may use those that have a description.
     """
 
     aws_region: str
     pipeline_stack_name: str
     orchestrator_stack: Annotated[str, "The orchestrator's own stack"]
     assets_bucket: Annotated[str, "The bucket of data and models"]
-    assets_bucket_kms_key_arn: Annotated[str, "The customer key of the assets bucket; empty where it has none"]
+    assets_bucket_kms_key_arn: Annotated[str, "The customer managed key of the assets bucket; empty if it has none"]
     bundle_bucket: str  # of template bundles: only this orchestrator writes there
-    blueprint_bucket: Annotated[str, "The distribution bucket of this region"]
-    blueprint_prefix: Annotated[str, "Where the functions lie in the distribution bucket"]
+    blueprint_bucket: Annotated[str, "The distribution bucket of this Region"]
+    blueprint_prefix: Annotated[str, "The prefix of the functions in the distribution bucket"]
     artifact_bucket: str
     cfn_role_arn: str
     pipeline_role_arn: str
-    permissions_boundary_arn: Annotated[str, "The limit of every role a blueprint makes"]
+    permissions_boundary_arn: Annotated[str, "The permissions boundary of every role that a blueprint creates"]
     mlops_notifications_sns_topic: str
     data_buckets: frozenset[str]  # beside the assets bucket, that requests may name
     image_accounts: frozenset[str]  # beside this one and AWS's own, whose images and model packages requests may name
@@ -87,11 +87,11 @@ class Settings:
 
 
 def for_blueprints() -> dict[str, str]:
-    """The settings that blueprints may ask for, each with what its parameter is described as."""
+    """The settings that blueprints may use, each with the description of its parameter."""
     hints = get_type_hints(Settings, include_extras=True)
     described = {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
     return {
         **described,
-        "notifications_topic_arn": "The topic of notifications",
-        "role_path": "The path of the roles a blueprint makes",
+        "notifications_topic_arn": "The notification topic",
+        "role_path": "The path of every role that a blueprint creates",
     }

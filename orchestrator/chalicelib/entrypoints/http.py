@@ -32,7 +32,7 @@ log.setLevel(os.environ.get("LOG_LEVEL", "INFO"))
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks; logged, where bodies are not."""
+    """Who calls; logged, which bodies are not."""
 
     request_id: str
     arn: str
@@ -48,7 +48,7 @@ class Response:
 
 
 class Accepted(dict[str, Any]):
-    """A document about something that has begun and not ended: a 202 that says when to ask again."""
+    """The document of an operation that is not complete: a 202 with Retry-After."""
 
     def __init__(self, document: Mapping[str, Any], retry_after: int) -> None:
         super().__init__(document)
@@ -103,7 +103,7 @@ def _operation(operation: Callable[..., dict[str, Any]]) -> Callable[..., Respon
 
 @_operation
 def provision_pipeline(raw: bytes) -> dict[str, Any]:
-    """POST /provisionpipeline: one request becomes a running pipeline."""
+    """POST /provisionpipeline: create, update or run a pipeline."""
     deployment = _deployment()
     checked = check_request(raw, deployment.catalog, deployment.settings)
     resolved = {}
@@ -127,19 +127,19 @@ def provision_pipeline(raw: bytes) -> dict[str, Any]:
 
 @_operation
 def pipeline_status(raw: bytes) -> dict[str, Any]:
-    """POST /pipelinestatus: how the pipeline `pipeline_id` is."""
+    """POST /pipelinestatus: the status of the pipeline `pipeline_id`."""
     return _status(_pipeline_id(parse(raw)))
 
 
 @_operation
 def pipeline(name: str) -> dict[str, Any]:
-    """GET /pipelines/{name}: the same, of the pipeline in the path."""
+    """GET /pipelines/{name}: the status of the pipeline in the path."""
     return _status(name)
 
 
 @_operation
 def pipeline_runs(name: str, query: Mapping[str, str]) -> dict[str, Any]:
-    """GET /pipelines/{name}/runs: what a pipeline has done, the newest run first."""
+    """GET /pipelines/{name}/runs: a pipeline's runs, the newest first."""
     from chalicelib.status import history
     from chalicelib.status.finding import deployed_stacks, find
 
@@ -187,7 +187,7 @@ def delete_pipeline(name: str, query: Mapping[str, str]) -> dict[str, Any]:
 
 @_operation
 def stop_pipeline(name: str, raw: bytes) -> dict[str, Any]:
-    """POST /pipelines/{name}/stop: what the pipeline runs is told to stop."""
+    """POST /pipelines/{name}/stop: stop a pipeline's runs and their jobs."""
     from chalicelib.managing.stop import stop
     from chalicelib.status.finding import find
 

@@ -2,7 +2,7 @@
 """A body as written -> the one form that everything after it sees.
 
 `"20"` and `20`, `"True"` and `true`, `""` and absent, JSON in a string and JSON, a predecessor's misspelling and the
-right word are each one and the same request. What cannot be brought into form is left as it is: explain.py names it.
+correct key are equal requests. A value that has no canonical form stays as it is, and explain.py reports it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TRUE, _FALSE = ("true", "yes"), ("false", "no")
 
 @dataclass
 class Canonical:
-    """The canonical body, what was odd on the way (warnings) and what was wrong (problems)."""
+    """The canonical body, with its warnings and its problems."""
 
     body: Body
     warnings: list[Problem] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Canonical:
 def canonical(body: Body, schema: Schema, known_elsewhere: frozenset[str]) -> Canonical:
     """Bring a body into canonical form for a type's schema.
 
-    Keys of other pipeline types are dropped with a warning; unknown keys are kept, for explain.py to name.
+    Keys of other pipeline types are dropped with a warning; unknown keys are kept: explain.py reports them.
     """
     properties: Mapping[str, Schema] = schema["properties"]
     names = {alias: name for name, one in properties.items() for alias in (name, *one.get("x-aliases", ()))}
@@ -70,9 +70,9 @@ def canonical(body: Body, schema: Schema, known_elsewhere: frozenset[str]) -> Ca
 
 
 def canonical_value(value: Any, schema: Schema) -> Any:
-    """One value in its schema's type, where it can be read as that; else unchanged.
+    """One value in its schema's type, if it can be read as that; else unchanged.
 
-    Raises BadRequest where it is text that begins as JSON and isn't.
+    Raises BadRequest if it is a string that begins as JSON and is not.
     """
     kind = schema.get("type")
     if kind == "object" and schema.get("x-values"):
@@ -94,7 +94,7 @@ def canonical_value(value: Any, schema: Schema) -> Any:
 
 
 def text(value: Any) -> str:
-    """A JSON value as SageMaker takes a hyperparameter: text as it is, everything else as JSON writes it."""
+    """A JSON value as SageMaker takes a hyperparameter: a string as it is, everything else as JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, Decimal):

@@ -18,7 +18,7 @@ from chalicelib.settings import Settings
 
 @dataclass(frozen=True)
 class CheckedRequest:
-    """A request that nothing is wrong with, and what follows from it."""
+    """A valid request, and what follows from it."""
 
     pipeline_type: str
     blueprint: Blueprint
@@ -37,10 +37,10 @@ def check_request(
     deployed: bool = True,
     resolved: Mapping[str, str] | None = None,
 ) -> CheckedRequest:
-    """Check a request's bytes for a deployment. Without one (`deployed` is false) its reach is not checked.
+    """Check a request's bytes for a deployment. Without one (`deployed` is false) reach.py is not applied.
 
-    `resolved` says what those fields stand for that only AWS can resolve; without it they stay so (see resolve.py).
-    Raises BadRequest with every problem in it.
+    `resolved` has the values of fields that only AWS can resolve (see resolve.py); without it they stay unresolved.
+    Raises BadRequest with every problem.
     """
     written = parse(raw)
     blueprint = catalog.find(written.get("pipeline_type"))

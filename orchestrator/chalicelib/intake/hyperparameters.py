@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hyperparameters of the built-in algorithms x hyperparameters.json -> what their container would refuse.
+"""Hyperparameters of the built-in algorithms x hyperparameters.json -> what their container would reject.
 
 Pure: a canonical body and its schema in, problems (where the table is sure) and warnings (where AWS may know more)
 out. A field says with `x-hyperparameters` which fields name its algorithm and its version. Your own code (script mode)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The values a blueprint's parameters can ask for by name: a small closed set (law 11).
+"""The values that parameters of a blueprint can name: a small closed set (law 11).
 
 Each lookup takes a checked request and returns a value, or raises LookupFailed with what to correct.
 """
@@ -70,7 +70,7 @@ class Lookup:
 
     @property
     def description(self) -> str:
-        """What a parameter that asks for it is described as."""
+        """The description of a parameter that uses it."""
         return (self.find.__doc__ or "").partition("\n")[0].rstrip(".")
 
 
@@ -95,7 +95,7 @@ def _lookup(
 
 @_lookup("/model_framework", "/model_framework_version", "/instance_type")
 def training_image(context: LookupContext) -> str:
-    """The container image that trains."""
+    """The container image for training."""
     return _image(context, uris.training_image, "/instance_type")
 
 
@@ -103,7 +103,7 @@ def training_image(context: LookupContext) -> str:
     "/model_package_name", "/custom_image_uri", "/model_framework", "/model_framework_version", "/inference_instance"
 )
 def inference_image(context: LookupContext) -> str:
-    """The container image that serves; empty when the model package says it."""
+    """The container image for inference; empty if the model package has it."""
     if "model_package_name" in context.body:
         package = str(context.body["model_package_name"])
         if not re.search(r"/[0-9]+$", package):
@@ -118,7 +118,7 @@ def inference_image(context: LookupContext) -> str:
 
 @_lookup("/job_name", kind=WORD)
 def job_name(context: LookupContext) -> str:
-    """The job's name: the one that was asked for, or one made of the identity and the request's digest."""
+    """The name of the job: job_name of the request, or a name made from the identity and the request's digest."""
     limit: int = context.source.get("limit", names.JOB_NAME)  # the compiler knows that of the kind of job
     made = names.job_name(context.identity, context.source["kind"], context.digest, limit)
     name = str(context.body.get("job_name") or made)
@@ -130,13 +130,13 @@ def job_name(context: LookupContext) -> str:
 
 @_lookup()
 def request_digest(context: LookupContext) -> str:
-    """A text that is another one for every changed request and every changed template"""
+    """A value that changes with the request and with the template."""
     return hashlib.sha256(f"{context.digest}{context.template}".encode()).hexdigest()[:8]
 
 
 @_lookup("/kms_key_arn", instance=FIELD)
 def volume_kms_key(context: LookupContext) -> str:
-    """The key of the instances' volumes; empty where they encrypt their own local storage."""
+    """The KMS key of the instances' volumes; empty for instances that encrypt their local storage themselves."""
     key = str(context.body.get("kms_key_arn", ""))
     here = f"arn:{context.partition}:kms:{context.region}:"
     if key and not key.startswith(here):

@@ -20,7 +20,7 @@ PARAMETER_BYTES = 4096  # https://docs.aws.amazon.com/AWSCloudFormation/latest/U
 
 @dataclass(frozen=True)
 class Values:
-    """The parameters' values, with what was odd and what was wrong about them."""
+    """The parameters' values, with their warnings and problems."""
 
     parameters: Mapping[str, str]
     warnings: list[Problem]

@@ -23,7 +23,7 @@ class Query:
     _problems: list[Problem] = field(default_factory=list)
 
     def flag(self, name: str) -> bool:
-        """`true` or `false`; false where it is absent."""
+        """`true` or `false`; false if it is absent."""
         text = self._take(name) or "false"
         if text not in FLAGS:
             self._wrong(name, Code.NOT_ALLOWED_VALUE, f"{shown(text)} is not true or false", "true or false")
@@ -39,7 +39,7 @@ class Query:
         return int(text)
 
     def name(self, name: str) -> str:
-        """The beginning of a pipeline's name, in lower case; empty where it is absent."""
+        """The beginning of a pipeline's name, in lower case; empty if it is absent."""
         text = self._take(name).lower()
         if not re.fullmatch(f"[a-z0-9-]{{0,{STACK_NAME}}}", text):
             problem = f"{shown(text)} cannot be part of a pipeline's name"
@@ -47,7 +47,7 @@ class Query:
         return text
 
     def text(self, name: str) -> str:
-        """Any text, as what an answer gave to go on with; empty where it is absent."""
+        """Any text, such as the token of a page; empty if it is absent."""
         return self._take(name)
 
     @property

@@ -19,7 +19,7 @@ Refusal = tuple[str, str] | None  # the problem and the hint
 
 
 def problems(body: Body, schema: Schema, settings: Settings, wrong: set[str]) -> list[Problem]:
-    """Everything in a canonical body that is out of reach; fields in `wrong` (JSON pointers) are left out."""
+    """Everything in a canonical body that requests may not name; fields in `wrong` (JSON pointers) are not checked."""
     found = []
     for name, field in schema["properties"].items():
         value = body.get(name)

@@ -57,7 +57,7 @@ def parse(raw: bytes) -> Body:
 
 
 def parse_value(text: str) -> Any:
-    """A JSON text. Raises BadRequest with every problem that a body may not have either."""
+    """The value of a JSON text. Raises BadRequest with every problem."""
     if _depth(text) > MAX_DEPTH:
         problem = f"the JSON is nested more than {MAX_DEPTH} levels deep"
         raise _bad_request(Code.TOO_DEEP, problem, f"use at most {MAX_DEPTH} levels")
@@ -74,7 +74,7 @@ def parse_value(text: str) -> Any:
 
 
 def describe(value: Any) -> str:
-    """What a JSON value is, in words."""
+    """The kind of a JSON value, in words."""
     if value is None:
         return "null"
     kinds = {
