@@ -15,13 +15,17 @@ from chalicelib.catalog import Catalog
 from chalicelib.settings import Settings
 from mlops.templates import compile_catalog
 
-from tests.support import builds, commands, environments, laptop
+from tests.support import builds, commands, environments, laptop, ordering
 from tests.support.blueprint_folders import EXAMPLES, gathered
 from tests.support.commands import Up
 from tests.support.installed import Installed, installed
 from tests.support.laptop import Account, Start
 
 environments.forget_how_we_were_started()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ordering.longest_files_first(items)
 
 
 @pytest.fixture(scope="session")

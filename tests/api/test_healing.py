@@ -203,7 +203,7 @@ def test_a_run_that_a_disabled_transition_holds_says_so(api: Installed, artifact
 def test_fifty_identical_requests_at_once_make_one_pipeline(api: Installed) -> None:
     api.put("many/train.csv", csv(ROWS[:50], LABELS[:50]))
     body = training("many", validation_data="")
-    with ThreadPoolExecutor(16) as pool:
+    with ThreadPoolExecutor(50) as pool:
         answers = list(pool.map(lambda _: api.provision(body), range(50)))
     assert {answer.status for answer in answers} <= {200, 409}
     taken = [answer for answer in answers if answer.status == 200]

@@ -105,10 +105,22 @@ def test_a_warning_is_answered_as_the_example_has_it(deployed: None) -> None:
     assert set(answer) | {"execution_id", "resolved"} == set(first_cells("keys: provisioned"))
 
 
-def test_every_error_has_the_documented_keys(deployed: None) -> None:
-    refused = http.provision_pipeline(b"", CALLER)
-    keys = set(json.loads(refused.body))
-    assert keys | {"detail"} == set(first_cells("keys: error"))
+@pytest.mark.parametrize(
+    ("request_of", "status"),
+    [
+        (lambda: http.provision_pipeline(b"", CALLER), 400),
+        (lambda: http.provision_pipeline(b'{"pipeline_type": "model_trainin"}', CALLER), 400),
+        (lambda: http.provision_pipeline(b" " * (MAX_BYTES + 1), CALLER), 413),
+        (lambda: http.pipeline_status(b'{"pipeline_id": "nobody"}', CALLER), 404),
+        (lambda: http.pipeline("nobody", CALLER), 404),
+        (lambda: http.pipeline_runs("nobody", {"limit": "x"}, CALLER), 400),
+        (lambda: http.delete_pipeline("no name", {}, CALLER), 404),
+    ],
+)
+def test_every_error_has_the_documented_keys(deployed: None, request_of: Callable[[], Any], status: int) -> None:
+    refused = request_of()
+    assert refused.status == status, refused.body
+    assert set(json.loads(refused.body)) == set(first_cells("keys: error")) - {"detail"}
     assert refused.headers["Content-Type"] == "application/json"
 
 

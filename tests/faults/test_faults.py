@@ -7,6 +7,7 @@ import contextlib
 import functools
 import itertools
 import json
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -247,14 +248,19 @@ def race(world: World, plans: list[Plan], turns: list[int]) -> tuple[list[int], 
     return won, lost
 
 
-@pytest.mark.parametrize("turns", ["in step", "one after the other", "the last first"])
+FIFTY = range(50)
+TURNS = {
+    "in step": [*FIFTY] * 10,
+    "one after the other": [],
+    "the first stops after its upload": [*FIFTY, FIFTY[0], *[*FIFTY[1:]] * 10],
+    "anyhow": random.Random(7).choices(FIFTY, k=400),
+}
+
+
+@pytest.mark.parametrize("turns", TURNS)
 def test_fifty_identical_requests_make_one_pipeline(make: Make, turns: str) -> None:
-    """All fifty are under way at once; of those that are told to wait, none has written anything."""
-    plans = [make()] * 50
-    every = range(len(plans))
-    orders = {"in step": [*every] * 10, "one after the other": [], "the last first": [*reversed(every)] * 10}
     world = World()
-    won, _ = race(world, plans, orders[turns])
+    won, _ = race(world, [make()] * len(FIFTY), TURNS[turns])
     assert won
     assert world.writes.count("create_delivery") == 1
     assert len(world.stacks) == len(world.bundles) == 1
