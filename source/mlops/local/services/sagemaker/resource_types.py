@@ -8,17 +8,11 @@ from typing import Any
 
 from mlops.local.cloudformation.resources import Request, Resource, generated_name, resource
 from mlops.local.kit.errors import ApiError, Caller
-from mlops.local.services.sagemaker.service import arn, sagemaker, store
+from mlops.local.services.sagemaker.service import ARN_KINDS, arn, sagemaker, store
 from mlops.local.settings import TIMING
 
 Properties = dict[str, Any]
 _NAME_LIMIT = 63
-_ARN_KINDS = {
-    "Model": "model",
-    "EndpointConfig": "endpoint-config",
-    "Endpoint": "endpoint",
-    "ModelPackageGroup": "model-package-group",
-}
 
 
 def _tags_changed(arn: str, old: Properties, new: Properties, caller: Caller) -> None:
@@ -49,7 +43,7 @@ class _Named:
 
     def create(self, properties: Properties, request: Request) -> Resource:
         name = properties.get(f"{self.kind}Name") or generated_name(request, _NAME_LIMIT)
-        future = arn(request.caller, _ARN_KINDS[self.kind], name)
+        future = arn(request.caller, ARN_KINDS[self.kind], name)
         if not self._name(future):  # what is there already isn't this stack's
             request.identify(future)
         answer = sagemaker.call(f"Create{self.kind}", {**properties, f"{self.kind}Name": name}, request.caller)

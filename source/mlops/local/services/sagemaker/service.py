@@ -19,15 +19,16 @@ sagemaker = Api("sagemaker")
 runtime = Api("sagemaker-runtime")
 store = Store("sagemaker")
 
-# The member that names a resource, and the resource's part of an ARN.
-_KINDS = {
-    **{kind.name: kind.arn for kind in JOB_KINDS.values()},
-    "ModelName": "model",
-    "EndpointConfigName": "endpoint-config",
-    "EndpointName": "endpoint",
-    "ModelPackageGroupName": "model-package-group",
-    "ModelPackageName": "model-package",
+# The kinds of resources, each with its part of an ARN.
+ARN_KINDS = {
+    **{kind.key: kind.arn for kind in JOB_KINDS.values()},
+    "Model": "model",
+    "EndpointConfig": "endpoint-config",
+    "Endpoint": "endpoint",
+    "ModelPackageGroup": "model-package-group",
+    "ModelPackage": "model-package",
 }
+_NAMED_BY = {f"{kind}Name": part for kind, part in ARN_KINDS.items()}  # the member that names a resource
 
 
 def now() -> datetime:
@@ -58,7 +59,7 @@ def _resources(operation: str, request: dict[str, Any], caller: Caller) -> list[
         return [arn(caller, "model-package", request.get("ModelPackageGroupName", "*") + "/*")]
     named = [
         request[member] if request[member].startswith("arn:") else arn(caller, kind, request[member])
-        for member, kind in _KINDS.items()
+        for member, kind in _NAMED_BY.items()
         if isinstance(request.get(member), str)
     ]
     return named or ["*"]

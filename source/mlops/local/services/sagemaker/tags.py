@@ -5,14 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.job_kinds import JOB_KINDS
-
 from mlops.local.kit import identity
 from mlops.local.kit.errors import Caller
-from mlops.local.services.sagemaker.service import invalid, sagemaker, store
+from mlops.local.services.sagemaker.service import ARN_KINDS, invalid, sagemaker, store
 
 _LIMIT = 50
-_TAGGED = ("Endpoint", "EndpointConfig", "Model", "ModelPackage", "ModelPackageGroup", *JOB_KINDS)
 _tags = store.table("Tags")
 
 
@@ -43,7 +40,7 @@ def _add(resource_arn: str, tags: list[dict[str, str]]) -> None:
 
 def _check_exists(resource_arn: str) -> None:
     """A resource that can have tags; those that are made with tags are given them by `attach`."""
-    if not any(record.get(f"{kind}Arn") == resource_arn for kind in _TAGGED for record in store.table(kind).values()):
+    if not any(record.get(f"{kind}Arn") == resource_arn for kind in ARN_KINDS for record in store.table(kind).values()):
         raise invalid(f'Could not find resource "{resource_arn}".')
 
 
