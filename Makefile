@@ -37,10 +37,10 @@ bench: setup ## Measure against the references and write docs/performance.md
 	$(TOOLS).bench
 
 templates: setup ## Write the plain CloudFormation of every blueprint to dist/catalog
-	$(BIN)/python -m mlops.templates --out dist/catalog
+	$(BIN)/python -m mlops.lint --out dist/catalog
 
 docs: setup ## Renew what the documentation repeats from the code
-	$(BIN)/python -m mlops.templates.readme
+	$(TOOLS).docs.blueprint_readmes
 	$(TOOLS).docs
 
 image-uris: setup ## Renew the table of container images from the SageMaker SDK's data

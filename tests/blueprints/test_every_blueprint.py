@@ -18,7 +18,7 @@ from chalicelib.planning import plan
 from chalicelib.settings import Settings
 from mlops.templates import cfn_yaml
 from mlops.templates.folder import read_folders, read_parts
-from mlops.templates.readme import fields_table, with_fields
+from tools.docs.blueprint_readmes import fields_table, with_fields
 
 from tests.support.blueprint_folders import EXAMPLES, FOLDERS
 

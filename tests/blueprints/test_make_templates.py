@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from mlops.templates.__main__ import main
+from mlops.lint.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = """

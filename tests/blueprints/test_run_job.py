@@ -13,7 +13,8 @@ import pytest
 from chalicelib.job_kinds import JOB_KINDS, JobKind
 from jsonata import Jsonata
 from mlops.deploy import permissions
-from mlops.templates import includes, references, run_job, state_machines
+from mlops.lint import state_machines
+from mlops.templates import includes, references, run_job
 from mlops.templates.folder import BlueprintError, read_parts
 from mlops.templates.job_states import OWN_STATES, SHARED_STATES, expression
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from mlops.templates.readme import BEGIN
-from mlops.templates.readme import main as readme
 from tools.docs.__main__ import main as docs
+from tools.docs.blueprint_readmes import BEGIN
+from tools.docs.blueprint_readmes import main as readme
 
 ROOT = Path(__file__).parents[2]
 README = "blueprints/model_training/README.md"

@@ -12,9 +12,9 @@ from typing import Any
 
 from mlops.deploy import limits, permissions, template
 from mlops.deploy.errors import DeployError
-from mlops.templates import examples, state_machines
+from mlops.lint import examples, state_machines
+from mlops.lint.source_lines import Source
 from mlops.templates.folder import BlueprintError, Folder, read_folders
-from mlops.templates.source_lines import Source
 
 REGION = "us-east-1"
 BOUNDARY = {"Ref": "PermissionsBoundaryArn"}

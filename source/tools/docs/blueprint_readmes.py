@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the table of fields in each blueprint's README out of its schema: `python -m mlops.templates.readme`."""
+"""Writes the table of fields in each blueprint's README out of its schema: `python -m tools.docs.blueprint_readmes`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import click
-
 from mlops.templates import manifest
 from mlops.templates.folder import BlueprintError, Folder, Parts, read_folders, read_parts
 from mlops.templates.schema import Schema, properties_of, variants

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m mlops.templates --blueprints blueprints --out DIR`"""
+"""`python -m mlops.lint --blueprints blueprints --out DIR`"""
 
 from pathlib import Path
 
 import click
 
 from mlops.deploy.errors import DeployError
+from mlops.lint.checks import problems
 from mlops.source_tree import PERMISSIONS
 from mlops.templates import BlueprintError, compile_catalog
-from mlops.templates.checks import problems
 
 
 @click.command()
