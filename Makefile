@@ -20,7 +20,7 @@ demo: setup ## Train, serve and ask a real model in an AWS account on this lapto
 	$(BIN)/python -m mlops.demo $(if $(KEEP),--keep)
 
 test: setup lint ## Run the checks and the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-deep: setup ## Run the long tests: every pair of faults, long fuzzing
 	$(BIN)/python -m pytest -m slow

@@ -83,8 +83,8 @@ class Source:
         for name in names.value if isinstance(names, yaml.SequenceNode) else [names] if names else ():
             file = self._parts / f"{name.value}.yaml"
             if file.exists():
-                node = _nodes(file)
-                yield Place(node, file, node.start_mark.line + 1 if node else 1)
+                included = _nodes(file)
+                yield Place(included, file, included.start_mark.line + 1 if included else 1)
 
 
 def _value(node: yaml.Node | None, key: str) -> yaml.Node | None:
