@@ -11,21 +11,21 @@ PIN := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-vers
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-deep lint bench templates docs image-uris instance-families hyperparameters pins clean
 
-help: ## List these targets
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-setup: $(READY) ## Make the environment in .venv
+setup: $(READY) ## Create the virtual environment in .venv
 
-demo: setup ## Train, serve and ask a real model in an AWS account on this laptop (KEEP=1 leaves it up)
+demo: setup ## Train, serve and invoke a model in a laptop account (KEEP=1 keeps it running)
 	$(BIN)/python -m mlops.demo $(if $(KEEP),--keep)
 
-test: setup lint ## Run the checks and the tests
+test: setup lint ## Run lint and the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-deep: setup ## Run the long tests: every pair of faults, long fuzzing
+test-deep: setup ## Run the slow tests: all pairs of faults, long fuzzing
 	$(BIN)/python -m pytest -m slow
 
-lint: setup $(CHECKOV)/.ready ## Check style and types, and lint everything that is built
+lint: setup $(CHECKOV)/.ready ## Check style and types, and lint the built templates
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -33,32 +33,32 @@ lint: setup $(CHECKOV)/.ready ## Check style and types, and lint everything that
 	$(BIN)/python -m mlops.deploy.regions dist/checked
 	$(CHECKOV)/bin/checkov --config-file .checkov.yaml
 
-bench: setup ## Measure against the references and write docs/performance.md
+bench: setup ## Run the benchmarks and write docs/performance.md
 	$(TOOLS).bench
 
-templates: setup ## Write the plain CloudFormation of every blueprint to dist/catalog
+templates: setup ## Compile the blueprints to plain CloudFormation in dist/catalog
 	$(BIN)/python -m mlops.lint --out dist/catalog
 
-docs: setup ## Renew what the documentation repeats from the code
+docs: setup ## Regenerate the parts of the documentation that come from code
 	$(TOOLS).docs.blueprint_readmes
 	$(TOOLS).docs
 
-image-uris: setup ## Renew the table of container images from the SageMaker SDK's data
+image-uris: setup ## Regenerate the table of container images from the SageMaker SDK
 	$(TOOLS).image_uris
 
-instance-families: setup ## Renew the table of what the families of instance types have, from botocore's model of SageMaker
+instance-families: setup ## Regenerate the table of instance families from botocore's model of SageMaker
 	$(TOOLS).instance_families
 
-hyperparameters: setup ## Renew the table of what the built-in algorithms take, from the SageMaker SDK
+hyperparameters: setup ## Regenerate the table of built-in algorithms' hyperparameters from the SageMaker SDK
 	$(TOOLS).hyperparameters
 
-pins: setup ## Pin and hash what pyproject.toml and the .in files require (UPGRADE=1 takes the newest)
+pins: setup ## Pin and hash the requirements of pyproject.toml and the .in files (UPGRADE=1 upgrades them)
 	$(BIN)/python -m pip install --quiet uv
 	$(PIN) --group dev pyproject.toml --output-file requirements.txt
 	$(PIN) requirements-checkov.in --output-file requirements-checkov.txt
 	$(PIN) orchestrator/requirements.in --output-file orchestrator/requirements.txt
 
-clean: ## Remove what was built
+clean: ## Delete build outputs and caches
 	rm -rf dist build deployment/global-s3-assets deployment/regional-s3-assets .mypy_cache .ruff_cache .pytest_cache
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
@@ -68,7 +68,7 @@ $(CHECKOV)/.ready: requirements-checkov.txt
 	@touch $@
 
 $(READY): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What things are called unless their installer says otherwise."""
+"""Default names."""
 
 STACK_NAME = "mlops-orchestrator"  # the main stack
 PIPELINE_PREFIX = "mlops-pipeline"  # what the names of pipelines and their stacks begin with

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every command of ours needs of its process: text in UTF-8, and no proxy between it and this machine.
+"""Process settings of all commands: UTF-8 mode, and no proxy for connections to this machine.
 
-Both are set in the environment too, so that processes started from here have them.
+Both are also set in the environment, for child processes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 def use_utf8() -> None:
-    """Start again in Python's UTF-8 mode where the locale has another encoding: our files and words are in UTF-8."""
+    """Restart in Python's UTF-8 mode if the locale has another encoding, because files and output are UTF-8."""
     if codecs.lookup(locale.getpreferredencoding(False)).name != "utf-8":
         os.environ["PYTHONUTF8"] = "1"
         sys.stdout.flush()
@@ -29,7 +29,7 @@ def bypass_proxies() -> None:
 
 
 def no_proxy(environment: Mapping[str, str]) -> dict[str, str]:
-    """What to set so that this machine is reached without the proxy of `environment`; nothing where it has none."""
+    """The variables to set so that connections to this machine bypass the proxy of `environment`, if it has one."""
     if not any(environment.get(name) or environment.get(name.upper()) for name in _PROXIES):
         return {}
     before = environment.get("no_proxy") or environment.get("NO_PROXY") or ""

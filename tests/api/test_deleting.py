@@ -76,7 +76,7 @@ def test_a_protected_stack_is_named_and_nothing_is_deleted(api: Installed, train
     answer = delete(api, trained["name"])
     cloudformation.update_termination_protection(StackName=protected, EnableTerminationProtection=False)
     assert answer.status == 409
-    assert f"The stack {protected} is protected against deletion" in error_shape(answer)["message"]
+    assert f"Termination protection is enabled for the stack {protected}" in error_shape(answer)["message"]
     assert api.status(trained["name"])["status"] == "Succeeded"
 
 

@@ -54,7 +54,7 @@ def test_an_endpoint_serves_the_model_of_a_pipelines_last_successful_run(api: In
     assert served["job"] is None
     refused = api.provision({**serving(api), "model_from": served["name"]})
     assert refused.status == 400, refused.text
-    assert "no job that made a model" in refused.body["errors"][0]["problem"]
+    assert "no job that created a model" in refused.body["errors"][0]["problem"]
 
 
 def model_data(api: Installed, served: dict[str, Any]) -> Any:

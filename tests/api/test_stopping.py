@@ -60,7 +60,7 @@ def test_the_same_request_runs_what_was_stopped_again(api: Installed, running: A
     api.ended(running["name"])
     again = api.provision(training("stopping", validation_data="", algo_hyperparameters=LONG))
     assert again.status == 200
-    assert "its last run ended as Stopped" in again.body["message"]
+    assert "the status of its last run is Stopped" in again.body["message"]
     stop(api, running["name"])
     assert api.ended(running["name"])["status"] == "Stopped"
 

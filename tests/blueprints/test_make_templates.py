@@ -98,7 +98,7 @@ def test_the_blueprints_here_are_taken(tmp_path: Path) -> None:
         ("      PermissionsBoundary: !Ref PermissionsBoundaryArn\n", "", "yaml:3: Resources/Role has no bound"),
         ("      Path: !Ref RolePath\n", "", "yaml:3: Resources/Role has no path of the deployment"),
         ("      PermissionsB", "      RoleName: x\n      PermissionsB", "yaml:3: Resources/Role has a RoleName"),
-        ("    Type: AWS::IAM::Role", "    Type: AWS::IAM::User", "a blueprint may make roles only"),
+        ("    Type: AWS::IAM::Role", "    Type: AWS::IAM::User", "a blueprint can create only roles"),
         ("Value: !Ref Text", "Value: text", "note/blueprint.yaml: Parameters/Text: Parameter Text not used"),
         ("Resources:", "Resources: 7\nOutput:", "template.yaml: Resources is no mapping"),
         ("!Ref Text", "!Reff Text", "template.yaml:15: Outputs/Text/Value"),

@@ -91,7 +91,7 @@ def test_the_same_request_again_with_rerun_runs(up: Up, trained: dict[str, Any])
     before = len(jobs(up))
     again = up.mlops("provision", "-", "--rerun", "--watch", given=json.dumps(TRAINING))
     assert again.returncode == 0, again.stderr
-    assert "runs again" in again.stdout
+    assert "is rerun" in again.stdout
     assert len(jobs(up)) == before + 1
 
 

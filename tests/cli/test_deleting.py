@@ -49,7 +49,7 @@ def test_a_pipeline_is_deleted_step_by_step(api: Api) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [f"✓ The pipeline {NAME} is deleted."]
     assert done.stderr.count(f"The stack {NAME} is being deleted.") == 1
-    assert "Not deleted:\n  the data in the bucket assets\n" in done.stderr
+    assert "Kept:\n  the data in the bucket assets\n" in done.stderr
 
 
 def test_the_document_is_the_last_answer(api: Api) -> None:

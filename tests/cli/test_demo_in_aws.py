@@ -21,7 +21,7 @@ def test_it_names_its_costs_asks_and_without_a_yes_makes_nothing(up: Up) -> None
     before = stacks(up)
     done = up.python("mlops.demo", "--in-aws", given="n\n")
     assert done.returncode == 1
-    assert "0.12 USD an hour" in done.stdout
+    assert "0.12 USD per hour" in done.stdout
     assert f"account {up.ready['account_id']}" in done.stdout
     assert stacks(up) == before
 

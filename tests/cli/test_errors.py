@@ -65,9 +65,9 @@ def told(api: Api, *arguments: str, **environment: str) -> str:
     [
         ("User: anonymous is not authorized", "execute-api:Invoke on arn:aws:execute-api:us-east-1:*:"),
         ("The security token included in the request is expired", "the credentials have expired"),
-        ("The security token included in the request is invalid.", "check the credentials"),
-        ("The request signature we calculated does not match", "check the credentials and --region"),
-        ("Credential should be scoped to a valid region.", "check the credentials and --region"),
+        ("The security token included in the request is invalid.", "check that the credentials"),
+        ("The request signature we calculated does not match", "check that the credentials and --region"),
+        ("Credential should be scoped to a valid region.", "check that the credentials and --region"),
         ("Missing Authentication Token", "check --api-url"),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_proxy_is_used_except_for_this_machine(api: Api) -> None:
             ["status", "x", "--api-url", "http://127.0.0.1:9"],
             {},
             "Could not connect",
-            "start the laptop account with: mlops local up",
+            "start the laptop account: mlops local up",
         ),
         (["run", "x"], {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Could not connect", "mlops local up"),
     ],

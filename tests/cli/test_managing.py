@@ -93,7 +93,7 @@ def test_a_job_is_followed_until_it_is_stopped(up: Up, running: str) -> None:
 
     done = up.mlops("stop", "manage-l")
     assert done.returncode == 0, done.stderr
-    assert "is being stopped" in done.stdout
+    assert "is stopping" in done.stdout
     assert f"{running} stopped" in done.stdout
     rest, problems = following.communicate(timeout=60)
     assert following.returncode == 0, problems

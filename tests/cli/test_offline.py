@@ -125,7 +125,7 @@ def test_a_body_that_is_no_request(body: str) -> None:
         (
             ["status", "x", "--region", "us-east-1", "--endpoint-url", "http://127.0.0.1:1"],
             {"KEY": "1"},
-            "start the laptop account with: mlops local up",
+            "start the laptop account: mlops local up",
         ),
         (["invoke", "x", "--data", "-", "--region", "us-east-1"], {}, "No AWS credentials found"),
     ],

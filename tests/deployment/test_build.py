@@ -67,7 +67,7 @@ def test_a_link_to_the_script_is_the_script(relative: bool, tmp_path: Path) -> N
     second.symlink_to("../first.sh" if relative else first)
     done = subprocess.run([str(second), "--help"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "serves the main template" in done.stdout
+    assert "bucket of the main template" in done.stdout
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -75,7 +75,7 @@ def test_a_file_where_the_build_should_go_is_named(inside: bool, tmp_path: Path)
     file = tmp_path / "file"
     file.write_text("not a folder")
     out = file / "deeper" if inside else file
-    with pytest.raises(BuildError, match=f"--out {out}: {file} is a file; name a folder"):
+    with pytest.raises(BuildError, match=f"--out {out}: {file} is a file; specify a folder"):
         build(Distribution("bucket", "solution", "v0"), out)
     assert file.read_text() == "not a folder"
 
@@ -185,7 +185,7 @@ def test_the_main_template_keeps_the_contract(built: Path) -> None:
 
 @pytest.mark.parametrize("bucket", ["", "Upper", "with.dots", "x" * 48, "s3://bucket"])
 def test_a_bucket_that_cannot_be_one_is_refused(bucket: str) -> None:
-    with pytest.raises(BuildError, match="is not a bucket"):
+    with pytest.raises(BuildError, match="is not a valid bucket"):
         Distribution(bucket, "mlops-orchestrator", "v0")
 
 

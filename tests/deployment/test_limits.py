@@ -107,7 +107,7 @@ def test_a_dozen_fat_blueprints_build(tmp_path: Path) -> None:
 def test_more_than_iam_takes_is_not_built(tmp_path: Path) -> None:
     """Far more than a dozen: the build says which policy, and how long it can get."""
     blueprints = fat_blueprints(tmp_path, 12, actions=30)
-    with pytest.raises(Exception, match=r"PermissionsBoundary .*IAM takes 6144"):
+    with pytest.raises(Exception, match=r"PermissionsBoundary .*more than IAM's limit of 6144"):
         build(Distribution("bucket", "solution", "v0"), tmp_path / "out", Sources(blueprints=blueprints))
     assert not (tmp_path / "out").exists()
 
@@ -155,7 +155,7 @@ def test_a_role_has_no_more_managed_policies_than_iam_attaches() -> None:
         return {"Resources": {"Role": role, **policies}}
 
     limits.check_policies("a template", with_policies(9))
-    with pytest.raises(PolicyTooLarge, match="Role has 11 managed policies, IAM attaches 10"):
+    with pytest.raises(PolicyTooLarge, match="Role has 11 managed policies, more than IAM's limit of 10"):
         limits.check_policies("a template", with_policies(10))
 
 

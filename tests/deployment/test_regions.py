@@ -36,12 +36,12 @@ def test_the_documentation_lists_what_is_built(built: Path) -> None:
         ("me-central-1", "CloudFormation does not have AWS::SageMaker::Endpoint,"),
         ("ap-south-2", "CloudFormation does not have AWS::SageMaker::ModelPackageGroup there"),
         ("cn-north-1", "CodePipeline has no CloudFormation action there"),
-        ("us-iso-east-1", "what CloudFormation has there is not published"),
-        ("mars-north-1", "this build does not know what CloudFormation has there"),
+        ("us-iso-east-1", "its CloudFormation resource types are not published"),
+        ("mars-north-1", "this build has no data about its CloudFormation resource types"),
     ],
 )
 def test_another_region_is_refused_with_the_reason(region: str, reason: str, built: Path) -> None:
-    with pytest.raises(InstallError, match=f"{region} is not supported: .*{reason}.*Supported are af-south-1, "):
+    with pytest.raises(InstallError, match=f"{region} is not supported: .*{reason}.*Supported: af-south-1, "):
         regions.check(region, built)
 
 
@@ -52,7 +52,7 @@ def test_a_supported_region_is_not_refused(built: Path) -> None:
 def test_a_build_that_does_not_name_its_regions_is_to_be_made_again(tmp_path: Path) -> None:
     (tmp_path / "global-s3-assets").mkdir()
     (tmp_path / "global-s3-assets" / "mlops-orchestrator-single-account.template").write_text('{"Resources": {}}')
-    with pytest.raises(InstallError, match="build it again"):
+    with pytest.raises(InstallError, match="rebuild it"):
         regions.check("us-east-1", tmp_path)
 
 

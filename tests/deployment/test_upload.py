@@ -117,7 +117,7 @@ def test_what_lies_there_is_known_by_its_bytes_and_not_by_what_its_metadata_say(
 
 
 def test_without_create_a_missing_bucket_is_named(assets: Path, name: str, account: Account) -> None:
-    with pytest.raises(InstallError, match=f"There is no bucket {name}-us-east-1 to upload to"):
+    with pytest.raises(InstallError, match=f"The bucket {name}-us-east-1 does not exist"):
         put(account, assets, name, create=False)
 
 
@@ -155,7 +155,7 @@ def test_a_bucket_of_another_account_is_refused_before_anything_is_sent(assets: 
         seen.append(method)
         return 403, {}, ""
 
-    with serving(faked(s3)) as url, pytest.raises(InstallError, match="belongs to another account than 123456789012"):
+    with serving(faked(s3)) as url, pytest.raises(InstallError, match="it is not owned by account 123456789012"):
         put(Faked(url), assets, "theirs")
     assert seen == ["HEAD"]
 
@@ -166,7 +166,7 @@ def test_a_name_that_another_account_takes_at_the_same_moment_is_refused(assets:
 
     with (
         serving(faked(s3)) as url,
-        pytest.raises(InstallError, match=r"belongs to another account\. Choose another name"),
+        pytest.raises(InstallError, match=r"another account owns it\. Use another name"),
     ):
         put(Faked(url), assets, "contested")
 

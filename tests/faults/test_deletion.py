@@ -154,7 +154,7 @@ def refused(delete: Delete, world: World, **options: bool) -> Conflict:
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_a_running_pipeline_is_to_be_stopped_first(make: Make, delete: Delete, dry_run: bool) -> None:
     told = refused(delete, running(make(), "InProgress"), dry_run=dry_run)
-    assert "stop it first" in told.message
+    assert "Stop it first" in told.message
     assert told.retry_after is None
 
 

@@ -346,13 +346,13 @@ def test_somebody_elses_stack_is_left_alone(make: Make, status: str) -> None:
             with pytest.raises(Conflict) as refused:
                 provision(changed(make), MemoryCloud(world))
             assert refused.value.retry_after is None
-            assert "not made by this orchestrator" in refused.value.message
+            assert "not created by this orchestrator" in refused.value.message
             assert world.stacks == before
 
 
 def test_a_pipeline_of_another_type_is_left_alone(make: Make) -> None:
     world = running(make())
-    with pytest.raises(Conflict, match="and this request of a other_type"):
+    with pytest.raises(Conflict, match="not to a other_type pipeline"):
         provision(replace(changed(make), pipeline_type="other_type"), MemoryCloud(world))
     assert world.writes == []
 

@@ -60,7 +60,7 @@ def test_the_run_and_its_job_are_stopped(planned: Plan) -> None:
     world = world_in(planned, externalExecutionId=RUN)
     told = stop(planned, world)
     assert (told.jobs, len(told.executions)) == ([JOB], 1)
-    assert told.message == f"The pipeline {planned.name} is being stopped."
+    assert told.message == f"The pipeline {planned.name} is stopping."
     assert world.stopped == {RUN, JOB[1]}
     assert world.writes[-3:] == ["stop", "stop_states", "stop_job"]
     world.settle()
@@ -76,7 +76,7 @@ def test_what_waits_for_a_person_is_stopped_at_once(planned: Plan) -> None:
 def test_a_deployment_is_not_cut_off(planned: Plan) -> None:
     world = world_in(planned, externalExecutionId="arn:aws:cloudformation:us-east-1:1:stack/x/y")
     told = stop(planned, world)
-    assert "when the stack it is deploying has been created or updated" in told.message
+    assert "when its stack has been created or updated" in told.message
     assert statuses(world) == ["Stopping"]
 
 

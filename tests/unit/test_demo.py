@@ -89,7 +89,7 @@ def test_a_version_that_codepipeline_does_not_take_is_told_with_the_way_out() ->
 
 
 def test_another_version_than_the_deployed_one_is_told() -> None:
-    with pytest.raises(Failure, match=f"and started {VERSION}6"):
+    with pytest.raises(Failure, match=f"CodePipeline started {VERSION}6 instead of"):
         checked(STARTED, ran=f"{VERSION}6")
 
 

@@ -62,7 +62,7 @@ def test_awss_words_are_kept_inside_where_the_deployment_says_so() -> None:
     job = Job("TrainingJob", "job", "Failed")
     cloud = Past(Execution("one", "Failed"), Action("Run", "run_jobs", "Failed", MACHINE), job, "arn:aws:iam::1:role/x")
     assert listed(cloud)["reason"] == "arn:aws:iam::1:role/x"
-    assert listed(cloud, detailed=False)["reason"].startswith("TrainingJob job ended as Failed; ")
+    assert listed(cloud, detailed=False)["reason"].startswith("TrainingJob job has the status Failed; ")
     cloud = Past(
         Execution("one", "Failed"), Action("Deploy", "deploy_stack", "Failed", CHANGE, "arn:aws:iam::1:role/x")
     )

@@ -105,7 +105,7 @@ def test_a_pipeline_that_never_succeeded_is_a_409_that_says_what_to_do(settings:
         find(settings, Past(*runs))
     assert refused.value.retry_after is None
     (problem,) = refused.value.problems
-    assert (problem.path, "run it again" in problem.hint) == ("/model_from", True)
+    assert (problem.path, "rerun the pipeline" in problem.hint) == ("/model_from", True)
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_a_pipeline_that_was_deleted_has_no_run(settings: Settings) -> None:
             "there is no pipeline",
         ),
         (Past(delivery=replace(DELIVERY, tags={})), "there is no pipeline"),
-        (Past(("Succeeded", None)), "no job that made a model"),
-        (Past(("Succeeded", job("transform", is_model=False))), "no job that made a model"),
+        (Past(("Succeeded", None)), "no job that created a model"),
+        (Past(("Succeeded", job("transform", is_model=False))), "no job that created a model"),
         (Past(("Succeeded", job("elsewhere", artifact="s3://the-assets-of-others/m.tar.gz"))), "is not in the assets"),
     ],
 )

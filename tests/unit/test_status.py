@@ -306,7 +306,7 @@ def test_awss_words_and_arns_are_kept_inside_where_the_deployment_says_so(settin
     kept = report.document(snapshot, detailed=False)
     assert "arn:" not in str(kept)
     assert kept["stageStates"][0]["latestExecution"] == {"pipelineExecutionId": "one", "status": "Failed"}
-    assert kept["pipeline"]["reason"].startswith("TrainingJob job-1a2b3c4d ended as Failed; ")
+    assert kept["pipeline"]["reason"].startswith("TrainingJob job-1a2b3c4d has the status Failed; ")
     assert kept["pipeline"]["outputs"] == {"TrainingJobName": "job-1a2b3c4d"}
     cloud = Check(DELIVERY, execution=Execution("one", "Succeeded"), stages=[])
     ours = report.document(report.look_up(NAME, settings, cloud), detailed=False)

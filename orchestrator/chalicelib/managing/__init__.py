@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pipelines that exist, listed, stopped and deleted.
+"""Lists, stops and deletes existing pipelines.
 
 listing.py          one page of pipelines
 stop.py             stops a run and its jobs
-decide_deletion.py  what exists -> the next step of a deletion. Pure and total
-delete.py           takes that step
+decide_deletion.py  the observed state -> the next step of a deletion. Pure and total
+delete.py           executes that step
 """

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A name x what exists under it -> the one Step that deletes a pipeline. Pure and total, as decide.py is.
+"""A name and the observed state -> the next Step of a pipeline's deletion. Pure and total, like decide.py.
 
-nothing, or not this orchestrator's            Unknown
-a deployed stack that is another's, protected  Refuse
-a stack that is being made or changed          Wait
-a run                                          Running: it is to be stopped first
+nothing, or a foreign delivery stack           Unknown
+a foreign deployed stack, or a protected stack Refuse
+a stack that is being created or changed       Wait
+a run                                          Running: it must be stopped first
 a stack that is being deleted                  AwaitDeletion
-a request on its way                           Wait
-a deployed stack, else the delivery stack      Delete, and again where an earlier deletion failed
-a bundle alone, or nothing else any more       DeleteBundle
+another request in progress                    Wait
+a deployed stack, else the delivery stack      Delete; retry if an earlier deletion failed
+only a bundle                                  DeleteBundle
 
-Before the first stack is deleted the bundle is replaced by a tombstone: requests that come meanwhile see it and wait,
-nothing can be deployed from it, and what is written after it is known to be another request's. Then the stacks go, a
-step each: those of the stages from the last to the first, and the delivery stack at the end.
+Before the first stack is deleted, the bundle is replaced by a tombstone. Concurrent requests find it and wait, it can't
+be deployed, and a bundle written after it belongs to another request. Then each step deletes one stack: the stages'
+from the last to the first, finally the delivery stack.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ TOMBSTONE = hashlib.sha256(_TOMBSTONE).hexdigest()
 
 @dataclass(frozen=True)
 class DeletionTarget:
-    """A pipeline to delete: its names, as a plan has them, with the tombstone as its bundle."""
+    """A pipeline to delete: its names, as in a plan, with the tombstone as its bundle."""
 
     name: str
     stacks: tuple[str, ...]  # that it deploys, in the order of its stages
     owner: str  # this orchestrator
-    role: str  # that CloudFormation works as
+    role: str  # of CloudFormation
 
     @property
     def delivery_stack(self) -> str:
-        """The stack that holds the delivery pipeline."""
+        """The name of the delivery stack."""
         return names.delivery_stack(self.name)
 
     @property
     def bundle_key(self) -> str:
-        """Where its bundle lies."""
+        """The S3 key of its bundle."""
         return names.bundle_key(self.name)
 
     @property
@@ -56,7 +56,7 @@ class DeletionTarget:
 
     @property
     def digest(self) -> str:
-        """The tombstone's."""
+        """The tombstone's digest."""
         return TOMBSTONE
 
 
@@ -67,7 +67,7 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Running:
-    """It runs."""
+    """The pipeline is running."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class AwaitDeletion:
 
 @dataclass(frozen=True)
 class Delete:
-    """Delete a stack; `again` where that has failed before."""
+    """Delete a stack; `again` if an earlier deletion failed."""
 
     stack: Stack
     marked: bool
@@ -88,7 +88,7 @@ class Delete:
 
 @dataclass(frozen=True)
 class DeleteBundle:
-    """No stack is left: remove the bundle."""
+    """No stack is left: delete the bundle."""
 
     marked: bool
 
@@ -97,13 +97,13 @@ Step = Unknown | Refuse | Running | Wait | AwaitDeletion | Delete | DeleteBundle
 
 
 def decide_deletion(target: DeletionTarget, observed: Observed) -> Step:
-    """The one step that brings a pipeline nearer to its deletion."""
+    """The next step of a pipeline's deletion."""
     delivery = existing(observed.delivery)
     foreign = [stack for stack in map(existing, observed.deployed) if stack and not _is_ours(stack, target)]
     if delivery and delivery.tags.get(OWNER_TAG) != target.owner:
         return Unknown()
     if delivery and foreign:
-        return Refuse(f"The stack {foreign[0].name} was not made by this orchestrator. Delete it first.")
+        return Refuse(f"The stack {foreign[0].name} was not created by this orchestrator. Delete it first.")
     stacks = to_delete(target, observed)
     if not stacks and not observed.bundle:
         return Unknown()
@@ -132,25 +132,23 @@ def _protected(stacks: Sequence[Stack]) -> Step | None:
     protected = next((stack for stack in stacks if stack.protected), None)
     if protected is None:
         return None
-    return Refuse(
-        f"The stack {protected.name} is protected against deletion. Turn its termination protection off first."
-    )
+    return Refuse(f"Termination protection is enabled for the stack {protected.name}. Disable it first.")
 
 
 def _busy(stacks: Sequence[Stack], retry_after: int) -> Step | None:
-    """A stack that is being made or changed is waited for before one that is being deleted."""
+    """Wait for a stack that is being created or changed, else for one that is being deleted."""
     for stack in stacks:
         if stack.busy:
-            return Wait(f"The stack {stack.name} is {stack.status}; it can be deleted afterwards.", retry_after)
+            return Wait(f"The stack {stack.name} is {stack.status}. Retry when the operation has ended.", retry_after)
     return next((AwaitDeletion(stack) for stack in stacks if stack.phase is Phase.DELETING), None)
 
 
 def _pending_request(target: DeletionTarget, observed: Observed, marked: bool) -> Step | None:
-    """Whether a run is about to begin: of a new pipeline, or of a bundle that was written just now."""
+    """Whether a run is about to start: of a new pipeline, or of a new bundle."""
     delivery, bundle = existing(observed.delivery), observed.bundle
     new = delivery is not None and delivery.phase is Phase.READY and not observed.pipeline_gone
     if new and observed.execution is None:
-        return Wait(f"The pipeline {target.name} has not begun its first run yet.", RETRY_SOON)
+        return Wait(f"The pipeline {target.name} has not started its first run yet.", RETRY_SOON)
     if bundle and not marked and not bundle.settled and not observed.is_current:
         return wait_for_other(target.name)
     return None

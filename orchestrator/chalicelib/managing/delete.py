@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deletes a pipeline: observes what exists, takes the next step, and says what is left to do and what stays.
+"""Deletes a pipeline: observes the state, takes the next step, and returns what is left and what is kept.
 
-Each call does one step and answers at once; the caller repeats it until nothing is left. A call that was lost or killed
-is made up for by the next one.
+Each call takes one step and returns immediately; the caller repeats it until the pipeline is deleted. If a call is lost
+or interrupted, the next one continues.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from chalicelib.settings import Settings
 
 @dataclass(frozen=True)
 class Deletion:
-    """How far a deletion has come."""
+    """The progress of a deletion."""
 
     message: str
-    left: tuple[str, ...] = ()  # the stacks that are still there, in the order of their deletion
-    retry_after: int | None = None  # seconds; None where the pipeline is deleted, or nothing was to be done
+    left: tuple[str, ...] = ()  # the remaining stacks, in the order of their deletion
+    retry_after: int | None = None  # seconds; None if the pipeline is deleted, or nothing was done
     deleted: bool = False
 
     def document(self, name: str, settings: Settings) -> dict[str, Any]:
-        """The answer of DELETE /pipelines/{name}."""
+        """The response of DELETE /pipelines/{name}."""
         return {
             "message": self.message,
             "name": name,
@@ -54,14 +54,14 @@ class Deletion:
 
 
 def stays(settings: Settings) -> Iterator[str]:
-    """What no deletion of a pipeline touches."""
-    yield f"the data, models and other objects in the bucket {settings.assets_bucket} and in buckets that requests name"
-    yield "SageMaker's records of jobs and their logs (/aws/sagemaker/…), and model packages"
-    yield f"the earlier versions of its template bundle in the bucket {settings.bundle_bucket}"
+    """What a deletion keeps."""
+    yield f"data, models and other objects in the bucket {settings.assets_bucket} and other buckets in requests"
+    yield "SageMaker jobs, their logs (/aws/sagemaker/…), and model packages"
+    yield f"earlier versions of the template bundle in the bucket {settings.bundle_bucket}"
 
 
 def target(name: str, settings: Settings) -> DeletionTarget:
-    """The pipeline of a name, or of its delivery stack's. Raises NotFound where it cannot be this orchestrator's."""
+    """The pipeline with a name, or with a delivery stack's name. Raises NotFound if it cannot be in this deployment."""
     pipeline = of_delivery_stack(name.lower())
     if not is_stack_name(pipeline) or not pipeline.startswith(f"{settings.pipeline_stack_name}-"):
         raise _unknown(name)
@@ -69,9 +69,9 @@ def target(name: str, settings: Settings) -> DeletionTarget:
 
 
 def delete(pipeline: DeletionTarget, cloud: Cloud, stop: bool = False, dry_run: bool = False) -> Deletion:
-    """Take the next step, where `stop` is one for a pipeline that runs; or only say what would be deleted.
+    """Take the next step; with `dry_run`, only return what would be deleted. `stop` stops a running pipeline first.
 
-    Raises NotFound where there is no such pipeline; Conflict where it runs, is busy or cannot be deleted.
+    Raises NotFound if there is no such pipeline; Conflict if it is running, busy or cannot be deleted.
     """
     observed = observe(pipeline, cloud, deployed_stacks(pipeline, cloud))
     step = decide_deletion(pipeline, observed)
@@ -84,7 +84,7 @@ def delete(pipeline: DeletionTarget, cloud: Cloud, stop: bool = False, dry_run: 
         case Wait():
             raise Conflict(step.reason, retry_after=step.retry_after)
         case Running() if not stop:
-            raise Conflict(f"The pipeline {pipeline.name} is running: stop it first, or set stop=true.")
+            raise Conflict(f"The pipeline {pipeline.name} is running. Stop it first, or set stop=true.")
         case AwaitDeletion():
             return Deletion(f"The stack {step.stack.name} is being deleted.", left, _retry_after(step.stack, pipeline))
     if dry_run:
@@ -106,7 +106,7 @@ def _delete(
         _write_tombstone(pipeline, observed, cloud)
     cloud.delete_stack(step.stack)
     if step.again:
-        message = f"The stack {step.stack.name} could not be deleted. Its deletion is being tried again."
+        message = f"The deletion of the stack {step.stack.name} failed and is being retried."
         raise Conflict(message, detail=why, retry_after=_retry_after(step.stack, pipeline))
     return Deletion(f"The stack {step.stack.name} is being deleted.", left, _retry_after(step.stack, pipeline))
 
@@ -126,10 +126,10 @@ def _delete_bundle(pipeline: DeletionTarget, observed: Observed, marked: bool, c
 
 
 def _write_tombstone(pipeline: DeletionTarget, observed: Observed, cloud: Cloud) -> None:
-    """Put the tombstone in the place of the bundle that was found.
+    """Replace the bundle by the tombstone.
 
-    A request that found the bundle, too, may have created a delivery stack for it since: then it is put back. And the
-    other way round, that request checks that its bundle is still there, so one of the two gives way.
+    A concurrent request may have created a delivery stack for the bundle since; then the bundle is restored. That
+    request also checks that its bundle still exists, so one of the two fails.
     """
     try:
         version = cloud.put_bundle(pipeline, observed.bundle.etag if observed.bundle else None)
@@ -145,4 +145,4 @@ def _retry_after(stack: Stack, pipeline: DeletionTarget) -> int:
 
 
 def _unknown(name: str) -> NotFound:
-    return NotFound(f"There is no pipeline {shown(name)} of this orchestrator.")
+    return NotFound(f"There is no pipeline {shown(name)} in this deployment.")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One page of the pipelines: their names from the bundle bucket, and what AWS says of each.
+"""One page of pipelines: names from the bundle bucket, and each pipeline's status from AWS.
 
-Names come sorted, so a page costs the same whether there are ten pipelines or ten thousand.
+S3 lists keys in order, so the cost of a page does not depend on the number of pipelines.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class PageRequest:
 
     prefix: str = ""  # of the pipelines' names
     limit: int = PAGE
-    after: str = ""  # the last name of the page before
+    after: str = ""  # the last name of the previous page
     names_only: bool = False
 
     @classmethod
     def of(cls, query: Query, settings: Settings) -> PageRequest:
-        """The page that query parameters ask for; raises BadRequest."""
+        """The page that the query parameters request; raises BadRequest."""
         request = cls(
             prefix=whole(query.name("prefix"), settings),
             limit=query.number("limit", PAGE, LARGEST_PAGE),
@@ -51,13 +51,13 @@ class PageRequest:
 
 
 def whole(prefix: str, settings: Settings) -> str:
-    """A prefix with what the names of all pipelines begin with, which callers may leave out."""
+    """A prefix with the common beginning of all names, which callers can omit."""
     common = f"{settings.pipeline_stack_name}-"
     return prefix if prefix.startswith(common) or common.startswith(prefix) else common + prefix
 
 
 def page(request: PageRequest, settings: Settings, cloud: Cloud) -> dict[str, Any]:
-    """The answer of GET /pipelines. Raises Unavailable where AWS throttles longer than API Gateway waits."""
+    """The response of GET /pipelines. Raises Unavailable if AWS throttles for longer than the timeout."""
     found, more = cloud.list_bundled_pipelines(request.prefix, request.after, request.limit)
     rows = [{"name": name} for name in found] if request.names_only else _rows(found, settings, cloud)
     return {"pipelines": rows, **({"next": found[-1]} if more and found else {})}
@@ -69,14 +69,14 @@ def _rows(found: list[str], settings: Settings, cloud: Cloud) -> list[dict[str, 
         return list(pool.map(lambda name: row(name, settings, cloud), found, timeout=TIMEOUT))
     except FutureTimeoutError as error:
         raise Unavailable(
-            "AWS took too long to describe the pipelines; ask again, or for a smaller page.", retry_after=RETRY_AFTER
+            "Describing the pipelines took too long. Retry, or request a smaller page.", retry_after=RETRY_AFTER
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 def row(name: str, settings: Settings, cloud: Cloud) -> dict[str, Any]:
-    """One pipeline in a few words."""
+    """A pipeline's entry in the list."""
     delivery = cloud.stack(names.delivery_stack(name))
     if delivery is None or not ours(delivery, settings):
         return _row(name, ABSENT)
@@ -85,7 +85,7 @@ def row(name: str, settings: Settings, cloud: Cloud) -> dict[str, Any]:
     if pipeline := delivery.outputs.get(names.PIPELINE_OUTPUT):
         try:
             execution = cloud.latest_execution(pipeline)
-            if execution and execution.status in RUNNING:  # it may wait for a person
+            if execution and execution.status in RUNNING:  # it may be waiting for an approval
                 state = cloud.pipeline_state(pipeline)
         except PipelineGone:
             execution = Execution("", "Failed")

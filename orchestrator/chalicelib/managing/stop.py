@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stops what a pipeline runs: its executions, and the state machines and jobs that they wait for.
+"""Stops a pipeline's executions, and the state machines and jobs that they wait for.
 
-An execution is told to stop before what it waits for is stopped, so it ends as Stopped and not as Failed. A deployment
-is not cut off: the stack would be left half-made, so the execution ends when the stack has. Doing it twice is doing it
-once.
+An execution is stopped before its state machine and job, so it ends as Stopped and not as Failed. A deployment is not
+interrupted, because the stack would be incomplete; the execution ends when the stack operation has ended. Stopping is
+idempotent.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from chalicelib.aws.observed import RUNNING, Stack
 from chalicelib.aws.port import Cloud, PipelineGone
 from chalicelib.planning.names import PIPELINE_OUTPUT, of_delivery_stack
 
-MOST = 20  # executions that are looked at: a pipeline runs few at once, and they are its latest
+MOST = 20  # executions to check; only the latest ones can be running
 
 
 @dataclass
 class Stopped:
-    """What was told to stop."""
+    """What was stopped."""
 
     name: str
     executions: list[str] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Stopped:
     deploying: bool = False
 
     def document(self) -> dict[str, Any]:
-        """The answer of POST /pipelines/{name}/stop."""
+        """The response of POST /pipelines/{name}/stop."""
         return {
             "message": self.message,
             "name": self.name,
@@ -39,16 +39,16 @@ class Stopped:
 
     @property
     def message(self) -> str:
-        """The same in a sentence."""
+        """The result as a sentence."""
         if not self.executions:
             return f"The pipeline {self.name} is not running."
         if self.deploying:
-            return f"The pipeline {self.name} stops when the stack it is deploying has been created or updated."
-        return f"The pipeline {self.name} is being stopped."
+            return f"The pipeline {self.name} stops when its stack has been created or updated."
+        return f"The pipeline {self.name} is stopping."
 
 
 def stop(delivery: Stack, cloud: Cloud) -> Stopped:
-    """Stop a pipeline, known by its delivery stack."""
+    """Stop a pipeline, given by its delivery stack."""
     stopped = Stopped(of_delivery_stack(delivery.name))
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
     if not pipeline:
@@ -73,7 +73,7 @@ def _stop_action(pipeline: str, execution: str, latest: Mapping[str, Any], stopp
     if latest.get("status") != "InProgress":
         return
     external = str(latest.get("externalExecutionId", ""))
-    if "token" in latest:  # it waits for a person, who may never come
+    if "token" in latest:  # it waits for an approval, which may never be given
         cloud.stop(pipeline, execution, abandon=True)
     elif ":cloudformation:" in external:
         stopped.deploying = True

@@ -64,5 +64,5 @@ def is_stack_name(text: str) -> bool:
 
 
 def same_role(one: str, other: str) -> bool:
-    """Whether two role ARNs are of one resource of one stack: a stack made anew gives its role another random end."""
+    """Whether two role ARNs belong to the same resource: a recreated stack's role has another random suffix."""
     return one.rpartition("-")[0] == other.rpartition("-")[0] != ""

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plan x what exists -> the one Step to take. Pure and total: every status AWS has leads somewhere.
+"""A plan and the observed state -> the next Step. Pure and total: it handles every status that AWS has.
 
-nothing deployed, nothing delivered            Create
-a stack that never completed                   Recreate: deleted, and made anew by the next request
-a delivery stack whose pipeline is gone        Recreate
-a stack whose update could not be undone       Continue: its rollback, never a deletion
-a stack that is changing                       Wait, unless it changes into what is asked for
+no deployed stack, no delivery stack           Create
+a stack that was never created completely      Recreate: delete it; the next request recreates it
+a delivery stack without its pipeline          Recreate
+a stack with a failed update rollback          Continue: continue the rollback, never delete
+a stack that is changing                       Wait, unless it changes for the same request
 same request, Succeeded or running             Nothing
-same request, Failed, Stopped or never begun   Rerun
-changed request                                Upload, which runs; and the delivery stack, where its template changed
-somebody else's stack, a changed endpoint name Refuse
-a deployed stack that has lost a resource      Refuse: CloudFormation does not make it again
+same request, Failed, Stopped or never started Rerun
+changed request                                Upload and run; update the delivery stack if its template changed
+a foreign stack, a changed endpoint name       Refuse
+a deployed stack without one of its resources  Refuse: CloudFormation does not recreate it
 
-A pipeline deploys a stack for each of its stages, one today. A line applies where it fits one of them, and the step
-names the first that it fits. Of several that are broken, one that only its owner can mend comes before one to wait for,
-and that before one to delete or to continue: a request repairs one stack, and none while another is busy.
+A pipeline deploys one stack per stage, currently one. A line applies if it matches any of them; the step names the
+first match. If several stacks are broken, Refuse has precedence over Wait, and Wait over Recreate and Continue: a
+request repairs one stack, and none while another is busy.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from chalicelib.provisioning.steps import (
 
 Deployed = Sequence[Stack | None]  # one for each of the plan's stages
 
-_PRECEDENCE = (Refuse, Wait, Recreate, Continue)  # of what several broken stacks need
+_PRECEDENCE = (Refuse, Wait, Recreate, Continue)  # if several stacks are broken
 
 
 def decide(plan: Plan, observed: Observed) -> Step:
-    """The one step that brings what exists nearer to the plan."""
+    """The next step towards the plan."""
     delivery = existing(observed.delivery)
     deployed = [existing(stack) for stack in observed.deployed]
     same = observed.bundle is not None and observed.bundle.digest == plan.digest
@@ -60,25 +60,25 @@ def decide(plan: Plan, observed: Observed) -> Step:
 
 
 def _not_ours(plan: Plan, delivery: Stack | None, deployed: Deployed) -> Step | None:
-    """Ours is a delivery stack that this orchestrator tagged, and a stack deployed with its role for CloudFormation."""
+    """Refuse stacks without this deployment's tag, or deployed with another CloudFormation role."""
     foreign = [stack for stack in deployed if stack and not names.same_role(stack.role, plan.role)]
     if delivery and delivery.tags.get(OWNER_TAG) != plan.tags[OWNER_TAG]:
         foreign = [delivery, *foreign]
     if foreign:
         name = foreign[0].name
         return Refuse(
-            f"The stack {name} was not made by this orchestrator. Delete it, or give the request another name."
+            f"The stack {name} was not created by this orchestrator. Delete it, or use another name in the request."
         )
     if delivery and delivery.tags.get(TYPE_TAG) != plan.pipeline_type:
         other = delivery.tags.get(TYPE_TAG)
         return Refuse(
-            f"The stack {delivery.name} is of a {other} pipeline, and this request of a {plan.pipeline_type}."
+            f"The stack {delivery.name} belongs to a {other} pipeline, not to a {plan.pipeline_type} pipeline."
         )
     return None
 
 
 def _broken(stacks: Sequence[Stack | None], retry_after: int) -> Step | None:
-    """What broken stacks need. None is repaired while another one is busy."""
+    """The step for broken stacks. None is repaired while another one is busy."""
     steps = [step for stack in stacks if stack and (step := _needs(stack, retry_after))]
     if steps and (busy := _busy(stacks)):
         steps.append(busy)
@@ -90,25 +90,24 @@ def _needs(stack: Stack, retry_after: int) -> Refuse | Wait | Recreate | Continu
         case Phase.DELETING:
             return Wait(f"The stack {stack.name} is being deleted.", retry_after)
         case Phase.NEVER_COMPLETED if stack.protected:
-            return _protected(f"The stack {stack.name} never completed ({stack.status})", stack)
+            return _protected(f"The creation of the stack {stack.name} never completed ({stack.status})", stack)
         case Phase.NEVER_COMPLETED:
             return Recreate(
                 stack,
-                f"The stack {stack.name} never completed ({stack.status}). It is being deleted; the same "
-                "request makes it anew.",
+                f"The creation of the stack {stack.name} never completed ({stack.status}). The stack is being deleted; "
+                "resend the request to recreate it.",
                 retry_after,
             )
         case Phase.STUCK:
             return Continue(
                 stack,
-                f"The last update of the stack {stack.name} could not be undone ({stack.status}). Its "
-                "rollback is being continued.",
+                f"The rollback of the stack {stack.name} failed ({stack.status}). The rollback is being continued.",
                 retry_after,
             )
         case Phase.BLOCKED:
             return Refuse(
-                f"The stack {stack.name} is {stack.status} ({stack.reason or 'no reason given'}). Finish its "
-                "deletion first."
+                f"The stack {stack.name} is {stack.status} ({stack.reason or 'no reason given'}). Delete the stack, "
+                "then resend the request."
             )
     return None
 
@@ -117,16 +116,19 @@ def _without_pipeline(delivery: Stack | None, pipeline_gone: bool) -> Step | Non
     if delivery is None or not pipeline_gone or delivery.phase is not Phase.READY:
         return None
     if delivery.protected:
-        return _protected(f"The pipeline of the stack {delivery.name} is gone", delivery)
-    reason = f"The pipeline of {delivery.name} is gone. Its stack is being deleted; the same request makes it anew."
+        return _protected(f"The pipeline of the stack {delivery.name} was deleted", delivery)
+    reason = (
+        f"The pipeline of the stack {delivery.name} was deleted. The stack is being deleted; resend the request to "
+        "recreate it."
+    )
     return Recreate(delivery, reason, RETRY_SOON)
 
 
 def _protected(what: str, stack: Stack) -> Refuse:
     return Refuse(
-        f"{what}, and termination protection keeps the stack from being deleted and made anew. Turn it off (aws "
-        f"cloudformation update-termination-protection --no-enable-termination-protection --stack-name {stack.name}), "
-        "then send the request again."
+        f"{what}, and termination protection prevents its deletion. Disable it (aws cloudformation "
+        f"update-termination-protection --no-enable-termination-protection --stack-name {stack.name}), then resend the "
+        "request."
     )
 
 
@@ -137,8 +139,8 @@ def _replaces_live(plan: Plan, deployed: Deployed) -> Step | None:
             before, after = stack.parameters.get(name, ""), stage.parameters[name]
             if before != after:
                 return Refuse(
-                    f"{name} is {before or 'generated'!r} and would become {after or 'generated'!r}: that would "
-                    f"replace what is live in {stack.name}. Use another model_name, or delete that stack first."
+                    f"{name} would change from {before or 'generated'!r} to {after or 'generated'!r}, which replaces "
+                    f"live resources of {stack.name}. Use another model_name, or delete that stack first."
                 )
     return None
 
@@ -157,16 +159,14 @@ def _update(plan: Plan, observed: Observed, delivery: Stack, deployed: Deployed,
     execution, bundle = observed.execution, observed.bundle
     if delivery.phase is not Phase.READY:
         if same and not plan.rerun:
-            return Nothing("is being provisioned already by the same request")
+            return Nothing("is already being provisioned for the same request")
         return Wait(f"The stack {delivery.name} is {delivery.status}.", RETRY_SOON)
     if observed.running and same and observed.is_current:
         if plan.rerun:
-            return Wait(f"The pipeline {plan.name} is running; it can run again when it has ended.", RETRY_LATER)
-        return Nothing("is running already for the same request")
+            return Wait(f"The pipeline {plan.name} is running; rerun it when it has ended.", RETRY_LATER)
+        return Nothing("is already running for the same request")
     if observed.running:
-        reason = (
-            f"The pipeline {plan.name} is running another request; yours can follow when it has ended or was stopped."
-        )
+        reason = f"The pipeline {plan.name} is running for another request. Wait until it has ended, or stop it."
         return Wait(reason, RETRY_LATER)
     if busy := _busy(deployed):
         return busy
@@ -178,15 +178,15 @@ def _update(plan: Plan, observed: Observed, delivery: Stack, deployed: Deployed,
     if not same:
         return Upload(bundle.etag if bundle else None, stale)
     if plan.rerun:
-        return Rerun("as asked", stale)
+        return Rerun("requested with rerun", stale)
     if execution is None or not observed.is_current:
-        return Rerun("its last upload was never run", stale)
+        return Rerun("its last request was never run", stale)
     if execution.status != SUCCEEDED:
-        return Rerun(f"its last run ended as {execution.status}", stale)
+        return Rerun(f"the status of its last run is {execution.status}", stale)
     for stage, stack in zip(plan.stages, deployed, strict=True):
         if stack is None:
-            return Rerun(f"the stack {stage.stack} that it deployed is gone", stale)
-    return Nothing("is provisioned already, and nothing has changed")
+            return Rerun(f"its deployed stack {stage.stack} was deleted", stale)
+    return Nothing("is already provisioned, and the request has not changed")
 
 
 def _busy(stacks: Iterable[Stack | None]) -> Wait | None:
@@ -195,9 +195,9 @@ def _busy(stacks: Iterable[Stack | None]) -> Wait | None:
 
 
 def lost_resources(stack: Stack, pipeline: str) -> str:
-    """What is said where resources of a deployed stack were deleted without CloudFormation."""
+    """The message if resources of a deployed stack were deleted without CloudFormation."""
     were, them = ("was", "it") if len(stack.lost) == 1 else ("were", "them")
     return (
-        f"{' and '.join(stack.lost)} of the stack {stack.name} {were} deleted, and CloudFormation does not make {them} "
-        f"again: delete the pipeline (mlops delete {pipeline}), then send the request again."
+        f"{' and '.join(stack.lost)} of the stack {stack.name} {were} deleted, and CloudFormation does not recreate "
+        f"{them}: delete the pipeline (mlops delete {pipeline}), then resend the request."
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pipeline's names -> what exists under them."""
+"""A pipeline's names -> the observed state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chalicelib.planning.names import PIPELINE_OUTPUT
 
 
 def observe(pipeline: PipelineNames, cloud: Cloud, deployed: tuple[Stack | None, ...]) -> Observed:
-    """Everything that exists under a pipeline's names; the deployed stacks were observed before."""
+    """The observed state of a pipeline; the deployed stacks were looked up before."""
     delivery = cloud.stack(pipeline.delivery_stack)
     bundle = cloud.bundle(pipeline.bundle_key)
     physical = delivery.outputs.get(PIPELINE_OUTPUT) if delivery else None
@@ -20,5 +20,5 @@ def observe(pipeline: PipelineNames, cloud: Cloud, deployed: tuple[Stack | None,
 
 
 def deployed_stacks(pipeline: PipelineNames, cloud: Cloud) -> tuple[Stack | None, ...]:
-    """The stack of each stage; None where there is none."""
+    """The stack of each stage; None if it does not exist."""
     return tuple(cloud.stack(name) for name in pipeline.stacks)

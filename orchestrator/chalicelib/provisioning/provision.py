@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Executes a Step: observes what exists, decides, acts, and responds.
+"""Provisions a plan: observes the state, decides on a Step, executes it, and returns the result.
 
-A new pipeline takes three calls: nothing is deployed, so the bundle is written on the condition that none is there, and
-the delivery stack is created. When either says that something exists after all, it is observed and decided again.
+A new pipeline takes three calls: check for a deployed stack, write the bundle on the condition that none exists, create
+the delivery stack. If a write fails because something already exists, the state is observed again.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ from chalicelib.provisioning.steps import (
 
 @dataclass(frozen=True)
 class Provisioned:
-    """What was done about a request."""
+    """The result of a request."""
 
     pipeline_id: str
     message: str
     changed: bool
-    execution_id: str = ""  # of the run that was started, where one was
+    execution_id: str = ""  # of the run that was started, if any
 
 
 def provision(plan: Plan, cloud: Cloud) -> Provisioned:
-    """Bring a plan about, one step nearer.
+    """Take the next step towards a plan.
 
-    Raises Conflict where the name is busy or in use for something else, Unavailable where AWS fails.
+    Raises Conflict if the name is busy or in use for something else, Unavailable if AWS fails.
     """
     deployed = deployed_stacks(plan, cloud)
-    known = any(deployed)  # what exists; or it is assumed that nothing does
+    known = any(deployed)  # else it is assumed that nothing exists
     observed = observe(plan, cloud, deployed) if known else Observed(deployed=deployed)
-    written = ""  # the bundle's version, where this request wrote it and got no further
+    written = ""  # the bundle's version, if this request wrote it but did not complete
     for _ in range(3):
         step = next_step(plan, observed, cloud)
         if isinstance(step, Refuse) and written:
@@ -71,7 +71,7 @@ def provision(plan: Plan, cloud: Cloud) -> Provisioned:
 
 
 def next_step(plan: Plan, observed: Observed, cloud: Cloud) -> Step:
-    """The step to take. What would leave the deployed stacks as they are, or update them, needs them to be whole."""
+    """The step to take. Steps that keep or update the deployed stacks require all of their resources to exist."""
     step = decide(plan, observed)
     stacks = [stack for stack in (observed.delivery, *observed.deployed) if stack]
     at_rest = not observed.running and all(stack.phase is Phase.READY for stack in stacks)
@@ -82,7 +82,7 @@ def next_step(plan: Plan, observed: Observed, cloud: Cloud) -> Step:
 
 
 def execute(plan: Plan, step: Step, observed: Observed, cloud: Cloud) -> Provisioned:
-    """Do one step. Every write is conditional or carries a token, so that doing it twice is doing it once."""
+    """Execute a step. Every write is conditional or has a token, so execution is idempotent."""
     match step:
         case Create():
             if not step.uploaded:
@@ -109,14 +109,14 @@ def execute(plan: Plan, step: Step, observed: Observed, cloud: Cloud) -> Provisi
                 observed.bundle.version,
                 step.update_delivery,
                 cloud,
-                f"Pipeline {plan.delivery_stack} runs again: {step.reason}.",
+                f"Pipeline {plan.delivery_stack} is rerun: {step.reason}.",
             )
         case Nothing():
             assert observed.delivery is not None
             return Provisioned(
                 observed.delivery.id,
                 f"Pipeline {plan.delivery_stack} {step.reason}. No updates are to be "
-                'performed. To run it again, add "rerun": true to the request.',
+                'performed. To rerun it, add "rerun": true to the request.',
                 changed=False,
             )
         case Wait():
@@ -132,7 +132,7 @@ def execute(plan: Plan, step: Step, observed: Observed, cloud: Cloud) -> Provisi
 
 
 def _restore(plan: Plan, cloud: Cloud) -> None:
-    """Write the bundle again where it was deleted since it was found (see managing/delete.py)."""
+    """Rewrite the bundle if it was deleted since it was found (see managing/delete.py)."""
     bundle = cloud.bundle(plan.bundle_key)
     if bundle is None or bundle.digest != plan.digest:
         cloud.put_bundle(plan, bundle.etag if bundle else None)
@@ -150,5 +150,5 @@ def _run(
 
 
 def _token(version: str, last: Execution | None) -> str:
-    """The same for two requests that saw the same bundle and the same last run, so that only one run starts."""
+    """The same token for two requests that observed the same bundle and last run, so that only one run starts."""
     return hashlib.sha256(f"{version}/{last.id if last else ''}".encode()).hexdigest()

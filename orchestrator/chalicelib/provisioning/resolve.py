@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A field that names a pipeline -> the model of that pipeline's last successful run.
 
-Only AWS knows it, so it is looked up between two checks of the request, and the plan stays pure (law 3): the first
-finds the field, the second has the model in its place. An equal request is a changed one once there is a newer model.
+The lookup calls AWS, so it runs between two checks of the request, and the plan stays pure (law 3): the first check
+finds the field, the second replaces it by the model. A newer model makes the same request a changed one.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from chalicelib.quoting import shown
 from chalicelib.settings import Settings
 from chalicelib.status.finding import find
 
-PAGE, PAGES = 100, 10  # of executions; AWS keeps those of a year
+PAGE, PAGES = 100, 10  # of executions; AWS keeps them for a year
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """What a field stands for: a model, and the run and the job that made it."""
+    """The value of a field: a model, and the run and the job that created it."""
 
     pipeline: str
     run: str
@@ -33,7 +33,7 @@ class Resolved:
     key: str  # in the assets bucket
 
     def document(self) -> dict[str, Any]:
-        """As the API answers it."""
+        """For the API's response."""
         return {
             "pipeline": self.pipeline,
             "run": self.run,
@@ -43,9 +43,9 @@ class Resolved:
 
 
 def resolve(unresolved: Mapping[str, str], settings: Settings, cloud: Cloud) -> dict[str, Resolved]:
-    """The model that each field stands for.
+    """The model of each field.
 
-    Raises BadRequest where a pipeline makes no model, and Conflict where it has made none yet.
+    Raises BadRequest if a pipeline does not create models, Conflict if it has not created one yet.
     """
     return {name: _model(f"/{name}", pipeline, settings, cloud) for name, pipeline in unresolved.items()}
 
@@ -56,17 +56,18 @@ def _model(path: str, name: str, settings: Settings, cloud: Cloud) -> Resolved:
     except NotFound as error:
         hint = "the name that /provisionpipeline returned; mlops list lists the names"
         raise _bad_request(
-            path, Code.UNKNOWN_PIPELINE, f"there is no pipeline {shown(name)} of this orchestrator", hint
+            path, Code.UNKNOWN_PIPELINE, f"there is no pipeline {shown(name)} in this deployment", hint
         ) from error
     execution = _last_success(path, delivery, cloud)
     job = _job(delivery.outputs[PIPELINE_OUTPUT], execution, cloud)
     if job is None or not (job.is_model and job.artifact):
-        hint = "the name of a pipeline that trains; if it trained more than 90 days ago, run it again"
-        raise _bad_request(path, Code.NO_MODEL, f"the last successful run of {name} has no job that made a model", hint)
+        hint = "use the name of a training pipeline; if its last run is more than 90 days old, rerun it"
+        problem = f"the last successful run of {name} has no job that created a model"
+        raise _bad_request(path, Code.NO_MODEL, problem, hint)
     ours = f"s3://{settings.assets_bucket}/"
     if not job.artifact.startswith(ours):
         problem = f"{job.artifact}, the model of {name}, is not in the assets bucket"
-        raise _bad_request(path, Code.NOT_REACHABLE, problem, f"copy it below {ours}")
+        raise _bad_request(path, Code.NOT_REACHABLE, problem, f"copy it to {ours}")
     return Resolved(of_delivery_stack(delivery.name), execution.id, job, job.artifact.removeprefix(ours))
 
 
@@ -88,9 +89,9 @@ def _last_success(path: str, delivery: Stack, cloud: Cloud) -> Execution:
     except PipelineGone:
         runs = False
     hint = (
-        "send the request again when it has succeeded"
+        "resend the request when the run has succeeded"
         if runs
-        else "find out why with /pipelinestatus, and run it again"
+        else "see the reason with /pipelinestatus, then rerun the pipeline"
     )
     conflict = Conflict(f"{name} has no successful run yet.", retry_after=RETRY_LATER if runs else None)
     conflict.problems = [Problem(path, Code.NO_SUCCESSFUL_RUN, f"{name} has no successful run yet", hint)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be decided, as data; deletions (managing/decide_deletion.py) share some of it."""
+"""The possible decisions, as data. managing/decide_deletion.py shares some of them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from chalicelib.aws.observed import Stack
 from chalicelib.errors import Conflict
 
 RETRY_SOON = 15  # seconds: a delivery stack is one resource
-RETRY_LATER = 60  # a deployed stack may hold an endpoint
+RETRY_LATER = 60  # a deployed stack may contain an endpoint
 
 
 @dataclass(frozen=True)
 class Create:
-    """Write the bundle (over `replaces`, where an abandoned one lies there), then create the delivery stack."""
+    """Write the bundle (over `replaces`, if an abandoned one exists), then create the delivery stack."""
 
     replaces: str | None = None  # the ETag to write over
-    uploaded: bool = False  # the right bundle lies there already
+    uploaded: bool = False  # the bundle already exists
 
 
 @dataclass(frozen=True)
 class Upload:
-    """Write the bundle over the one found, then run."""
+    """Overwrite the existing bundle, then run."""
 
     replaces: str | None
     update_delivery: bool = False
@@ -30,7 +30,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Rerun:
-    """Start the delivery pipeline on the bundle that is there."""
+    """Start the delivery pipeline with the existing bundle."""
 
     reason: str
     update_delivery: bool = False
@@ -38,14 +38,14 @@ class Rerun:
 
 @dataclass(frozen=True)
 class Nothing:
-    """All is as it was asked for."""
+    """The observed state matches the request."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Busy: ask again."""
+    """Busy: the request must be resent."""
 
     reason: str
     retry_after: int
@@ -53,7 +53,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Recreate:
-    """Delete a stack that never completed, or holds nothing any more; the next request makes it anew."""
+    """Delete a stack that was never created completely, or lost its pipeline; the next request recreates it."""
 
     stack: Stack
     reason: str
@@ -62,7 +62,7 @@ class Recreate:
 
 @dataclass(frozen=True)
 class Continue:
-    """Continue the rollback of a stack whose update could not be undone."""
+    """Continue the failed rollback of a stack."""
 
     stack: Stack
     reason: str
@@ -71,7 +71,7 @@ class Continue:
 
 @dataclass(frozen=True)
 class Refuse:
-    """Not ours to touch, or not ours to replace."""
+    """Not allowed to change or replace what exists."""
 
     reason: str
 
@@ -80,10 +80,10 @@ Step = Create | Upload | Rerun | Nothing | Wait | Recreate | Continue | Refuse
 
 
 def wait_for_other(pipeline: str) -> Wait:
-    """Another request wrote the pipeline's bundle just now, and has not acted on it yet."""
+    """Another request has just written the pipeline's bundle and has not started its run yet."""
     return Wait(f"Another request for {pipeline} is being processed.", RETRY_SOON)
 
 
 def overtaken(pipeline: str) -> Conflict:
-    """A conditional write failed, so this request goes no further."""
+    """A conditional write failed, so this request is rejected."""
     return Conflict(f"A concurrent request for {pipeline} was accepted first.", retry_after=RETRY_SOON)

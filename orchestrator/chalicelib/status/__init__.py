@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What AWS says -> how a pipeline is.
+"""The observed state -> a pipeline's status.
 
-finding.py     a name or an id -> the delivery stack, where it is ours
+finding.py     a name or an id -> the delivery stack
 report.py      one status, its reason and its job
-outcome.py     what the actions of one run came to
+outcome.py     the result of a run's actions
 history.py     the runs, newest first
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pipeline's name or id -> its delivery stack, where this orchestrator made it."""
+"""A pipeline's name or id -> its delivery stack, if it is in this deployment."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _UNIQUE = re.compile(r"[A-Za-z0-9-]+")  # the last part of a stack's ARN
 
 
 def find(pipeline_id: str, settings: Settings, cloud: Cloud) -> Stack:
-    """The delivery stack that a name or an id means.
+    """The delivery stack for a name or an id.
 
-    Raises NotFound where there is none that this orchestrator made.
+    Raises NotFound if there is none in this deployment.
     """
     candidates = (cloud.stack(name) for name in _candidates(pipeline_id, settings))
     delivery = next((stack for stack in candidates if stack and ours(stack, settings)), None)
     if delivery is None:
-        raise NotFound(f"There is no pipeline {shown(pipeline_id)} of this orchestrator.")
+        raise NotFound(f"There is no pipeline {shown(pipeline_id)} in this deployment.")
     return delivery
 
 
 def _candidates(pipeline_id: str, settings: Settings) -> list[str]:
-    """The stacks an id can mean. Others are not even asked for: this orchestrator may not read them."""
+    """The stacks that an id can refer to. The orchestrator has no permission to read others."""
     own = f"arn:{settings.partition}:cloudformation:{settings.aws_region}:{settings.account}:stack/"
     name, _, unique = pipeline_id.removeprefix(own).partition("/")
     if not is_stack_name(name) or not name.startswith(f"{settings.pipeline_stack_name}-"):
@@ -43,7 +43,7 @@ def _candidates(pipeline_id: str, settings: Settings) -> list[str]:
 
 
 def ours(stack: Stack, settings: Settings) -> bool:
-    """A deleted stack, which AWS still describes by its id, is nobody's."""
+    """Whether a stack belongs to this deployment and is not deleted. AWS still describes deleted stacks by their id."""
     return stack.tags.get(OWNER_TAG) == settings.orchestrator_stack and stack.phase is not Phase.GONE
 
 

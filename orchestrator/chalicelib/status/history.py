@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The runs of a pipeline, the newest first -> what each did: its job, what that made, and why it failed."""
+"""The runs of a pipeline, newest first: each with its job, artifact and failure reason."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from chalicelib.intake.query import Query
 from chalicelib.planning.names import PIPELINE_OUTPUT, of_delivery_stack
 from chalicelib.status.outcome import Outcome, iso, job_document, of_actions, run_status, visible_reason
 
-LIMIT, MOST = 10, 50  # runs in one answer, each of which takes three calls
+LIMIT, MOST = 10, 50  # runs in one response; each takes three calls
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a caller asks for: how many runs, and from where on."""
+    """The requested page: the number of runs, and the token."""
 
     limit: int = LIMIT
     token: str = ""
 
     @classmethod
     def of(cls, query: Query) -> Page:
-        """The page that query parameters ask for; raises BadRequest."""
+        """The page that the query parameters request; raises BadRequest."""
         page = cls(query.number("limit", LIMIT, MOST), query.text("next"))
         query.done()
         return page
 
 
 def runs(delivery: Stack, deployed: Sequence[Stack | None], page: Page, detailed: bool, cloud: Cloud) -> dict[str, Any]:
-    """A page of a pipeline's runs, as the API answers it."""
+    """A page of a pipeline's runs, for the API's response."""
     document: dict[str, Any] = {"name": of_delivery_stack(delivery.name), "runs": []}
     pipeline = delivery.outputs.get(PIPELINE_OUTPUT)
     if not pipeline:
@@ -55,7 +55,7 @@ def runs(delivery: Stack, deployed: Sequence[Stack | None], page: Page, detailed
 
 
 def run_document(execution: Execution, outcome: Outcome, stage: str | None, detailed: bool) -> dict[str, Any]:
-    """One run, as the API answers it; `stage` is the last it has entered."""
+    """One run, for the API's response; `stage` is the last stage it entered."""
     return {
         "id": execution.id,
         "status": run_status(execution.status),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The actions of an execution -> what it came to: the job that ran and, where it failed, why."""
+"""The actions of an execution -> its result: the job and, if it failed, the reason."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from chalicelib.aws.observed import SUCCEEDED, Action, Execution, Job, Stack
 from chalicelib.aws.port import Cloud
 
 RUN_STATUSES = {"InProgress": "Running", "Stopping": "Running", SUCCEEDED: "Succeeded", "Failed": "Failed"}
-ENDED_BADLY = ("Failed", "Stopped")  # words, not AWS's statuses
+ENDED_BADLY = ("Failed", "Stopped")  # the API's statuses, not AWS's
 ENDED = (SUCCEEDED, *ENDED_BADLY)
-CLOCKS = 5  # seconds by which those of two services may differ
+CLOCKS = 5  # maximum difference between two services' clocks, in seconds
 _FAILED = {"Failed", "Abandoned"}
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why something failed or waits; `ours` where the words are not AWS's."""
+    """Why something failed or is waiting; `ours` if the text is not from AWS."""
 
     text: str
     ours: bool = True
@@ -28,21 +28,21 @@ class Reason:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an execution came to."""
+    """The result of an execution."""
 
     job: Job | None = None
     reason: Reason | None = None
 
 
 def run_status(status: str) -> str:
-    """An execution's status in the API's words."""
+    """The API's status of an execution."""
     return RUN_STATUSES.get(status, "Stopped")
 
 
 def of_actions(
     actions: Iterable[Action], execution: Execution, deployed: Sequence[Stack | None], cloud: Cloud
 ) -> Outcome:
-    """What an execution came to, down to the resource or the job: action -> stack or state machine -> job."""
+    """The result of an execution, with the failed resource or job: action -> stack or state machine -> job."""
     job: Job | None = None
     why = ""
     for action in actions:
@@ -59,7 +59,7 @@ def of_actions(
         if failed and not why:
             why = cause or action.message
     ended_badly = run_status(execution.status) in ENDED_BADLY
-    if run_status(execution.status) == "Stopped":  # its actions were aborted, which is not why
+    if run_status(execution.status) == "Stopped":  # its aborted actions are not the reason
         why = execution.summary or why
     elif ended_badly and not why:
         why = execution.summary
@@ -73,23 +73,27 @@ def _deployed_by(action: Action, deployed: Sequence[Stack | None]) -> Stack | No
 
 
 def _of_this_run(job: Job | None, execution: Execution) -> Job | None:
-    """A run whose job was refused, since another has its name, has none: the other began before it."""
+    """None if the job started before the run: SageMaker rejected this run's job because of its name."""
     older = job is not None and job.started is not None and job.started < execution.started - CLOCKS
     return None if older else job
 
 
 def visible_reason(reason: Reason | None, detailed: bool, job: Job | None, stage: str | None) -> str | None:
-    """A reason as callers hear it: AWS's words only where the deployment allows them."""
+    """A reason for callers: with AWS's text only if the deployment allows it."""
     if reason is None or reason.ours or detailed:
         return reason.text if reason else None
     what = (
-        f"{job.kind} {job.name} ended as {job.status}" if job else f"the stage {stage} failed" if stage else "it failed"
+        f"{job.kind} {job.name} has the status {job.status}"
+        if job
+        else f"the stage {stage} failed"
+        if stage
+        else "the pipeline failed"
     )
-    return f"{what}; the orchestrator's log and the AWS CodePipeline console say why"
+    return f"{what}; for the reason, see the orchestrator's log or the AWS CodePipeline console"
 
 
 def job_document(job: Job | None) -> dict[str, Any] | None:
-    """A job as the API answers it."""
+    """A job, for the API's response."""
     if job is None:
         return None
     return {

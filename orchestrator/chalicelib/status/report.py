@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What AWS says about a pipeline -> GetPipelineState's document, and a `pipeline` object that a person can read."""
+"""The observed state of a pipeline -> GetPipelineState's document, and a human-readable `pipeline` object."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from chalicelib.settings import Settings
 from chalicelib.status.finding import deployed_stacks, find
 from chalicelib.status.outcome import Reason, job_document, of_actions, visible_reason
 
-NOT_YET = "The delivery stack has not made its pipeline yet."
-PIPELINE_GONE = "The delivery pipeline was deleted; the same request makes it anew."
-STACK_GONE = "The stack {} that it deployed was deleted; the same request makes it anew."
+NOT_YET = "The delivery stack has not created its pipeline yet."
+PIPELINE_GONE = "The delivery pipeline was deleted; resend the request to recreate it."
+STACK_GONE = "The deployed stack {} was deleted; resend the request to recreate it."
 _OPERATIONS = {Phase.CREATING: "Creating", Phase.CHANGING: "Updating", Phase.DELETING: "Deleting"}
 _BROKEN = {Phase.NEVER_COMPLETED, Phase.STUCK, Phase.BLOCKED}
 
@@ -30,7 +30,7 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class PipelineSnapshot:
-    """Everything that was looked up about one pipeline."""
+    """The observed state of one pipeline."""
 
     delivery: Stack
     deployed: tuple[Stack | None, ...]  # one for each stage
@@ -53,7 +53,7 @@ class PipelineSnapshot:
 def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> PipelineSnapshot:
     """Look up a pipeline by the name or id of its delivery stack, or by its own name.
 
-    Raises NotFound where there is none that this orchestrator made.
+    Raises NotFound if there is none in this deployment.
     """
     delivery = find(pipeline_id, settings, cloud)
     snapshot = PipelineSnapshot(delivery, deployed_stacks(delivery, cloud))
@@ -83,7 +83,7 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> PipelineSnaps
 
 
 def _with_deployed_stacks(snapshot: PipelineSnapshot, cloud: Cloud) -> PipelineSnapshot:
-    """What has ended, with what became of the stacks it deployed; the first stage that has lost something says why."""
+    """An ended run, with the state of the deployed stacks; the first stage with a missing resource is the reason."""
     for name, stack in zip(stacks(snapshot.name), snapshot.deployed, strict=True):
         if stack is None and snapshot.execution and snapshot.execution.status == SUCCEEDED:
             return replace(snapshot, reason=Reason(STACK_GONE.format(name)))
@@ -99,7 +99,7 @@ def _with_deployed_stacks(snapshot: PipelineSnapshot, cloud: Cloud) -> PipelineS
 
 
 def document(snapshot: PipelineSnapshot, detailed: bool) -> dict[str, Any]:
-    """The answer of /pipelinestatus."""
+    """The response of /pipelinestatus."""
     stages = [_stage(stage, snapshot, detailed) for stage in snapshot.state.get("stageStates", [])]
     reached = [
         stage["stageName"] for stage in snapshot.state.get("stageStates", []) if _is_of_latest_run(stage, snapshot)
@@ -122,7 +122,7 @@ def document(snapshot: PipelineSnapshot, detailed: bool) -> dict[str, Any]:
 
 
 def status_of(snapshot: PipelineSnapshot) -> str:
-    """One word: a stack operation outranks an execution, and what is broken outranks what once succeeded."""
+    """The status: a stack operation has precedence over an execution, a failure over an earlier success."""
     deployed = [stack for stack in snapshot.deployed if stack]
     for stack in (snapshot.delivery, *deployed):
         if stack.phase in _OPERATIONS:
@@ -130,12 +130,12 @@ def status_of(snapshot: PipelineSnapshot) -> str:
     if snapshot.delivery.phase in _BROKEN or any(stack.phase is Phase.BLOCKED or stack.lost for stack in deployed):
         return "Failed"
     if snapshot.execution is None:
-        return "Creating"  # CodePipeline has not begun the first run yet
+        return "Creating"  # CodePipeline has not started the first run yet
     if snapshot.execution.status in RUNNING:
         waiting = any(_waits(_latest(action)) for action in _actions(snapshot))
         return "WaitingForApproval" if waiting else "Running"
     if snapshot.execution.status == SUCCEEDED:
-        return "Succeeded" if all(snapshot.deployed) else "Failed"  # somebody deleted what it deployed
+        return "Succeeded" if all(snapshot.deployed) else "Failed"  # the deployed stack was deleted
     return "Failed" if snapshot.execution.status == "Failed" else "Stopped"
 
 
@@ -144,7 +144,7 @@ def _is_of_latest_run(stage: Document, snapshot: PipelineSnapshot) -> bool:
     return snapshot.execution is not None and latest == snapshot.execution.id
 
 
-# What is left of GetPipelineState's document where AWS's words and ARNs stay inside: no messages, no URLs, no people.
+# The keys of GetPipelineState's document that are returned if details are not allowed: no messages, URLs or users.
 _PLAIN = {
     "pipelineName", "pipelineVersion", "created", "updated", "message", "stageStates", "stageName", "actionStates",
     "actionName", "latestExecution", "pipelineExecutionId", "status", "lastStatusChange", "inboundTransitionState",
@@ -177,7 +177,7 @@ def _renamed(first: str, name: str) -> bool:
 
 
 def _stage(stage: Document, snapshot: PipelineSnapshot, detailed: bool) -> dict[str, Any]:
-    """A stage as the latest run has it: what an earlier one left there is not told."""
+    """A stage in the latest run; states of earlier runs are omitted."""
     current = _is_of_latest_run(stage, snapshot)
     latest = (stage.get("latestExecution") or {}) if current else {}
     return {
@@ -206,7 +206,7 @@ def _stack_failure(stack: Stack, cloud: Cloud) -> Reason:
 
 
 def _disabled_transition(snapshot: PipelineSnapshot) -> Reason | None:
-    """Why a run stands still between two stages, where it does."""
+    """The reason if a disabled transition blocks the run."""
     for stage in snapshot.state.get("stageStates", []):
         if _is_of_latest_run(stage, snapshot):
             if stage["latestExecution"].get("status") != SUCCEEDED:
@@ -214,7 +214,7 @@ def _disabled_transition(snapshot: PipelineSnapshot) -> Reason | None:
         elif not _is_enabled(stage):
             name, pipeline = stage["stageName"], snapshot.state["pipelineName"]
             return Reason(
-                f"The transition into the stage {name} is disabled. To let the run go on: aws codepipeline "
+                f"The transition into the stage {name} is disabled. To enable it: aws codepipeline "
                 f"enable-stage-transition --pipeline-name {pipeline} --stage-name {name} --transition-type Inbound"
             )
         else:
@@ -227,7 +227,7 @@ def _is_enabled(stage: Document) -> bool:
 
 
 def _begun_actions(snapshot: PipelineSnapshot) -> Iterator[Action]:
-    """The actions that the latest run has begun: in the stage it is in, others still tell of the run before."""
+    """The actions that the latest run has started; others in its stage still have the previous run's state."""
     begun = snapshot.execution.started if snapshot.execution else 0
     for stage in snapshot.state.get("stageStates", []):
         if _is_of_latest_run(stage, snapshot):

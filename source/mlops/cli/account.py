@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The account on your laptop with the orchestrator in it: started, installed from the same build AWS gets, ended."""
+"""Starts and stops the laptop account, and installs the orchestrator in it from the build that is also used in AWS."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Laptop:
-    """What a caller needs to know of a running account."""
+    """The endpoint, the credentials and the resources of a running account."""
 
     aws_endpoint_url: str
     api_url: str
@@ -49,7 +49,7 @@ class Laptop:
 def running(
     port: int, data: Path | None, tell: Tell, assets: Path | None = None
 ) -> Iterator[tuple[Laptop, subprocess.Popen[str]]]:
-    """An account that serves as long as this context lasts, with this source tree or an existing build installed."""
+    """An account that runs until this context exits, with this source tree or an existing build installed."""
     forget_other_accounts()
     tell(f"starting the account{'' if assets else ' and building the orchestrator'}")
     process = start(port, data)
@@ -78,12 +78,12 @@ def start(port: int, data: Path | None) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for us; we tell the account
+        start_new_session=True,  # Ctrl-C must reach only this process, which then stops the account
     )
 
 
 def ready(process: subprocess.Popen[str], port: int, data: Path | None) -> dict[str, str]:
-    """The line the account prints once it answers. What it may print later isn't an answer of ours."""
+    """The line that the account prints when it is ready. Later output goes to stderr."""
     assert process.stdout
     assert process.stderr
     line = process.stdout.readline()
@@ -113,7 +113,7 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 
 def installed(account: dict[str, str], built: Build, tell: Tell) -> Laptop:
-    """The orchestrator, installed in a running account. What is there already stays."""
+    """Install the orchestrator in a running account. Existing resources are kept."""
     os.environ.update(
         AWS_ENDPOINT_URL=account["aws_endpoint_url"],
         AWS_REGION=account["region"],
@@ -141,6 +141,6 @@ def installed(account: dict[str, str], built: Build, tell: Tell) -> Laptop:
 
 
 def forget_other_accounts() -> None:
-    """Whatever account the environment names, it isn't this one."""
+    """Remove the AWS_* variables, which belong to another account."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]

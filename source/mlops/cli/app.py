@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command group and its global options. Every error becomes a sentence and an exit code here."""
+"""The command group and its global options. Converts every error to a message and an exit code."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ EXAMPLE_URL = f"http://127.0.0.1:{PORT}"
 
 
 class ErrorHandlingCommand(click.Command):
-    """A command whose errors are sentences. With --debug, unexpected ones are tracebacks."""
+    """A command that prints errors as messages. With --debug, unexpected errors are tracebacks."""
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
-        if args is None:  # a process of ours, not a test's call
+        if args is None:  # called as a process, not by a test
             process.use_utf8()
         process.bypass_proxies()
         return super().main(args, *more, **extra)
@@ -61,7 +61,7 @@ class ErrorHandlingCommand(click.Command):
                 raise
             raise with_json(UsageFailure(error), as_json) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise  # click ends quietly where the reader of a pipe has ended
+            raise  # click exits silently if the reader of a pipe has ended
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
@@ -74,7 +74,7 @@ def with_json(failure: Failure, as_json: bool) -> Failure:
 
 
 class Commands(ErrorHandlingCommand, click.Group):
-    """The group. Its options may stand before or after the command."""
+    """The group. Its options can be placed before or after the command."""
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
         as_json = "--json" in args[: args.index("--")] if "--" in args else "--json" in args
@@ -89,7 +89,7 @@ class Commands(ErrorHandlingCommand, click.Group):
         return super().parse_args(ctx, self.globals_first(args))
 
     def globals_first(self, args: list[str]) -> list[str]:
-        """Global options may stand anywhere, as the AWS CLI has it: `mlops provision file.json --json`."""
+        """Move global options to the front. Like the AWS CLI, mlops accepts them anywhere: `mlops list --json`."""
         takes_value = {
             name: not option.is_flag
             for option in self.params
@@ -113,12 +113,12 @@ class Commands(ErrorHandlingCommand, click.Group):
 
 def validate_url(context: click.Context, option: click.Parameter, given: str | None) -> str | None:
     if given and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", given):
-        raise click.BadParameter(f"{given!r} is not a URL; one looks like {EXAMPLE_URL}", context, option)
+        raise click.BadParameter(f"{given!r} is not a URL, for example {EXAMPLE_URL}", context, option)
     return given
 
 
 def came_from_parsing(error: Exception) -> bool:
-    """Whether botocore could not read a response: HTML in the place of XML is a KeyError there."""
+    """Whether botocore failed to parse a response. HTML instead of XML raises a KeyError."""
     modules = {frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__)}
     return bool(modules & {"botocore.parsers", "botocore.client"})
 
@@ -128,20 +128,20 @@ def failure_of(error: Exception) -> Failure:
         case BotoCoreError() | ClientError():
             return failure_from_aws(error)
         case ResponseParserError() | KeyError() if came_from_parsing(error):
-            return Failure("The endpoint did not respond as an AWS service does", WRONG_ENDPOINT)
+            return Failure("The endpoint's response is not an AWS response", WRONG_ENDPOINT)
         case DeployError() | BlueprintError() | OSError():
             return Failure(str(error))
         case ValueError() if str(error).startswith("Invalid endpoint"):
-            hint = f"set AWS_ENDPOINT_URL or the profile's endpoint_url to a URL such as {EXAMPLE_URL}"
+            hint = f"set AWS_ENDPOINT_URL, or endpoint_url in the profile, to a URL, for example {EXAMPLE_URL}"
             return Failure(str(error), hint)
         case _:
-            return Failure(f"{type(error).__name__}: {error}", "this is a bug in mlops; mlops --debug … shows where")
+            return Failure(f"{type(error).__name__}: {error}", "this is a bug in mlops; --debug prints a traceback")
 
 
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
-    epilog="To start:  mlops local up  runs an AWS account on this computer with the orchestrator installed.",
+    epilog="To start an AWS account on this computer, with the orchestrator installed:  mlops local up",
 )
 @click.option("--json", "as_json", is_flag=True, help="Output JSON.")
 @click.option("--profile", help="AWS profile name.  [env var: AWS_PROFILE]")
@@ -149,7 +149,7 @@ def failure_of(error: Exception) -> Failure:
 @click.option(
     "--endpoint-url",
     callback=validate_url,
-    help="URL of another endpoint than AWS's, such as the laptop account's.  [env var: AWS_ENDPOINT_URL]",
+    help="AWS endpoint URL, for example of the laptop account.  [env var: AWS_ENDPOINT_URL]",
 )
 @click.option(
     "--stack-name",
@@ -157,14 +157,14 @@ def failure_of(error: Exception) -> Failure:
     show_default=True,
     envvar="MLOPS_STACK_NAME",
     show_envvar=True,
-    help="Name of the orchestrator's stack.",
+    help="Name of the main stack.",
 )
 @click.option(
     "--api-url",
     envvar="MLOPS_API_URL",
     show_envvar=True,
     callback=validate_url,
-    help="URL of the API's stage, instead of the stack's output ApiUrl.",
+    help="URL of the API. By default, the main stack's output ApiUrl.",
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.version_option(package_name="mlops-orchestrator", prog_name="mlops")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds as build-s3-dist.sh does, and puts what was built where it is installed from."""
+"""Builds this source tree, like build-s3-dist.sh, and uploads the build."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOLUTION = "mlops-orchestrator"
 
 @dataclass(frozen=True)
 class Build:
-    """What was built, where it lies, and which buckets will serve it."""
+    """A build: its folder, its version and the buckets to upload it to."""
 
     folder: Path
     bucket: str
@@ -36,12 +36,12 @@ class Build:
         regions.check(connection.region_name, self.folder)
 
     def upload(self, connection: Connection) -> str:
-        """To its buckets, which are made if missing. Answers the main template's URL."""
+        """Upload to the buckets, which are created if missing. Returns the main template's URL."""
         return upload_build(connection.session, self.folder, self.bucket, self.solution, self.version, create=True)
 
 
 def build(folder: Path, bucket: str, version: str | None = None) -> Build:
-    """Build this source tree. Without a version it gets one of its own for every state of the sources."""
+    """Build this source tree. The default version is a digest of the sources."""
     with building(folder, bucket, version) as finished:
         return finished()
 
@@ -60,7 +60,7 @@ def building(folder: Path, bucket: str, version: str | None = None) -> Iterator[
             output, errors = process.communicate()
             if process.returncode:
                 told = last_line(errors or output)
-                raise Failure(f"The build failed: {told}", f"for its full output run: {shlex.join(command)}")
+                raise Failure(f"The build failed: {told}", f"for the full output, run: {shlex.join(command)}")
             return built
 
         try:
@@ -73,9 +73,7 @@ def existing(folder: Path) -> Build:
     """An existing build. Its main template names its buckets."""
     path = folder / GLOBAL_ASSETS / MAIN_TEMPLATE
     if not path.is_file():
-        raise Failure(
-            f"There is no build in {folder}", "build one: deployment/build-s3-dist.sh BUCKET SOLUTION VERSION"
-        )
+        raise Failure(f"No build found in {folder}", "create one: deployment/build-s3-dist.sh BUCKET SOLUTION VERSION")
     source = template.load(path)["Mappings"]["Distribution"]["Source"]
     solution, version = source["Prefix"].split("/")
     return Build(folder, source["Bucket"], solution, version)

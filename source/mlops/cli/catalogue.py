@@ -32,7 +32,7 @@ NO_DEFAULT: tuple[Any, ...] = (None, "", [], {})
 
 @dataclass(frozen=True)
 class Field:
-    """One key of a request, and what it takes."""
+    """A field of a request and its allowed values."""
 
     name: str
     schema: Mapping[str, Any]
@@ -45,7 +45,7 @@ class Field:
 
     @property
     def required_when(self) -> list[str]:
-        """When a field that is not always required is required all the same."""
+        """The conditions under which an otherwise optional field is required."""
         if self.required:
             return []
         return [MODELS.get(name, name) for name, requires in self.variants.items() if requires] + list(self.conditions)
@@ -91,7 +91,7 @@ class Field:
 
 @dataclass(frozen=True)
 class PipelineType:
-    """A pipeline type and what its requests look like."""
+    """A pipeline type and the fields of its requests."""
 
     name: str
     blueprint: str
@@ -102,7 +102,7 @@ class PipelineType:
     examples: Mapping[str, Mapping[str, Any]]  # by the end of its name: "" or "registry"
 
     def fields_of(self, *, registry: bool) -> tuple[list[Field], list[Field]]:
-        """The fields that a deployment takes, with or without the model registry: the required and the optional."""
+        """The required and the optional fields of a deployment with or without the model registry."""
         variant = "registry" if registry else "artifact"
         taken = [field for field in self.fields if {variant, ANY} & field.variants.keys()]
         needed = [field for field in taken if field.variants.get(variant, field.variants.get(ANY))]
@@ -177,35 +177,35 @@ def _conditions(key: str, schema: Mapping[str, Any]) -> Iterator[str]:
         if key in part.get("then", {}).get("required", ()):
             yield _condition(part.get("if", {}))
         if key in set(part.get("else", {}).get("required", ())) - _resolved(schema):
-            yield f"not: {_condition(part.get('if', {}))}"
+            yield f"not ({_condition(part.get('if', {}))})"
 
 
 def _resolved(schema: Mapping[str, Any]) -> set[str]:
-    """The fields that another one may stand for."""
+    """The fields that another field can replace."""
     return {one["x-resolves"] for one in schema["properties"].values() if "x-resolves" in one}
 
 
 def _instead(key: str, fields: Mapping[str, Any]) -> Iterator[str]:
-    """Which field this one stands for, or is stood for by."""
+    """The field that this one replaces, or is replaced by."""
     for name, one in fields.items():
         to = one.get("x-resolves")
         if to and key in (name, to):
-            yield f"a request has {to} or {name}, not both"
+            yield f"specify {to} or {name}, not both"
 
 
 def _condition(schema: Mapping[str, Any]) -> str:
-    """`if` as a sentence: the fields in it and the values that they must have."""
+    """`if` as text: its fields and their required values."""
     properties: Mapping[str, Any] = schema.get("properties", {})
     if not properties:
-        return f"{' and '.join(schema.get('required', ()))} is given"
+        return f"{' and '.join(schema.get('required', ()))} is specified"
     return " and ".join(
-        f"{name} is {' or '.join(map(str, one['enum'] if 'enum' in one else [one.get('const', 'given')]))}"
+        f"{name} is {' or '.join(map(str, one['enum'] if 'enum' in one else [one.get('const', 'specified')]))}"
         for name, one in properties.items()
     )
 
 
 def _rules(key: str, rules: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
-    """What a field must agree with in other fields."""
+    """The rules that relate a field to other fields."""
     for rule in rules:
         condition = rule.get("when", {})
         when = {condition: None} if isinstance(condition, str) else dict(condition)
@@ -225,6 +225,6 @@ def _with(path: str, value: Any) -> str:
 
 
 def _frameworks(blueprint: Blueprint) -> dict[str, list[str]]:
-    """The frameworks that the table of images has for a blueprint, each with its versions."""
+    """The frameworks in the image table for a blueprint, with their versions."""
     lookups = [SCOPES[one["lookup"]] for one in blueprint.parameters.values() if one.get("lookup") in SCOPES]
     return {name: uris.versions(name, lookups[0]) for name in uris.frameworks(lookups[0])} if lookups else {}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The laptop account as a child process, which ends when its parent does, however that ended.
+"""The laptop account as a child process, which stops when its parent ends for any reason.
 
-Its stdin is a pipe from the parent, which nobody writes to: the end of it is the end of the parent.
+Its stdin is a pipe from the parent. Nothing is written to the pipe; end of file means that the parent has ended.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mlops completion: what a shell needs to complete commands and options."""
+"""mlops completion: the shell completion scripts."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections to an account, AWS's or the laptop's: boto3 clients, and signed calls to the orchestrator's API.
+"""Connections to an AWS account or the laptop account: boto3 clients, and signed calls to the orchestrator's API.
 
-Profile, region, endpoint and credentials are found in boto3's own ways (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL
-and the rest); the command's options take precedence.
+boto3 resolves profile, region, endpoint and credentials (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and others); the
+command's options take precedence.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class _Core(botocore.session.Session):
         super().__init__(profile=profile)
         self._endpoint_url = endpoint_url
         config = Config(
-            retries={"mode": "standard"},  # at most three attempts: the user waits
-            s3={"addressing_style": "path"} if endpoint_url else None,  # other hosts don't know bucket.host
+            retries={"mode": "standard"},  # at most three attempts, because the user is waiting
+            s3={"addressing_style": "path"} if endpoint_url else None,  # other hosts don't resolve bucket.host
         )
         self.set_default_client_config(config)
 
@@ -66,7 +66,7 @@ class Session(boto3.Session):
 
     @property
     def verify(self) -> bool | str:
-        """The CA certificates that TLS is checked with, as botocore finds them for its own calls."""
+        """The CA certificates that verify TLS, the same as in botocore's own calls."""
         return self.core.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
 
 
@@ -75,7 +75,7 @@ _STAGE_URL = re.compile(r"https://[a-z0-9]+\.execute-api\.[^/\s]+/\S*")
 
 @dataclass
 class Connection:
-    """The global options. Nothing is contacted before it is needed."""
+    """The global options. Connections are opened when needed."""
 
     profile: str | None = None
     region: str | None = None
@@ -89,17 +89,17 @@ class Connection:
 
     @cached_property
     def endpoint(self) -> str:
-        """The endpoint of CloudFormation: one of AWS's hosts, or that of another account."""
+        """The endpoint URL of CloudFormation."""
         return self.session.client("cloudformation").meta.endpoint_url
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether this is another endpoint than AWS's, as the laptop's."""
+        """Whether the endpoint is not AWS's, for example the laptop account's."""
         return not (urlsplit(self.endpoint).hostname or "").endswith(AWS_HOSTS)
 
     @property
     def region_name(self) -> str:
-        """The Region in use; raises NoRegionError where none is set."""
+        """The Region in use; raises NoRegionError if none is set."""
         if not self.session.region_name:
             raise NoRegionError
         return str(self.session.region_name)
@@ -114,7 +114,7 @@ class Connection:
 
     @cached_property
     def stack(self) -> StackTypeDef:
-        """The orchestrator's own stack, as CloudFormation describes it."""
+        """The main stack, as CloudFormation describes it."""
         try:
             [stack] = self.session.client("cloudformation").describe_stacks(StackName=self.stack_name)["Stacks"]
         except ClientError as error:
@@ -123,19 +123,19 @@ class Connection:
             at = f" at {self.endpoint}" if self.is_elsewhere else ""
             raise Failure(
                 f"No stack {self.stack_name} in Region {self.region_name}{at}",
-                "choose another Region with --region or AWS_REGION, or another stack with --stack-name; "
-                "or install it: mlops install",
+                "use another Region (--region, AWS_REGION) or another stack (--stack-name), "
+                "or install the orchestrator: mlops install",
             ) from error
         return stack
 
     @cached_property
     def outputs(self) -> dict[str, str]:
-        """The outputs of the orchestrator's own stack: ApiUrl, AssetsBucketName and more."""
+        """The outputs of the main stack: ApiUrl, AssetsBucketName and more."""
         return {output["OutputKey"]: output["OutputValue"] for output in self.stack.get("Outputs", [])}
 
     @cached_property
     def api_url(self) -> str:
-        """The stage of the orchestrator's API."""
+        """The URL of the orchestrator's API."""
         if self.given_api_url:
             return self.given_api_url.rstrip("/")
         if "ApiUrl" not in self.outputs:
@@ -145,15 +145,17 @@ class Connection:
     def has_no_api(self) -> Failure:
         name, status = self.stack_name, str(self.stack["StackStatus"])
         if status in ("CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"):
-            return Failure(f"The stack {name} is still being installed ({status})", "try again when it is complete")
+            return Failure(
+                f"The stack {name} is still being installed ({status})", "retry when the installation is complete"
+            )
         if not status.endswith("_COMPLETE") or status == "ROLLBACK_COMPLETE":
-            hint = "its events say why; delete the stack, then install it again: mlops install"
+            hint = "see the stack's events for the reason; delete the stack, then reinstall it: mlops install"
             return Failure(f"The stack {name} is {status}, so it has no API", hint)
-        return Failure(f"The stack {name} is not an orchestrator's: it has no output ApiUrl", "use --stack-name")
+        return Failure(f"The stack {name} is not a main stack: it has no output ApiUrl", "use --stack-name")
 
     def reachable(self, url: str) -> str:
-        """The URL of a stage of API Gateway, as it can be called from here. AWS's host names do not resolve to another
-        endpoint than AWS's, so there the path names the API."""
+        """The URL of an API Gateway stage at the endpoint in use. AWS's host names always resolve to AWS, so at other
+        endpoints the path contains the API's id."""
         parts = urlsplit(url)
         if not self.is_elsewhere or not parts.netloc.endswith(AWS_HOSTS):
             return url.rstrip("/")
@@ -161,7 +163,7 @@ class Connection:
         return f"{self.endpoint.rstrip('/')}/_aws/execute-api/{api}/{parts.path.strip('/')}"
 
     def all_reachable(self, value: Any) -> Any:
-        """The same value, with every URL of API Gateway in it as it can be called from here."""
+        """The same value, with every API Gateway URL in it converted by `reachable`."""
         if isinstance(value, dict):
             return {name: self.all_reachable(one) for name, one in value.items()}
         if isinstance(value, list):
@@ -171,11 +173,11 @@ class Connection:
         return self.reachable(value) + ("/" if value.endswith("/") else "")
 
     def post(self, route: str, body: bytes) -> Document:
-        """A signed POST to the API. Raises ApiError for any answer but a 2xx."""
+        """A signed POST to the API. Raises ApiError for any response but a 2xx."""
         return self.call("POST", route, body)
 
     def call(self, method: str, route: str, body: bytes = b"", **query: str) -> Document:
-        """A signed request to the API; a query parameter without a value is left out. Raises ApiError as `post`."""
+        """A signed request to the API; empty query parameters are omitted. Raises ApiError, like `post`."""
         parameters = urlencode({name: value for name, value in query.items() if value})
         url = f"{self.api_url}/{quote(route)}" + (f"?{parameters}" if parameters else "")
         status, headers, text = self.signed(method, url, body)
@@ -183,7 +185,7 @@ class Connection:
         return found
 
     def action(self, method: str, url: str) -> str:
-        """The ARN of a route, which IAM policies allow to be invoked."""
+        """The ARN of a route, for IAM policies that allow execute-api:Invoke."""
         parts, base = urlsplit(url), urlsplit(self.api_url)
         *_, stage = base.path.split("/")
         api = base.path.split("/")[-2] if "/_aws/execute-api/" in base.path else base.netloc.split(".")[0]
@@ -193,12 +195,12 @@ class Connection:
         return f"arn:{partition}:execute-api:{self.region_of(url)}:{account}:{api}/{stage}/{method}{route}"
 
     def region_of(self, url: str) -> str:
-        """The Region that a URL of API Gateway names; any other URL is of the Region in use."""
+        """The Region in an API Gateway URL; for any other URL, the Region in use."""
         found = re.search(r"\.execute-api\.([a-z0-9-]+)\.amazonaws\.", url)
         return found[1] if found else self.region_name
 
     def signed(self, method: str, url: str, body: bytes) -> tuple[int, Mapping[str, str], str]:
-        """A request to an API behind API Gateway's IAM authorisation (SigV4, service execute-api)."""
+        """A request to an API with IAM authorization (SigV4, service execute-api)."""
         request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json"})
         SigV4Auth(self.credentials.get_frozen_credentials(), "execute-api", self.region_of(url)).add_auth(request)
         http = URLLib3Session(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The settings of a deployment, as its API has them: the environment of its function.
+"""The settings of a deployment, read from the environment variables of the API's function.
 
-In: a connection. Out: Settings, or Unreachable with the reason. It takes seconds at most, since `mlops validate` works
-without a deployment too.
+In: a connection. Out: Settings, or Unreachable with the reason. Timeouts are short, because `mlops validate` also works
+without a deployment.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ QUICK = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts":
 
 
 class Unreachable(Exception):
-    """The settings could not be read; the message says why."""
+    """The settings could not be read; the message is the reason."""
 
 
 def settings(connection: Connection) -> Settings:

@@ -15,18 +15,19 @@ from mlops.cli.failures import Failure, failure_from_aws
 
 CONTENT_TYPES = {".json": "application/json", ".libsvm": "text/libsvm", ".svm": "text/libsvm"}
 DEFAULT = "text/csv"
-NO_SUCH_ENDPOINT = ("ValidationError", "ValidationException")  # as other wrong parameters
+NO_SUCH_ENDPOINT = ("ValidationError", "ValidationException")  # the same codes as for other invalid parameters
 
 
 @click.command(epilog="Example:  mlops invoke churn --data customers.csv")
 @click.argument("endpoint")
 @click.option("--data", type=click.File("rb"), required=True, help="File to send; - for stdin.")
-@click.option("--content-type", help="Content type of the data. Default: by the file's suffix, else text/csv.")
+@click.option("--content-type", help="Content type of the data. By default, from the file name extension, or text/csv.")
 @click.pass_obj
 def invoke(connection: Connection, endpoint: str, data: IO[bytes], content_type: str | None) -> None:
     """Send data to a SageMaker endpoint and print the response.
 
-    ENDPOINT is the name of an endpoint, or of the pipeline that deployed it. A pipeline's name may be shortened.
+    ENDPOINT is the name of an endpoint, or of the pipeline that deployed it. A prefix of the pipeline's name is enough
+    if it is unique.
     """
     content_type = content_type or CONTENT_TYPES.get(Path(getattr(data, "name", "")).suffix, DEFAULT)
     payload = data.read()
@@ -50,13 +51,13 @@ def invoke(connection: Connection, endpoint: str, data: IO[bytes], content_type:
 
 
 def of_pipeline(connection: Connection, prefix: str, error: ClientError) -> str:
-    """The endpoint of the one pipeline whose name begins so and that has one. Raises Failure, with AWS's error."""
+    """The endpoint of the only pipeline with this prefix and an endpoint. Raises Failure, with AWS's error."""
     found = {}
     try:
         for name in naming.names(connection, prefix)[: naming.SHOWN]:
             if endpoint := managing.endpoint_of(connection, name):
                 found[name] = endpoint
-    except (Failure, BotoCoreError, ClientError):  # the endpoint may be another's: the orchestrator is not needed
+    except (Failure, BotoCoreError, ClientError):  # the endpoint can exist without the orchestrator
         found = {}
     if len(found) == 1:
         return next(iter(found.values()))
@@ -64,5 +65,5 @@ def of_pipeline(connection: Connection, prefix: str, error: ClientError) -> str:
         raise Failure(f"{prefix!r} matches {len(found)} pipelines with an endpoint", ", ".join(found)) from error
     failure = failure_from_aws(error)
     raise Failure(
-        failure.message, failure.hint or "mlops status PIPELINE shows an endpoint's name as SageMakerEndpointName"
+        failure.message, failure.hint or "see SageMakerEndpointName in the output of: mlops status PIPELINE"
     ) from error

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What went wrong: one sentence, and what to do next. Never a traceback.
+"""Error messages: what happened, why, and what to do next. Never a traceback.
 
 Failure                 exit code 1
-├── UsageFailure        exit code 2: a wrong command line, with --json
+├── UsageFailure        exit code 2: an invalid command line, with --json
 ├── NoSuchPipeline      no delivery stack of that name
-├── ApiError            the API's response was not a success: its problems, each with path and hint
+├── ApiError            an error response of the API: its problems, each with path and hint
 ├── Interrupted         exit code 130: Ctrl-C
 │   ├── StoppedWatching     the pipeline is still running
 │   └── StoppedSending      the request was not accepted
-└── PipelineFailed      the pipeline that was watched did not succeed
+└── PipelineFailed      the watched pipeline did not succeed
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class ApiError(Failure):
         self.status, self.answer = status, answer
         self.retry_after = float(retry_after) if retry_after and retry_after.isdecimal() else None
         if self.retry_after:
-            self.hint = f"send the request again in {retry_after} s"
+            self.hint = f"resend the request in {retry_after} s"
 
     def document(self) -> Document:
         return self.answer
@@ -86,11 +86,11 @@ class ApiError(Failure):
 
 
 class NoSuchPipeline(Failure):
-    """There is no delivery stack of that name."""
+    """No delivery stack has that name."""
 
 
 class Interrupted(Failure):
-    """Ctrl-C: the exit code that shells have for a command that SIGINT ended."""
+    """Ctrl-C: the exit code that shells use for a command that SIGINT ended."""
 
     exit_code = 130
 
@@ -108,20 +108,20 @@ class StoppedSending(Interrupted):
     def __init__(self, last_error: ApiError | None) -> None:
         if last_error:
             message = f"Stopped waiting; the request was not accepted. Still in progress: {last_error.message}"
-            super().__init__(message, "send the request again later")
+            super().__init__(message, "resend the request later")
         else:
             super().__init__(
                 "Interrupted while sending the request; it may have been accepted",
-                "send it again: a request that was accepted is not started twice",
+                "resend it: an accepted request does not start a second run",
             )
 
 
 class PipelineFailed(Failure):
-    """The pipeline that was watched did not succeed."""
+    """The watched pipeline did not succeed."""
 
     def __init__(self, document: Document) -> None:
         found = document["pipeline"]
-        again = f"correct the request and provision it again, or run it again as it is: mlops run {found['name']}"
+        again = f"correct the request and resend it, or rerun the pipeline: mlops run {found['name']}"
         super().__init__(f"{found['name']} {'was stopped' if found['status'] == 'Stopped' else 'failed'}", again)
         self.reason, self.status_document = found.get("reason"), document
 
@@ -133,7 +133,7 @@ class PipelineFailed(Failure):
 
 
 class UsageFailure(Failure):
-    """A wrong command line, with --json."""
+    """An invalid command line, with --json."""
 
     exit_code = 2
 
@@ -143,19 +143,19 @@ class UsageFailure(Failure):
 
 
 def last_line(text: str) -> str:
-    """The last line of what a program printed, which says why it failed."""
+    """The last line of a program's output, which is usually the error."""
     return (text.strip().splitlines() or ["it printed nothing"])[-1]
 
 
 LAPTOP = 'for the laptop account: eval "$(mlops local env)"'
 CREDENTIALS = f"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use --profile; {LAPTOP}"
-WRONG_ENDPOINT = "check --endpoint-url and AWS_ENDPOINT_URL, and that no proxy is between (HTTPS_PROXY, NO_PROXY)"
+WRONG_ENDPOINT = "check --endpoint-url, AWS_ENDPOINT_URL and the proxy settings (HTTPS_PROXY, NO_PROXY)"
 WRONG_CREDENTIALS = {"InvalidClientTokenId", "SignatureDoesNotMatch", "UnrecognizedClientException", "AuthFailure"}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 
 
 def failure_from_aws(error: BotoCoreError | ClientError) -> Failure:
-    """An error of boto3: what happened, and what to do next."""
+    """A boto3 error as a message with a hint."""
     text = str(error)
     match error:
         case NoCredentialsError() | PartialCredentialsError():
@@ -163,7 +163,7 @@ def failure_from_aws(error: BotoCoreError | ClientError) -> Failure:
         case CredentialRetrievalError() | SSOError():
             return Failure(f"AWS credentials could not be loaded: {text}", "sign in again, for example: aws sso login")
         case NoRegionError():
-            return Failure("No AWS Region is set", "set AWS_REGION, or use --region, for example --region us-east-1")
+            return Failure("No AWS Region is set", "set AWS_REGION or use --region, for example --region us-east-1")
         case ProfileNotFound():
             return Failure(text, "aws configure list-profiles lists the profiles of ~/.aws/config")
         case ProxyConnectionError():
@@ -180,7 +180,7 @@ def failure_from_aws(error: BotoCoreError | ClientError) -> Failure:
 
 def unreachable(text: str) -> str:
     if "//127.0.0.1" in text or "//localhost" in text:
-        return "start the laptop account with: mlops local up; mlops local status lists the accounts that run"
+        return "start the laptop account: mlops local up; list running accounts: mlops local status"
     return "check the network, --region and --endpoint-url"
 
 
@@ -189,12 +189,12 @@ def failure_from_client_error(error: ClientError) -> Failure:
     code, operation = str(detail.get("Code", "Unknown")), error.operation_name
     hint = ""
     if "scoped to a valid region" in str(detail.get("Message")):
-        hint = "choose the account's Region with --region or AWS_REGION"
+        hint = "set the account's Region with --region or AWS_REGION"
     elif code in EXPIRED:
         hint = "the credentials have expired: sign in again, for example: aws sso login"
     elif code in WRONG_CREDENTIALS:
         hint = f"check the credentials, and that they belong to the account at this endpoint; {LAPTOP}"
-    elif (code == "Unknown" or code.isdecimal()) and not operation.startswith("Head"):  # a HEAD has no body to say it
+    elif (code == "Unknown" or code.isdecimal()) and not operation.startswith("Head"):  # a HEAD response has no body
         hint = WRONG_ENDPOINT
     elif "AccessDenied" in code or "Unauthorized" in code:
         hint = f"the credentials lack the permission for {operation}"

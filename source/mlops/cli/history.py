@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mlops history: what a pipeline has run."""
+"""mlops history: the runs of a pipeline."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ HEADINGS = ("STARTED", "STATUS", "TIME", "JOB", "RUN")
 @click.command(epilog="Example:  mlops history churn")
 @naming.argument
 @click.option("--limit", type=click.IntRange(1, 50), help="Number of runs.  [default: 10]")
-@click.option("--next", "after", default="", metavar="TOKEN", help="Continue where the last page ended.")
+@click.option("--next", "after", default="", metavar="TOKEN", help="Continue after the previous page.")
 @click.pass_obj
 def history(connection: Connection, name: str, limit: int | None, after: str) -> None:
-    """List a pipeline's runs, the newest first.
+    """List a pipeline's runs, newest first.
 
-    Each run has its status, its job with the final metrics and what it made, or the reason why it failed.
+    Each run shows its status, its job with final metrics and artifact, or the failure reason.
     """
     page = managing.call_by_name(connection, "GET", name, "/runs", limit=str(limit or ""), next=after)
     if show.wants_json():
@@ -49,7 +49,7 @@ def cells(run: Document) -> list[Text | str]:
 
 
 def details(run: Document) -> list[Text]:
-    """What a run made, or why it failed: lines of their own, which are never cut."""
+    """A run's metrics and artifact, or its failure reason, on separate lines that are never truncated."""
     facts = view.job_facts(run.get("job") or {})
     lines = [Text.assemble((f"    {key:<8}  ", "dim"), facts[key]) for key in ("metrics", "artifact") if key in facts]
     return [*lines, *([Text.assemble(("    Reason:   ", "red"), run["reason"])] if run["reason"] else [])]

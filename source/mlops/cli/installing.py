@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mlops install: installs the orchestrator in the account of the credentials."""
+"""mlops install: installs the orchestrator in the credentials' account."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def parameter(context: click.Context, option: click.Parameter, given: tuple[str,
     "--assets",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Upload an existing build instead: deployment, after deployment/build-s3-dist.sh.",
+    help="Upload an existing build, for example deployment after deployment/build-s3-dist.sh.",
 )
 @click.option("--email", help="Email address for notifications. Required for the first installation.")
 @click.option(
@@ -38,7 +38,7 @@ def parameter(context: click.Context, option: click.Parameter, given: tuple[str,
     multiple=True,
     callback=parameter,
     metavar="NAME=VALUE",
-    help="Parameter of the main template. Can be given more than once.",
+    help="Parameter of the main template. Can be repeated.",
 )
 @click.pass_obj
 def install(
@@ -46,8 +46,8 @@ def install(
 ) -> None:
     """Install or update the orchestrator in an AWS account.
 
-    Uploads the build and creates or updates the stack. Buckets that do not exist are created. Installing the same
-    build again changes nothing, and parameters that are not given keep their values.
+    Uploads the build and creates or updates the main stack. Missing buckets are created. Reinstalling the same build
+    changes nothing. Parameters that are not specified keep their values.
     """
     if (bucket is None) == (assets is None):
         raise click.UsageError(
@@ -68,8 +68,8 @@ def install(
         try:
             outputs = install_stack(connection.session, connection.stack_name, template, parameters, on_event)
         except KeyboardInterrupt as interrupt:
-            message = f"Stopped waiting; CloudFormation goes on with the stack {connection.stack_name}"
-            raise Interrupted(message, "wait for its end with: mlops install, with the same options") from interrupt
+            message = f"Stopped waiting; the installation of the stack {connection.stack_name} is still in progress"
+            raise Interrupted(message, "to resume waiting, run mlops install with the same options") from interrupt
     connection.outputs = outputs
     outputs = connection.all_reachable(outputs)
     if show.wants_json():

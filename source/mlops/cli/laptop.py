@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mlops local up: the account on your laptop, until a signal ends it."""
+"""mlops local up: runs the laptop account until a signal stops it."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ EXAMPLE = Path(mlops.demo.__file__).parent / "requests" / "training.json"
     type=click.IntRange(0, 65535),
     default=PORT,
     show_default=True,
-    help="Port on 127.0.0.1; 0 for any free one.",
+    help="Port on 127.0.0.1; 0 for any free port.",
 )
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory to keep the account's state in. Without it, no state is kept.",
+    help="Directory for the account's state. By default, no state is kept.",
 )
 @click.option(
     "--assets",
@@ -50,7 +50,7 @@ EXAMPLE = Path(mlops.demo.__file__).parent / "requests" / "training.json"
 def up(port: int, data: Path | None, assets: Path | None, sample: bool) -> None:
     """Start an AWS account with the orchestrator on 127.0.0.1.
 
-    It runs until Ctrl-C, SIGTERM or `mlops local down`.
+    The account runs until Ctrl-C, SIGTERM or `mlops local down`.
     """
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGINT, interrupted)
@@ -75,18 +75,18 @@ def up(port: int, data: Path | None, assets: Path | None, sample: bool) -> None:
 
 
 class Interrupted(BaseException):
-    """A signal ended the command. Not an Exception, so that no handler takes it for an error."""
+    """A signal stopped the command. Not an Exception, so that no handler catches it as an error."""
 
 
 def interrupted(number: int, frame: FrameType | None) -> None:
     for ending in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(ending, signal.SIG_IGN)  # ending takes a moment, and one signal is enough
+        signal.signal(ending, signal.SIG_IGN)  # ignore further signals during the shutdown
     raise Interrupted
 
 
 def serve(process: subprocess.Popen[str]) -> None:
     if process.wait() != 0:
-        raise Failure("The laptop account ended unexpectedly", "its error messages are above")
+        raise Failure("The laptop account stopped unexpectedly", "see its error messages above")
 
 
 def introduce(laptop: Laptop, data: Path | None) -> None:
@@ -96,9 +96,9 @@ def introduce(laptop: Laptop, data: Path | None) -> None:
             "AWS endpoint": laptop.aws_endpoint_url,
             "API": laptop.api_url,
             "assets bucket": laptop.assets_bucket,
-            "state": str(data) if data else "not kept (--data DIR keeps it)",
+            "state": str(data) if data else "not kept (use --data DIR to keep it)",
         },
     )
-    click.echo("\nIn another terminal, to use it with boto3, the AWS CLI and mlops:\n")
+    click.echo("\nTo use it with boto3, the AWS CLI and mlops, run in another terminal:\n")
     mlops = "mlops" if shutil.which("mlops") else shlex.quote(str(Path(sys.executable).with_name("mlops")))
     click.echo(f'  eval "$({mlops} local env --port {urlsplit(laptop.aws_endpoint_url).port})"')

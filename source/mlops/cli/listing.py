@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mlops list: the pipelines, a page at a time."""
+"""mlops list: lists the pipelines, one page at a time."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ HEADINGS = ("NAME", "TYPE", "STATUS", "AGE", "LAST RUN")
 
 @click.command(name="list", epilog="Example:  mlops list churn")
 @click.argument("prefix", default="")
-@click.option("--limit", type=click.IntRange(1, LARGEST_PAGE), help="Pipelines in a page.  [default: 25]")
+@click.option("--limit", type=click.IntRange(1, LARGEST_PAGE), help="Number of pipelines per page.  [default: 25]")
 @click.option("--next", "after", default="", metavar="NAME", help="Start after this pipeline.")
-@click.option("--all", "every", is_flag=True, help="Print every page.")
-@click.option("--names", is_flag=True, help="Print the names only, which is quicker.")
+@click.option("--all", "every", is_flag=True, help="Print all pages.")
+@click.option("--names", is_flag=True, help="Print only the names, which is faster.")
 @click.pass_obj
 def list_pipelines(
     connection: Connection, prefix: str, limit: int | None, after: str, every: bool, names: bool
 ) -> None:
-    """List the pipelines, or those whose names begin with PREFIX.
+    """List pipelines, optionally filtered by name prefix.
 
-    A page has 25 pipelines, sorted by name, with type, status, age and last run. PREFIX may leave out what all
-    names begin with.
+    A page has 25 pipelines, sorted by name, with type, status, age and last run. PREFIX can omit the common beginning
+    of all names, mlops-pipeline-.
     """
     size = str(limit or (LARGEST_PAGE if names else ""))
     rows: list[Document] = []
@@ -48,15 +48,15 @@ def list_pipelines(
     if not every:
         show_rows(rows, names)
     if not rows:
-        where = f" whose name begins with {prefix!r}" if prefix else ""
-        show.err().print(f"  There is no pipeline{where}.", markup=False)
+        where = f" with a name that begins with {prefix!r}" if prefix else ""
+        show.err().print(f"  No pipeline{where}.", markup=False)
     if following and not every:
         words = " ".join(filter(None, ["mlops list", prefix, f"--next {following}"]))
         show.err().print(f"  more: {words}", markup=False)
 
 
 def pages(connection: Connection, prefix: str, after: str, limit: str, names_only: bool) -> Iterator[Document]:
-    """The API's pages, each asked for when it is needed."""
+    """The API's pages, each requested when needed."""
     while True:
         only = "true" if names_only else ""
         page = connection.call("GET", "pipelines", prefix=prefix, limit=limit, next=after, names_only=only)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mlops local env, status, down, reset: the laptop accounts of this user that run, and the state that they keep.
+"""mlops local env, status, down, reset: the running laptop accounts of this user, and their state directories.
 
-In: the files that running accounts keep (mlops.local.process.running). An account is chosen by its port where several
-run.
+In: the files that running accounts keep (mlops.local.process.running). If several accounts are running, --port selects
+one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mlops.local.process import running
 from mlops.local.process.running import Running
 from mlops.local.state import directory
 
-DOWN_SECONDS = 60  # saving may take a moment on a slow disk
+DOWN_SECONDS = 60  # saving can take a while on a slow disk
 UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN")
 
 
@@ -40,21 +40,21 @@ def port_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "--port",
         type=click.IntRange(1, 65535),
         shell_complete=complete_port,
-        help="The account on this port, where several run.",
+        help="Port of the account, if several are running.",
     )(command)
 
 
 def find_account(port: int | None) -> Running:
-    """The account that runs, or the one on a port."""
+    """The running account, or the one on a port."""
     found = [one for one in running.accounts() if port in (None, one.port)]
     if not found:
         where = f" on port {port}" if port else ""
         others = ", ".join(str(one.port) for one in running.accounts())
-        hint = f"accounts run on port {others}" if others else "start one with: mlops local up"
+        hint = f"accounts are running on port {others}" if others else "start one: mlops local up"
         raise Failure(f"No laptop account is running{where}", hint)
     if len(found) > 1:
         ports = ", ".join(str(one.port) for one in found)
-        raise Failure(f"{len(found)} laptop accounts are running, on ports {ports}", "choose one with --port")
+        raise Failure(f"{len(found)} laptop accounts are running, on ports {ports}", "select one with --port")
     return found[0]
 
 
@@ -63,8 +63,8 @@ def find_account(port: int | None) -> Running:
 def env(port: int | None) -> None:
     """Print shell commands that select the laptop account.
 
-    They set the endpoint and the credentials for boto3, the AWS CLI and mlops. Evaluate them in bash, zsh or
-    another POSIX shell. The output includes the account's secret access key.
+    The commands set the endpoint and the credentials for boto3, the AWS CLI and mlops. Evaluate them in bash, zsh or
+    another POSIX shell. The output contains the account's secret access key.
     """
     account = find_account(port)
     if show.wants_json():
@@ -80,7 +80,7 @@ def env(port: int | None) -> None:
 @click.command(epilog="Example:  mlops local status")
 @port_option
 def status(port: int | None) -> None:
-    """Show the laptop accounts that are running. The exit code is 1 if none is."""
+    """Show the running laptop accounts. The exit code is 1 if none is running."""
     found = [one for one in running.accounts() if port in (None, one.port)]
     if show.wants_json():
         show.as_json([document(one) for one in found])
@@ -88,7 +88,7 @@ def status(port: int | None) -> None:
         rows = [(one.endpoint, str(one.pid), one.started, one.data or "not kept") for one in found]
         table.write(("ENDPOINT", "PID", "STARTED", "STATE"), rows)
     else:
-        find_account(port)  # says that none runs, and what to do
+        find_account(port)  # raises Failure
     if not found:
         click.get_current_context().exit(1)
 
@@ -96,13 +96,13 @@ def status(port: int | None) -> None:
 @click.command(epilog="Example:  mlops local down")
 @port_option
 def down(port: int | None) -> None:
-    """Stop the laptop account and wait until it has ended."""
+    """Stop the laptop account and wait until it has stopped."""
     account = find_account(port)
     try:
         stop(account)
     except KeyboardInterrupt as interrupt:
         message = f"Stopped waiting; the laptop account at {account.endpoint} (process {account.pid}) is still stopping"
-        raise Interrupted(message, "see: mlops local status") from interrupt
+        raise Interrupted(message, "check with: mlops local status") from interrupt
     if show.wants_json():
         show.as_json(document(account))
     else:
@@ -118,7 +118,7 @@ def stop(account: Running) -> None:
         deadline = time.monotonic() + DOWN_SECONDS
         while any(one.pid == account.pid for one in running.accounts()):
             if time.monotonic() > deadline:
-                raise Failure(f"Process {account.pid} has not ended within {DOWN_SECONDS} s", f"kill {account.pid}")
+                raise Failure(f"Process {account.pid} did not stop within {DOWN_SECONDS} s", f"kill {account.pid}")
             time.sleep(0.1)
 
 
@@ -127,13 +127,13 @@ def stop(account: Running) -> None:
     "--data",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     required=True,
-    help="The directory that was given to `mlops local up`.",
+    help="The directory that was passed to `mlops local up --data`.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--yes", is_flag=True, help="Skip the confirmation prompt.")
 def reset(data: Path, yes: bool) -> None:
-    """Delete the state that a laptop account keeps.
+    """Delete the state of a laptop account.
 
-    Other files in the directory stay. The account must not be running.
+    Other files in the directory are kept. The account must not be running.
     """
     if not yes:
         click.confirm(f"Delete the state of the laptop account in {data}?", abort=True, err=True)
@@ -153,7 +153,7 @@ def reset(data: Path, yes: bool) -> None:
 
 
 def document(account: Running) -> Document:
-    """What --json prints of an account: no key."""
+    """An account for --json, without its secret access key."""
     return {
         "endpoint": account.endpoint,
         "port": account.port,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mlops logs: the log of a pipeline's job, or of its endpoint, as SageMaker writes it to CloudWatch Logs."""
+"""mlops logs: the log of a pipeline's job or endpoint, which SageMaker writes to CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
 
 UNITS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
-LATE = 10.0  # seconds that CloudWatch Logs takes to show an event
+LATE = 10.0  # seconds until an event appears in CloudWatch Logs
 
 
 class _Prefix(TypedDict, total=False):
@@ -33,7 +33,7 @@ class _Prefix(TypedDict, total=False):
 
 @dataclass
 class Log:
-    """The streams of a job or an endpoint."""
+    """The log streams of a job or an endpoint."""
 
     group: str
     prefix: str
@@ -41,7 +41,7 @@ class Log:
     told: set[str] = field(default_factory=set)  # ids of the events that were printed
 
     def new(self, connection: Connection) -> Iterator[FilteredLogEventTypeDef]:
-        """The events that were not there before. None where nothing was logged yet."""
+        """The new events. None if nothing has been logged."""
         pages = connection.session.client("logs").get_paginator("filter_log_events")
         prefix: _Prefix = {"logStreamNamePrefix": self.prefix} if self.prefix else {}
         try:
@@ -55,7 +55,7 @@ class Log:
                 raise
 
     def forget(self) -> None:
-        """Look from now on only at what may still arrive."""
+        """From now on, request only recent events."""
         self.since = max(self.since, int((time.time() - 60) * 1000))
 
 
@@ -64,22 +64,24 @@ def since(context: click.Context, option: click.Parameter, given: str | None) ->
         return None
     found = re.fullmatch(r"(\d+) ?(s|m|min|h|d)", given)
     if not found:
-        raise click.BadParameter(f"{given!r} is not a length of time; one looks like 10min, 2h or 3d", context, option)
+        raise click.BadParameter(f"{given!r} is not a duration, for example 10min, 2h or 3d", context, option)
     return float(found[1]) * UNITS[found[2]]
 
 
 @click.command(epilog="Example:  mlops logs churn --follow")
 @naming.argument
 @click.option("--follow", "-f", is_flag=True, help="Print new events until the job ends.")
-@click.option("--since", callback=since, metavar="TIME", help="How far to look back, for example 10min, 2h or 3d.")
-@click.option("--job", metavar="NAME", help="An earlier job of the pipeline; mlops history lists them.")
+@click.option(
+    "--since", callback=since, metavar="TIME", help="Print events newer than this, for example 10min, 2h or 3d."
+)
+@click.option("--job", metavar="NAME", help="Name of an earlier job. To list the jobs, use mlops history.")
 @click.pass_obj
 def logs(connection: Connection, name: str, follow: bool, since: float | None, job: str | None) -> None:
     """Print the log of a pipeline's latest job, or of its endpoint.
 
-    An endpoint's log is printed for the last hour, or as far back as --since says.
+    By default, an endpoint's log is printed for the last hour.
     """
-    with show.activity(f"Looking for the log of {name}") as activity:
+    with show.activity(f"Finding the log of {name}") as activity:
         found = managing.call_by_name(connection, "GET", name)["pipeline"]
         name = found["name"]
         while follow and not job and log_of(found) is None and found["status"] not in ENDED:
@@ -88,7 +90,7 @@ def logs(connection: Connection, name: str, follow: bool, since: float | None, j
             found = watching.patient_status_of(connection, name, activity)["pipeline"]
     log = of_job(connection, name, job) if job else log_of(found)
     if log is None:
-        raise Failure(f"{found['name']} has run no job and has no endpoint", f"see its status: mlops status {name}")
+        raise Failure(f"{found['name']} has no job and no endpoint", f"see its status: mlops status {name}")
     if since is not None or log.group.startswith(ENDPOINTS):
         log.since = int((time.time() - (3600 if since is None else since)) * 1000)
     count = show_events(log.new(connection), follow)
@@ -96,14 +98,14 @@ def logs(connection: Connection, name: str, follow: bool, since: float | None, j
         following(connection, name, log)
     elif not count:
         where = f"{log.group}, streams {log.prefix}…" if log.prefix else log.group
-        show.err().print(f"  Nothing was logged yet ({where}).", markup=False)
+        show.err().print(f"  No log events yet ({where}).", markup=False)
 
 
 ENDPOINTS = "/aws/sagemaker/Endpoints/"
 
 
 def log_of(found: Document) -> Log | None:
-    """The log of the latest job, else of the endpoint."""
+    """The log of the latest job, or of the endpoint."""
     if job := found.get("job"):
         return of_kind(job["kind"], job["name"])
     endpoint = (found.get("outputs") or {}).get(managing.ENDPOINT)
@@ -116,7 +118,7 @@ def of_kind(kind: str, name: str) -> Log:
 
 
 def of_job(connection: Connection, pipeline: str, name: str) -> Log:
-    """The log of a job that the pipeline has run."""
+    """The log of one of the pipeline's jobs."""
     after = ""
     while True:
         page = managing.call_by_name(connection, "GET", pipeline, "/runs", limit="50", next=after)
@@ -125,16 +127,16 @@ def of_job(connection: Connection, pipeline: str, name: str) -> Log:
                 return of_kind(run["job"]["kind"], name)
         after = page.get("next", "")
         if not after:
-            raise Failure(f"{pipeline} has run no job {name}", f"list its jobs: mlops history {pipeline}")
+            raise Failure(f"{pipeline} has no job {name}", f"list its jobs: mlops history {pipeline}")
 
 
 def following(connection: Connection, name: str, log: Log) -> None:
-    """Print what is new until the job has ended; of an endpoint, until Ctrl-C."""
+    """Print new events until the job ends; for an endpoint, until Ctrl-C."""
     pause = managing.poll_interval(connection)
     quiet = Activity(show.err())
     while True:
         running = log.group.startswith(ENDPOINTS) or is_running(connection, name, log, quiet)
-        if not running:  # what it said last is still on its way
+        if not running:  # its last events take time to appear
             time.sleep(pause if connection.is_elsewhere else LATE)
         show_events(log.new(connection), True)
         if not running:
@@ -149,7 +151,7 @@ def is_running(connection: Connection, name: str, log: Log, activity: Activity) 
 
 
 def show_events(events: Iterator[FilteredLogEventTypeDef], lines: bool) -> int:
-    """Print events, and return how many. With --json a document, or a line for each where more may follow."""
+    """Print events and return their number. With --json, one document, or a line for each if more can follow."""
     if not show.wants_json():
         printed = 0
         for event in events:

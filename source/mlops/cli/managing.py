@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mlops stop, delete: end what a pipeline runs, and the pipeline."""
+"""mlops stop, delete: stop a pipeline's run, delete a pipeline."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def stop(connection: Connection, name: str, no_wait: bool) -> None:
 
 
 def stopped(connection: Connection, name: str) -> Document:
-    """The status document of a pipeline once its run has ended."""
+    """Wait until a pipeline's run has ended; returns the status document."""
     try:
         with show.activity(f"Waiting until {name} has stopped") as activity:
             while True:
@@ -50,28 +50,28 @@ def stopped(connection: Connection, name: str) -> Document:
                     return document
                 time.sleep(poll_interval(connection))
     except KeyboardInterrupt as interrupt:
-        raise Interrupted(f"Stopped waiting; {name} is still being stopped", f"mlops status {name}") from interrupt
+        raise Interrupted(f"Stopped waiting; {name} is still stopping", f"mlops status {name}") from interrupt
 
 
 @click.command(epilog="Example:  mlops delete churn")
 @naming.argument
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--yes", is_flag=True, help="Skip the confirmation prompt.")
 @click.option("--stop", "stopping", is_flag=True, help="Stop the pipeline first if it is running.")
-@click.option("--dry-run", is_flag=True, help="Show what would be deleted, and delete nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted, without deleting it.")
 @click.pass_obj
 def delete(connection: Connection, name: str, yes: bool, stopping: bool, dry_run: bool) -> None:
-    """Delete a pipeline and what it deployed.
+    """Delete a pipeline and the resources it deployed.
 
-    Both stacks are deleted: the one it deployed, and its delivery stack.
+    Deletes the deployed stack, the delivery stack and the template bundle. Data, models and job records are kept.
 
-    Data, models and the records of jobs stay. Without --yes the command shows what is deleted, and asks. With --yes
-    the name must be whole; mlops-pipeline- may be left out.
+    Without --yes, the command shows what will be deleted and prompts for confirmation. With --yes, NAME must be the
+    full name; mlops-pipeline- can be omitted.
     """
     stop = "true" if stopping else ""
     planned = plan_of(connection, name, stop)
     if yes and planned["name"] not in (name.lower(), f"{PIPELINE_PREFIX}-{name.lower()}"):
         raise Failure(
-            f"--yes needs the whole name, and {name!r} is a part of one", f"mlops delete {planned['name']} --yes"
+            f"--yes requires the full name; {name!r} is only a prefix", f"mlops delete {planned['name']} --yes"
         )
     name = planned["name"]
     as_json = show.wants_json()
@@ -87,46 +87,48 @@ def delete(connection: Connection, name: str, yes: bool, stopping: bool, dry_run
         with show.activity(f"Deleting {name}") as activity:
             answer = deleted(connection, name, stop, activity)
     except KeyboardInterrupt as interrupt:
-        again = f"continue: mlops delete {name}"
-        raise Interrupted(f"Stopped waiting; {name} is deleted in part", again) from interrupt
+        again = f"to continue: mlops delete {name}"
+        raise Interrupted(f"Stopped waiting; {name} is partly deleted", again) from interrupt
     answer = {**planned, **answer}
     if as_json:
         show.as_json(answer)
     else:
         show.success(answer["message"])
-        show_list("Not deleted:", answer["stays"])
+        show_list("Kept:", answer["stays"])
 
 
 def plan_of(connection: Connection, name: str, stop: str) -> Document:
-    """What would be deleted and what stays. Raises ApiError where the pipeline cannot be deleted."""
+    """What would be deleted and what would be kept. Raises ApiError if the pipeline cannot be deleted."""
     try:
         return call_by_name(connection, "DELETE", name, dry_run="true", stop=stop)
     except ApiError as error:
         if error.status == HTTPStatus.CONFLICT and not error.retry_after and not stop:
-            # raises where something else prevents it
+            # raises if stopping the run is not enough
             name = call_by_name(connection, "DELETE", name, dry_run="true", stop="true")["name"]
-            error.hint = f"mlops delete {name} --stop stops it and deletes it; mlops stop {name} only stops it"
+            error.hint = f"to stop and delete it: mlops delete {name} --stop; to only stop it: mlops stop {name}"
         raise
 
 
 def confirm(connection: Connection, planned: Document) -> None:
     if show.wants_json() or not sys.stdin.isatty():
-        raise Failure(f"{planned['name']} was not deleted: confirmation requires a terminal", "use --yes to skip it")
+        raise Failure(
+            f"{planned['name']} was not deleted: confirmation requires a terminal", "use --yes to skip confirmation"
+        )
     show_plan(connection, planned)
     click.confirm(f"Delete {planned['name']}?", abort=True, err=True)
 
 
 def show_plan(connection: Connection, planned: Document) -> None:
     endpoint = endpoint_of(connection, planned["name"]) if planned["deletes"] else ""
-    live = [f"endpoint {endpoint}, which serves until then"] if endpoint else []
+    live = [f"endpoint {endpoint}"] if endpoint else []
     show_list("Will be deleted:", [*(f"stack {name}" for name in planned["deletes"]), *live, "template bundle"])
-    show_list("Will stay:", planned["stays"])
+    show_list("Will be kept:", planned["stays"])
 
 
 def endpoint_of(connection: Connection, name: str) -> str:
     try:
         return str(watching.status_of(connection, name)["pipeline"]["outputs"].get(ENDPOINT, ""))
-    except ApiError:  # what is left of a pipeline may have no status
+    except ApiError:  # a partly deleted pipeline can be without a status
         return ""
 
 
@@ -138,15 +140,15 @@ def show_list(heading: str, lines: list[str]) -> None:
 
 
 def deleted(connection: Connection, name: str, stop: str, activity: Activity) -> Document:
-    """Take step after step until nothing is left; the last answer."""
+    """Repeat the request until nothing is left; returns the last response."""
     begun = False
     while True:
         try:
             answer = connection.call("DELETE", f"pipelines/{name}", b"", stop=stop)
         except ApiError as error:
-            if error.status == HTTPStatus.NOT_FOUND and begun:  # the answer to the last step was lost
+            if error.status == HTTPStatus.NOT_FOUND and begun:  # the response to the last step was lost
                 return {"message": f"The pipeline {name} is deleted.", "deleted": True, "deletes": []}
-            # Before the first step a conflict is left from before; later it is this deletion that failed.
+            # Before the first step, a conflict is temporary; after it, this deletion has failed.
             waits = error.status in watching.BUSY or (error.status == HTTPStatus.CONFLICT and not begun)
             if not waits or not error.retry_after:
                 raise
@@ -161,7 +163,7 @@ def deleted(connection: Connection, name: str, stop: str, activity: Activity) ->
 
 
 def call_by_name(connection: Connection, method: str, name: str, action: str = "", **query: str) -> Document:
-    """A request about a pipeline, whose name may be shortened. Raises ApiError."""
+    """A request about a pipeline, given by name or prefix. Raises ApiError."""
 
     def ask(name: str) -> Document:
         return connection.call(method, f"pipelines/{name}{action}", b"", **query)
@@ -176,5 +178,5 @@ def call_by_name(connection: Connection, method: str, name: str, action: str = "
 
 
 def poll_interval(connection: Connection) -> float:
-    """Seconds between two looks."""
+    """Seconds between two status requests."""
     return watching.PAUSE_ON_LAPTOP if connection.is_elsewhere else watching.PAUSE

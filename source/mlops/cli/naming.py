@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of pipelines on the command line: the beginning of a name is enough where one pipeline matches."""
+"""Pipeline names on the command line: a prefix is enough if it matches one pipeline."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Result = TypeVar("Result")
 
 
 def names(connection: Connection, prefix: str) -> list[str]:
-    """At most 100 names that begin with a prefix, which may leave out what all names begin with."""
+    """At most 100 names that begin with a prefix; the part that all names begin with can be omitted."""
     page = connection.call("GET", "pipelines", prefix=prefix, limit=str(LARGEST_PAGE), names_only="true")
     return [row["name"] for row in page["pipelines"]]
 
 
 def with_full_name(connection: Connection, given: str, call: Callable[[str], Result]) -> Result:
-    """Call with a pipeline's name; if there is no such pipeline, with the one name that begins so.
+    """Call with a pipeline's name; if no such pipeline exists, with the only name that has this prefix.
 
-    A whole name takes no other request. Raises what `call` raises, and Failure where several pipelines match.
+    A full name needs no other request. Raises what `call` raises, and Failure if several pipelines match.
     """
     try:
         return call(given)
@@ -42,7 +42,7 @@ def with_full_name(connection: Connection, given: str, call: Callable[[str], Res
 
 
 def name_matching(connection: Connection, given: str) -> str | None:
-    """The one pipeline whose name begins so; None where there is none, or where the names cannot be listed."""
+    """The only pipeline with this prefix; None if there is none, or if the names cannot be listed."""
     try:
         found = names(connection, given)
     except (ApiError, BotoCoreError, ClientError):
@@ -58,7 +58,7 @@ def counted(found: list[str]) -> str:
 
 
 def complete(context: click.Context, argument: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names for a shell's completion. What goes wrong completes nothing: a message would land in the command line."""
+    """Names for shell completion. Returns none after an error: a message would appear in the command line."""
     given: dict[str, Any] = context.find_root().params
     connection = Connection(
         given["profile"], given["region"], given["endpoint_url"], given["stack_name"], given["api_url"]

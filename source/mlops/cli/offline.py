@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API's own checks without the API: the same modules, on blueprints compiled from this source tree.
+"""Runs the API's checks locally: the same modules, on blueprints compiled from this source tree.
 
-In: a request, and the settings of a deployment. Without a deployment its names have their defaults, and what only it
-knows is a placeholder: <assets-bucket>.
+In: a request, and the settings of a deployment. Without a deployment, names have their defaults, and values of a
+deployment are placeholders such as <assets-bucket>.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from mlops.source_tree import BLUEPRINTS
 from mlops.templates import compile_catalog
 from mlops.templates.assumed import assumed
 
-OUTPUTS = {"AssetsBucketName": "assets-bucket"}  # what ${AssetsBucketName} is in a request that nobody sends
+OUTPUTS = {"AssetsBucketName": "assets-bucket"}  # the value of ${AssetsBucketName} without a deployment
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the API would respond to a request."""
+    """The response that the API would return."""
 
     message: str
     problems: list[Document]
@@ -44,7 +44,7 @@ def check(
     registry: bool = False,
     blueprints: Path = BLUEPRINTS,
 ) -> Verdict:
-    """Check a request, for a deployment or without one. With `registry` models come from the model registry."""
+    """Check a request, with or without a deployment. `registry` is for deployments that use the model registry."""
     settings = replace(deployment, use_model_registry=registry or deployment.use_model_registry) if deployment else None
     with tempfile.TemporaryDirectory() as folder:
         compile_catalog(blueprints, Path(folder))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mlops provision, status, run, validate: one pipeline from its request to its end."""
+"""mlops provision, status, run, validate."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ watch_option = click.option("--watch", is_flag=True, help="Watch the pipeline un
 
 @click.command(epilog="Example:  mlops provision training.json --watch")
 @click.argument("file", type=click.File("rb"))
-@click.option("--rerun", is_flag=True, help="Run the pipeline again even if the request has not changed.")
+@click.option("--rerun", is_flag=True, help="Rerun the pipeline even if the request has not changed.")
 @watch_option
 @click.option(
     "--timeout",
@@ -31,15 +31,15 @@ watch_option = click.option("--watch", is_flag=True, help="Watch the pipeline un
     default=watching.TIMEOUT,
     show_default=True,
     metavar="SECONDS",
-    help="With --watch: how long to send the request again while the API responds with Retry-After.",
+    help="With --watch: how long to retry while the API responds with Retry-After.",
 )
 @click.pass_obj
 def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool, timeout: int) -> None:
-    """Send a request: create or update its pipeline.
+    """Create or update a pipeline by sending its request.
 
-    FILE (- for stdin) is the request in JSON; lines that begin with // are comments, which are removed before the
-    request is sent, and ${AssetsBucketName} is replaced by that output of the orchestrator's stack. If the same request
-    was provisioned before, nothing is written and nothing runs, unless --rerun is given.
+    FILE (- for stdin) contains the request as JSON. Lines that begin with // are comments and are removed.
+    ${AssetsBucketName} is replaced by that output of the main stack. If the same request was already provisioned,
+    nothing changes and nothing runs; use --rerun to run the pipeline.
     """
     body = filled(without_comments(file.read()), lambda: connection.outputs)
     body = with_rerun(body) if rerun else body
@@ -58,7 +58,7 @@ def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool,
 
 
 def watch_to_the_end(connection: Connection, name: str, execution: str | None, answer: Document) -> None:
-    """Watch, and print what came of it; with --json the answer and, as `status`, the pipeline's status document."""
+    """Watch a pipeline and print the result; with --json, the response and the status document as `status`."""
     try:
         status = watching.follow(connection, name, execution)
     except PipelineFailed as failed:
@@ -80,8 +80,8 @@ def show_result(status: Document) -> None:
 
 
 def with_rerun(body: bytes) -> bytes:
-    """The request with "rerun": true. The rest stays as it is written (1.10 isn't 1.1). What is not a JSON object is
-    sent unchanged, so that the API says what is wrong with it."""
+    """The request with "rerun": true. The rest of the text is unchanged (1.10 isn't 1.1). If it is not a JSON object,
+    it is sent unchanged, so that the API returns the error."""
     try:
         request = json.loads(body)
     except ValueError:
@@ -98,8 +98,8 @@ def with_rerun(body: bytes) -> bytes:
 def status(connection: Connection, name_or_id: str, watch: bool) -> None:
     """Show a pipeline's status, outputs and failure reason.
 
-    NAME_OR_ID is the pipeline's name, or the pipeline_id that `mlops provision` printed. The exit code is 0 for a
-    failed pipeline too, except with --watch.
+    NAME_OR_ID is the pipeline's name, or the pipeline_id that `mlops provision` printed. The exit code is 0 even if
+    the pipeline failed, except with --watch.
     """
     try:
         ask = watching.follow if watch else watching.status_of
@@ -123,7 +123,7 @@ def status(connection: Connection, name_or_id: str, watch: bool) -> None:
 @watch_option
 @click.pass_obj
 def run(connection: Connection, name: str, watch: bool) -> None:
-    """Run a pipeline again with its last request."""
+    """Rerun a pipeline with its last request."""
     name, pipeline = naming.with_full_name(connection, name, lambda name: (name, delivery_pipeline(connection, name)))
     started = connection.session.client("codepipeline").start_pipeline_execution(name=pipeline)
     execution = started["pipelineExecutionId"]
@@ -137,7 +137,7 @@ def run(connection: Connection, name: str, watch: bool) -> None:
 
 
 def delivery_pipeline(connection: Connection, name: str) -> str:
-    """The name of a pipeline in CodePipeline: an output of its delivery stack."""
+    """The delivery pipeline's name in CodePipeline, which is an output of the delivery stack."""
     whole = name.startswith("arn:") or names.is_delivery_stack(name)
     stack = name if whole else names.delivery_stack(name)
     try:
@@ -145,8 +145,8 @@ def delivery_pipeline(connection: Connection, name: str) -> str:
     except ClientError as error:
         if not is_no_such_stack(error):
             raise
-        hint = similar_names_hint(connection, name) or "create it with: mlops provision FILE"
-        raise NoSuchPipeline(f"There is no pipeline {name!r} in Region {connection.region_name}", hint) from error
+        hint = similar_names_hint(connection, name) or "create it: mlops provision FILE"
+        raise NoSuchPipeline(f"No pipeline {name!r} in Region {connection.region_name}", hint) from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
     if names.PIPELINE_OUTPUT not in outputs:
         raise Failure(
@@ -156,18 +156,18 @@ def delivery_pipeline(connection: Connection, name: str) -> str:
 
 
 def similar_names_hint(connection: Connection, part: str) -> str:
-    """The pipelines that have `part` in their names, as a hint: a model's name is a part of its pipelines'."""
+    """The pipelines with `part` in their names, as a hint. A pipeline's name contains its model's name."""
     pages = connection.session.client("cloudformation").get_paginator("describe_stacks").paginate()
     try:
         stacks = [stack["StackName"] for page in pages for stack in page["Stacks"]]
-    except (ClientError, BotoCoreError):  # a hint is not worth another error
+    except (ClientError, BotoCoreError):  # the hint is optional
         return ""
     found = [names.of_delivery_stack(stack) for stack in stacks if names.is_delivery_stack(stack) and part in stack]
     return f"did you mean one of these? {', '.join(sorted(found)[:SUGGESTIONS])}" if found else ""
 
 
 def region_hint(connection: Connection) -> str:
-    return f"this is Region {connection.region_name}; mlops list lists its pipelines, --region chooses another Region"
+    return f"to list the pipelines in {connection.region_name}: mlops list; to use another Region: --region"
 
 
 @click.command(epilog="Example:  mlops validate training.json")
@@ -178,13 +178,14 @@ def region_hint(connection: Connection) -> str:
 def validate(connection: Connection, file: IO[bytes], registry: bool, alone: bool) -> None:
     """Check a request without sending it.
 
-    FILE (- for stdin) is checked as the API would check it. Where a deployment can be reached, the request is
-    checked for its settings: which buckets and images it allows. With --json the template parameters are shown as
-    they would be sent. Without a deployment, what only it knows is a placeholder such as <assets-bucket>. Whether
-    objects and images exist is not checked.
+    FILE (- for stdin) is checked in the same way as by the API. If a deployment is reachable, its settings are used,
+    for example the allowed buckets and images. Whether objects and images exist is not checked.
+
+    With --json, the output contains the template parameters. Without a deployment, its values are placeholders such as
+    <assets-bucket>.
     """
     body = without_comments(file.read())
-    settings, reason = None, "--offline was given"
+    settings, reason = None, "--offline was used"
     if not alone:
         try:
             settings = deployed.settings(connection)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mlops types, explain, init: what can be requested, without an account."""
+"""mlops types, explain, init: the pipeline types and their fields, without an account."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def complete_type(context: click.Context, parameter: click.Parameter, incomplete
 
 
 def complete_key(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """TYPE, and after a dot TYPE.KEY."""
+    """TYPE, and after a dot TYPE.FIELD."""
     name, dot, begin = incomplete.partition(".")
     wanted = pipeline_types().get(name)
     if not dot or not wanted:
@@ -44,15 +44,15 @@ def types() -> None:
         return
     rows = [(one.name, one.document()["delivery"], near(one.readme), one.summary) for one in found]
     table.write(("TYPE", "DELIVERY", "README", "SUMMARY"), rows, fold=True)
-    show.err().print("\nThe keys of a type: mlops explain TYPE\nA request to fill in: mlops init TYPE", style="dim")
+    show.err().print("\nFields of a type: mlops explain TYPE\nRequest template: mlops init TYPE", style="dim")
 
 
 @click.command(epilog="Example:  mlops explain model_training_builtin.instance_type")
-@click.argument("name", metavar="TYPE[.KEY]", shell_complete=complete_key)
+@click.argument("name", metavar="TYPE[.FIELD]", shell_complete=complete_key)
 def explain(name: str) -> None:
-    """Describe a pipeline type or one of its keys.
+    """Describe a pipeline type or one of its fields.
 
-    For a key: description, type, whether it is required, default, allowed values, and an example.
+    For a field, prints its description, type, whether it is required, default, allowed values, and an example.
     """
     type_name, _, key = name.partition(".")
     wanted = find_type(type_name)
@@ -70,14 +70,18 @@ def explain(name: str) -> None:
 
 @click.command(epilog="Example:  mlops init model_training_builtin > training.json")
 @click.argument("name", metavar="TYPE", shell_complete=complete_type)
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this new file.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to create. By default, print to stdout.",
+)
 @click.option("--registry", is_flag=True, help="For a deployment that uses the model registry.")
 def init(name: str, output: Path | None, registry: bool) -> None:
-    """Write a request to fill in.
+    """Create a request template.
 
-    It has the required keys of TYPE with example values, and the optional ones as comments. The file is JSON with
-    // comments, each on a line of its own. `mlops provision` and `mlops validate` remove them; the API itself takes
-    JSON without comments.
+    The template has the required fields of TYPE with example values, and the optional fields as // comments.
+    `mlops provision` and `mlops validate` remove the comments. The API itself accepts only JSON without comments.
     """
     text = request_file.template(find_type(name), registry=registry)
     if output is None:
@@ -87,7 +91,7 @@ def init(name: str, output: Path | None, registry: bool) -> None:
         with output.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise Failure(f"{output} already exists", "choose another name, or remove the file") from None
+        raise Failure(f"{output} already exists", "use another name, or delete the file") from None
     show.success(f"Wrote {output}")
 
 
@@ -102,7 +106,7 @@ def find_field(wanted: PipelineType, key: str) -> Field:
     for field in wanted.fields:
         if key in (field.name, *field.schema.get("x-aliases", ())):
             return field
-    raise Failure(f"{wanted.name} has no key {key!r}", nearest(key, [field.name for field in wanted.fields]))
+    raise Failure(f"{wanted.name} has no field {key!r}", nearest(key, [field.name for field in wanted.fields]))
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -111,7 +115,7 @@ def nearest(name: str, known: list[str]) -> str:
 
 
 def near(path: Path) -> str:
-    """A path as it is shortest to type from here."""
+    """A path, relative to the current directory if it is below it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
@@ -130,7 +134,7 @@ def explain_type(wanted: PipelineType) -> None:
             show.out().print(title, style="bold")
             table.write((), [(f"  {field.name}", field.type, field.description) for field in fields], fold=True)
     key = wanted.fields[0].name
-    show.err().print(f"\nOne key in full: mlops explain {wanted.name}.{key}", style="dim")
+    show.err().print(f"\nDetails of a field: mlops explain {wanted.name}.{key}", style="dim")
 
 
 def explain_field(wanted: PipelineType, field: Field) -> None:
@@ -169,6 +173,6 @@ def facts_of(field: Field) -> Iterator[tuple[str, str]]:
     if aliases := schema.get("x-aliases"):
         yield "Also accepted as", ", ".join(aliases)
     if schema.get("x-per-stage"):
-        yield "Per stage", 'in a multi-account deployment may be {"dev": …, "staging": …, "prod": …}'
+        yield "Per stage", '{"dev": …, "staging": …, "prod": …} in a multi-account deployment'
     for rule in field.rules:
         yield "Rule", rule

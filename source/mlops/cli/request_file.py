@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Request files: JSON in which a line may be a // comment, and ${Name} an output of the orchestrator's stack.
+"""Request files: JSON that can contain // comment lines, and ${Name} for an output of the main stack.
 
-The API takes strict JSON. `provision` and `validate` blank comment lines before they send or check a file, and `init`
-writes them. A line that begins with // is no part of any JSON value (text in JSON has no line breaks), so nothing
-else can be lost; lines keep their numbers, so that errors name the right ones. Both also put the value of an output in
-the place of its name, so that one file serves every account; what is no output stays as it is.
+The API accepts strict JSON. `init` writes comments; `provision` and `validate` blank them before they send or check a
+file. A line that begins with // is never part of a JSON value (JSON strings have no line breaks), so nothing else is
+removed. Line numbers don't change, so they are correct in error messages. ${Name} is replaced by the output's value, so
+that one file works in every account; unknown names are left unchanged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FEW = 12
 
 
 def without_comments(text: bytes) -> bytes:
-    """The request as the API takes it."""
+    """The request without comments, as the API accepts it."""
     return COMMENT.sub(b"", text)
 
 
@@ -37,7 +37,7 @@ def filled(text: bytes, outputs: Callable[[], Mapping[str, str]]) -> bytes:
 
 
 def template(wanted: PipelineType, *, registry: bool = False) -> str:
-    """A request to fill in: required keys with example values, optional ones as comments."""
+    """A request template: required fields with example values, optional fields as comments."""
     required, optional = wanted.fields_of(registry=registry)
     example = wanted.examples.get("registry" if registry else "", {})
     lines = [
@@ -45,27 +45,27 @@ def template(wanted: PipelineType, *, registry: bool = False) -> str:
         "// Replace the example values, then run:",
         "//   mlops validate FILE",
         "//   mlops provision FILE --watch",
-        "// Before mlops sends a request it removes lines that begin with //, and replaces ${AssetsBucketName} by",
-        "// the name of the assets bucket. The API takes JSON without either.",
+        "// mlops removes lines that begin with //, and replaces ${AssetsBucketName} by the name of the assets",
+        "// bucket, before it sends the request. The API itself accepts neither.",
         "{",
         "  // ---- Required",
         "",
     ]
     for field in required:
         lines += [*comment_lines(field), *entry(field.name, value_of(field, example)), ""]
-    lines += ["  // ---- Optional: to set one, remove the // before the key", ""]
+    lines += ["  // ---- Optional: to set a field, remove the // before it", ""]
     for field in optional:
         set_so = entry(field.name, value_of(field, example))
         lines += [*comment_lines(field), *(f"  //{line[1:]}" for line in set_so), ""]
     lines += [
-        "  // JSON allows no comma after the last key, so keep this one last.",
+        "  // JSON does not allow a comma after the last field, so keep this one last.",
         *entry("pipeline_type", wanted.name),
     ]
     return "\n".join([*lines[:-1], lines[-1].removesuffix(","), "}", ""])
 
 
 def value_of(field: Field, example: Mapping[str, Any]) -> Any:
-    """An example value. Where it begins with a bucket, that is the assets bucket, which every deployment allows."""
+    """An example value. A bucket at its beginning is replaced by the assets bucket, which every deployment allows."""
     value = example.get(field.name, field.example)
     if field.schema.get("x-names") == "bucket" and isinstance(value, str):
         return f"${{AssetsBucketName}}/{value.partition('/')[2]}"
@@ -73,7 +73,7 @@ def value_of(field: Field, example: Mapping[str, Any]) -> Any:
 
 
 def comment_lines(field: Field) -> Iterator[str]:
-    """A field's description as comments, with the values that it can have and its default."""
+    """A field's description as comments, with its allowed values and its default."""
     text = field.description
     if 0 < len(field.allowed) <= FEW:
         text += " One of " + ", ".join(json.dumps(value, ensure_ascii=False) for value in field.allowed) + "."
@@ -86,7 +86,7 @@ def comment_lines(field: Field) -> Iterator[str]:
 
 
 def entry(name: str, value: Any) -> list[str]:
-    """A key with its value as lines of JSON, the last with a comma."""
+    """A field with its value as lines of JSON, the last with a comma."""
     line = json.dumps({name: value}, ensure_ascii=False)
     if len(line) <= WIDTH:
         return [f"  {line[1:-1]},"]

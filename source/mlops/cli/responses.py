@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an API Gateway endpoint responded -> the API's document, or ApiError with a next step.
+"""An HTTP response -> the API's document, or ApiError with a hint.
 
-Not every response is the orchestrator's: API Gateway refuses callers, and a proxy may respond in its place.
+The response can also come from API Gateway, which rejects unauthorized callers, or from a proxy.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ EXCERPT = 200
 
 
 def document(status: int, headers: Mapping[str, str], text: str, url: str, action: str) -> Document:
-    """The JSON object of a success. `action` is the ARN that a caller needs execute-api:Invoke for.
+    """The JSON object of a success response. `action` is the ARN that requires execute-api:Invoke.
 
-    Raises ApiError for anything else.
+    Raises ApiError for any other response.
     """
     try:
         found = json.loads(text)
@@ -39,17 +39,17 @@ def not_the_api(status: int, text: str, url: str) -> ApiError:
     excerpt = " ".join(text.split())
     shown = f": {excerpt[:EXCERPT]}{'…' if len(excerpt) > EXCERPT else ''}" if excerpt else ""
     error = ApiError(status, {"message": f"{url} responded with status {status} and no JSON object{shown}"})
-    error.hint = "check --api-url, and that no proxy responds instead of the API (HTTPS_PROXY, NO_PROXY)"
+    error.hint = "check --api-url and the proxy settings (HTTPS_PROXY, NO_PROXY)"
     return error
 
 
 def forbidden(message: str, action: str) -> str:
-    """What to do about a 403 of API Gateway, by what it says."""
+    """A hint for a 403 from API Gateway, by its message."""
     text = message.lower()
     if "expired" in text:
         return "the credentials have expired: sign in again, for example: aws sso login"
     if "missing authentication token" in text:
-        return "check --api-url: API Gateway knows no such route there"
+        return "check --api-url: API Gateway has no such route"
     if any(word in text for word in ("signature", "security token", "credential should be scoped", "access key")):
-        return f"check the credentials and --region, and that both belong to this API; {LAPTOP}"
-    return f"the credentials need the permission execute-api:Invoke on {action}"
+        return f"check that the credentials and --region match this API; {LAPTOP}"
+    return f"the credentials require the permission execute-api:Invoke on {action}"

@@ -44,7 +44,7 @@ def err() -> Console:
 
 
 def write_in_any_encoding() -> None:
-    """Where a terminal or a pipe takes no UTF-8, other characters stand for those that it cannot show."""
+    """If a stream's encoding lacks a character, replace it by an ASCII character."""
     codecs.register_error("in_ascii", in_ascii)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -67,12 +67,12 @@ def as_json(document: Any) -> None:
 
 
 def json_line(document: Any) -> None:
-    """A JSON document on a line of its own, for a command that goes on printing them."""
+    """A JSON document on one line, for commands that print several."""
     click.echo(json.dumps(document, default=str))
 
 
 def failure(message: str, problems: Sequence[Mapping[str, Any]], hint: str = "", note: str = "") -> None:
-    """An error message, each problem with its path, then what to do."""
+    """An error message, each problem with its path, then the hint."""
     console = err()
     console.print(f"[bold red]✗[/] [bold]{escape(message)}[/]")
     for problem in problems:
@@ -91,7 +91,7 @@ def success(message: str, found: Mapping[str, Any] | None = None) -> None:
 
 
 def facts(found: Mapping[str, Any]) -> None:
-    """Names and values, a line each, never cut or folded: values are there to be copied."""
+    """Names and values, one per line, never truncated or wrapped, so that values can be copied."""
     width = max(map(len, found), default=0)
     for name, value in found.items():
         out().print(Text.assemble((f"  {name:<{width}}  ", "dim"), str(value)))
@@ -106,13 +106,13 @@ def warnings(found: Sequence[Mapping[str, Any]]) -> None:
 
 @contextmanager
 def progress(begin: str) -> Iterator[Callable[[str], None]]:
-    """A spinner with the current step; plain lines where there is no terminal. Empty text ends it."""
+    """A spinner with the current step; plain lines without a terminal. An empty text stops the spinner."""
     console = err()
     if not console.is_terminal:
         told: list[str] = []
 
         def tell_line(text: str) -> None:
-            step = text.split(":")[0]  # details are for the eye
+            step = text.split(":")[0]  # details only for the spinner
             if step and step not in told:
                 told.append(step)
                 console.print(step, markup=False)
@@ -131,7 +131,7 @@ def progress(begin: str) -> Iterator[Callable[[str], None]]:
 
 
 class Activity:
-    """What is going on: lines that stay, each printed once, and on a terminal a spinner below them."""
+    """Progress output: permanent lines, each printed once, and on a terminal a spinner below them."""
 
     def __init__(self, console: Console, spinner: Status | None = None) -> None:
         self._console, self._spinner = console, spinner
@@ -146,17 +146,17 @@ class Activity:
             self._spinner.update(Text(text))
 
     def line(self, *parts: str | tuple[str, str] | Text) -> None:
-        # `soft_wrap=True` would keep the spinner from being wrapped, too
+        # `soft_wrap=True` would disable wrapping for the spinner, too
         text = Text.assemble(*parts, no_wrap=True, overflow="ignore")
         if text.plain not in self._printed:
             self._printed.add(text.plain)
-            self._console.print(Group(text), crop=False)  # a Text alone would lose what it says of wrapping
+            self._console.print(Group(text), crop=False)  # a Text alone would lose its wrapping options
 
 
 @contextmanager
 def activity(begin: str) -> Iterator[Activity]:
-    """On stderr; without a terminal there is no spinner, whatever FORCE_COLOR says."""
-    console = Console(stderr=True, highlight=False)  # wraps the spinner's text, where soft_wrap would cut it
+    """On stderr; without a terminal there is no spinner, even with FORCE_COLOR."""
+    console = Console(stderr=True, highlight=False)  # wraps the spinner's text; soft_wrap would truncate it
     if console.is_terminal and console.file.isatty():
         with console.status(Text(begin)) as spinner:
             yield Activity(console, spinner)

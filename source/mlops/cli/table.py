@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of text in columns. Nothing is cut, and names are not folded: they are there to be copied."""
+"""Rows of text in columns. Cells are never truncated, and names are never wrapped, so that they can be copied."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def write(
 ) -> None:
     """Headings (on a terminal) and rows on stdout, the columns as wide as their widest cell.
 
-    `below` has the lines that stand below each row. With `fold`, the last column is wrapped at words on a terminal
-    that has room for it; names are never folded.
+    `below` has the lines to print below each row. With `fold`, the last column is wrapped at words if the terminal is
+    wide enough; names are never wrapped.
     """
     console = show.out()
     lines = [[Text(heading, style="dim") for heading in headings]] if headings and console.is_terminal else []

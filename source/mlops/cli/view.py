@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pipeline's status document as text: all of it, or what is new in it. Nothing is cut: long lines wrap."""
+"""A pipeline's status document as text, complete or only what is new. Long lines wrap and are never truncated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 from mlops.cli import show
 from mlops.cli.show import MARKS, spaced
 
-APPROVE = "approve it in the CodePipeline console, or with: aws codepipeline put-approval-result"
+APPROVE = "approve it in the CodePipeline console or with: aws codepipeline put-approval-result"
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,13 @@ def row(name: str, state: str | None, width: int, detail: str = "", *, indent: i
 
 
 def events(document: Mapping[str, Any]) -> Iterator[Event]:
-    """What the actions and the job of the latest run have come to. How the pipeline ended, and why, is not in it."""
+    """The states of the latest run's actions and job, without the pipeline's final status and reason."""
     found = document["pipeline"]
     for stage in stages_now(found):
         for action in stage.get("actions", []):
             if state := state_of(action):
                 yield Event(state, f"{stage['name']} / {action['name']}: {spaced(state)}")
-    if (job := found.get("job")) and found["status"] != "Succeeded":  # then it is printed with what it made
+    if (job := found.get("job")) and found["status"] != "Succeeded":  # then it is printed with its artifact
         yield Event(str(job["status"]), job_line(job))
     if found["status"] == "WaitingForApproval":
         yield Event("WaitingForApproval", APPROVE)
@@ -94,7 +94,7 @@ def job_line(job: Mapping[str, Any]) -> str:
 
 
 def job_block(job: Mapping[str, Any]) -> Iterator[Text]:
-    """The job of the latest run: its name and status, its times, its final metrics, and what it made."""
+    """The job of the latest run: its name, status, times, final metrics and artifact."""
     mark, style = MARKS.get(job["status"], show.NO_MARK)
     yield Text.assemble((f"  {mark} ", style), job_line(job))
     for name, value in job_facts(job).items():
@@ -118,7 +118,7 @@ def moment(iso: str | None) -> str:
 
 
 def stages_now(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The stages of the latest run; those that it has not reached yet have no status."""
+    """The stages of the latest run; stages that it has not reached have no status."""
     stages = found.get("stages", [])
     latest = stages[0].get("execution") if stages else None
     return [
@@ -130,7 +130,7 @@ def stages_now(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def state_of(action: Mapping[str, Any]) -> str | None:
-    """An action's status. CodePipeline says InProgress for one that waits for an approval."""
+    """An action's status. CodePipeline reports InProgress for an action that waits for approval."""
     return "WaitingForApproval" if action.get("waiting") else action.get("status")
 
 

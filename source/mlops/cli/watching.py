@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waits for a request to be accepted and for a pipeline to end, and says at Ctrl-C what is still running."""
+"""Waits until a request is accepted or a pipeline has ended. At Ctrl-C, prints what is still running."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ BUSY = {429, 502, 503, 504}
 WORTH_WAITING_FOR = {409, 429, 503}
 PAUSE, PAUSE_ON_LAPTOP = 5.0, 0.4
 PATIENCE = (1.0, 2.0, 5.0, 10.0)  # seconds between attempts, while AWS or the network fails
-TIMEOUT = 3600  # a request waits for a running pipeline, which may train for long
-APPEARS_WITHIN = 60.0  # seconds until a run that was started stands in a stage of its pipeline
+TIMEOUT = 3600  # a request waits for a running pipeline, and a training job can take long
+APPEARS_WITHIN = 60.0  # seconds until a started run appears in a stage of its pipeline
 
 
 def status_of(connection: Connection, pipeline: str) -> Document:
@@ -30,7 +30,7 @@ def status_of(connection: Connection, pipeline: str) -> Document:
 
 
 def send_until_accepted(connection: Connection, body: bytes, timeout: float | None) -> Document:
-    """Send a request. With a timeout in seconds, send it again after each Retry-After until it is accepted."""
+    """Send a request. With a timeout in seconds, resend it after each Retry-After until it is accepted."""
     deadline = time.monotonic() + (timeout or 0)
     last_error: ApiError | None = None
     try:
@@ -44,7 +44,9 @@ def send_until_accepted(connection: Connection, body: bytes, timeout: float | No
                 if timeout is None or wait is None or last_error.status not in WORTH_WAITING_FOR:
                     raise last_error
                 if time.monotonic() + wait > deadline:
-                    last_error.hint = f"the request was not accepted within {timeout:g} s; see --timeout"
+                    last_error.hint = (
+                        f"the request was not accepted within {timeout:g} s; to wait longer, use --timeout"
+                    )
                     raise last_error
                 pause(activity, wait, last_error.message)
     except KeyboardInterrupt as interrupt:
@@ -83,9 +85,12 @@ def watched(connection: Connection, pipeline: str, execution: str | None, activi
         found = document["pipeline"]
         has_ended = found["status"] in ENDED
         if has_ended and execution not in {None, *executions(document)}:
-            # the status is still that of the run before
+            # the status is still the previous run's
             if time.monotonic() > deadline:
-                raise Failure(f"Run {execution} of {pipeline} was superseded by another run", "watch that one")
+                raise Failure(
+                    f"Run {execution} of {pipeline} was superseded by another run",
+                    f"watch that run: mlops status {pipeline} --watch",
+                )
             activity.now("waiting for the run to start")
         else:
             if not has_ended and not activity.has_spinner:
@@ -99,7 +104,7 @@ def watched(connection: Connection, pipeline: str, execution: str | None, activi
 
 
 def show_event(event: view.Event, activity: Activity) -> None:
-    """A fact as a line that stays. On a terminal the spinner shows what is in progress."""
+    """Print an event as a permanent line. On a terminal, the spinner shows what is in progress."""
     if not activity.has_spinner:
         activity.line(f"  {event.text}")
     elif not event.in_progress:
@@ -107,7 +112,7 @@ def show_event(event: view.Event, activity: Activity) -> None:
 
 
 def patient_status_of(connection: Connection, pipeline: str, activity: Activity) -> Document:
-    """The same, with a few more attempts while AWS is busy or the network fails: a long watch meets both."""
+    """The same, with retries while AWS is throttling or the network fails."""
     for wait in PATIENCE:
         try:
             return status_of(connection, pipeline)
@@ -123,5 +128,5 @@ def patient_status_of(connection: Connection, pipeline: str, activity: Activity)
 
 
 def executions(document: Document) -> set[Any]:
-    """The executions that stand in the pipeline's stages."""
+    """The executions in the pipeline's stages."""
     return {stage.get("latestExecution", {}).get("pipelineExecutionId") for stage in document.get("stageStates", [])}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make demo`: one request becomes a running pipeline, on a laptop, with a real model on real data.
+"""`make demo`: trains and serves a model on real data in a laptop account.
 
-story.py    what happens, step by step
-in_aws.py   the same in a real account, and what only that can show
+story.py    the steps of the demo
+in_aws.py   the same in an AWS account, and checks that require one
 scores.py   AUC and accuracy
 requests/   the two request bodies, to copy
 """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m mlops.demo`: an account on this laptop, the story in it, and the end; with --keep it stays up.
+"""`python -m mlops.demo`: runs the demo in a laptop account and stops the account; --keep leaves it running.
 
-With --in-aws the story is told, and a few promises are checked, in the account that the credentials are for.
+With --in-aws, runs the demo and checks some guarantees in the credentials' AWS account.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from mlops.demo import in_aws, story
 
 @click.command(cls=ErrorHandlingCommand)
 @click.option("--keep", is_flag=True, help="Keep the account running until Ctrl-C.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the account; 0 for any free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the account; 0 for any free port.")
 @click.option(
-    "--in-aws", "elsewhere", is_flag=True, help="Run in the AWS account of the credentials, after `mlops install`."
+    "--in-aws", "elsewhere", is_flag=True, help="Run in the credentials' AWS account. Requires `mlops install` first."
 )
-@click.option("--yes", is_flag=True, help="With --in-aws: do not ask for confirmation.")
+@click.option("--yes", is_flag=True, help="With --in-aws: skip the confirmation prompt.")
 @click.option(
-    "--clean-up", is_flag=True, help="With --in-aws: delete both pipelines and what they deployed at the end."
+    "--clean-up", is_flag=True, help="With --in-aws: finally delete both pipelines and the resources they deployed."
 )
 def demo(keep: bool, port: int, elsewhere: bool, yes: bool, clean_up: bool) -> None:
     """Train, serve and invoke a model on real data, in an AWS account on this computer."""
@@ -54,7 +54,7 @@ def on_this_laptop(keep: bool, port: int) -> None:
         story.epilogue(result, "an AWS account on this laptop", running.assets_bucket)
         console = show.out()
         console.print("To explore it:")
-        console.print("   [cyan]make demo KEEP=1[/]   run the demo again and keep the account running")
+        console.print("   [cyan]make demo KEEP=1[/]   rerun the demo and keep the account running")
         console.print(
             "   [cyan]mlops local up[/]     start an empty account for mlops provision, status, run and invoke"
         )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The story in a real account, and the promises that only a real account can show (docs/guarantees.md).
+"""The demo in an AWS account, and checks of guarantees that require one (docs/guarantees.md).
 
-Each check sees for itself: it asks AWS, and not what the orchestrator answers about itself.
+Each check calls AWS directly instead of relying on the orchestrator's responses.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import WaiterConfigTypeDef
 
 COSTS = """\
-This trains for some minutes on a spot ml.m5.large, and serves on an ml.m5.large until its stack is deleted: about
-0.12 USD an hour in us-east-1. Pipelines, logs, keys and what is stored cost a little beside that."""
+This runs a training job for some minutes on a spot ml.m5.large, and an endpoint on an ml.m5.large until its stack is
+deleted: about 0.12 USD per hour in us-east-1. Pipelines, logs, keys and storage add small costs."""
 RUN_ACTION = "run_jobs"
 FALLBACK = (
-    "if it does not take the ARN of a version, have blueprints/delivery/single.yaml start "
-    "#{DeployVariables.StateMachineArn} and install again; docs/guarantees.md says what that costs"
+    "if CodePipeline does not accept the ARN of a version, use #{DeployVariables.StateMachineArn} in "
+    "blueprints/delivery/single.yaml and reinstall; see docs/guarantees.md for the consequences"
 )
 PIPELINES = ("mlops-pipeline-breast-cancer-byompipelinerealtimebuiltin", "mlops-pipeline-breast-cancer-modeltraining")
 
 
 def run(connection: Connection, yes: bool, clean_up: bool) -> None:
-    """Tell the story and check the promises. Raises Failure for the first that is not kept."""
+    """Run the demo and check the guarantees. Raises Failure for the first failed check."""
     place = whereabouts(connection)
     click.echo(f"In {place}:\n{COSTS}")
     if not clean_up:
-        click.echo("Without --clean-up the endpoint runs, and is charged, until you delete its stack.")
+        click.echo("Without --clean-up, the endpoint runs and is charged until you delete its stack.")
     if not yes:
         click.confirm("Continue?", abort=True)
     try:
@@ -49,9 +49,9 @@ def run(connection: Connection, yes: bool, clean_up: bool) -> None:
             step(number, "Check a guarantee", check.__doc__ or "")
             note(check(connection, result))
         story.epilogue(result, place, connection.outputs["AssetsBucketName"])
-        click.echo("\nCheck the inbox of NotificationEmail: it has a message for each pipeline that ended.")
+        click.echo("\nCheck the inbox of NotificationEmail: it contains a message for each pipeline that ended.")
     except PipelineFailed as failed:
-        the_version_was_run(connection, failed.document())  # says more where this is why
+        the_version_was_run(connection, failed.document())  # raises a more specific error if this is the cause
         raise
     finally:
         if clean_up:
@@ -59,8 +59,8 @@ def run(connection: Connection, yes: bool, clean_up: bool) -> None:
 
 
 def the_version_was_run(connection: Connection, status: Document) -> str:
-    """CodePipeline started the version of the state machine that had just been deployed. Nothing documents that its
-    action takes a version's ARN, so this is checked first, and by itself."""
+    """CodePipeline started the version of the state machine that had just been deployed. Whether its action accepts the
+    ARN of a version is not documented, so this is checked first and separately."""
     listed = connection.session.client("codepipeline").list_action_executions(pipelineName=status["pipelineName"])
     runs = [one for one in listed["actionExecutionDetails"] if one["actionName"] == RUN_ACTION]
     if not runs:
@@ -75,9 +75,9 @@ def the_version_was_run(connection: Connection, status: Document) -> str:
     execution = connection.session.client("stepfunctions").describe_execution(
         executionArn=result["externalExecutionId"]
     )
-    # The account on a laptop does not say which version.
+    # The laptop account does not return the version.
     ran = execution.get("stateMachineVersionArn", version)
-    require(ran == version, f"CodePipeline was to start {version}, and started {ran}")
+    require(ran == version, f"CodePipeline started {ran} instead of {version}")
     return f"{version} was run"
 
 
@@ -98,12 +98,10 @@ def unsigned_calls_are_refused(connection: Connection, result: DemoResult) -> st
 
 
 def a_repeat_changes_nothing(connection: Connection, result: DemoResult) -> str:
-    """The same request again writes nothing and starts nothing."""
+    """Resending a request writes nothing and starts nothing."""
     before = left_behind(connection, result.training)
     answer = connection.post("provisionpipeline", story.request("training"))
-    require(
-        left_behind(connection, result.training) == before, "Sending the same request again wrote or started something"
-    )
+    require(left_behind(connection, result.training) == before, "Resending the request wrote or started something")
     return str(answer["message"])
 
 
@@ -118,7 +116,7 @@ def a_failed_update_is_rolled_back(connection: Connection, result: DemoResult) -
     except PipelineFailed as failed:
         pipeline = failed.document()["pipeline"]
     else:
-        raise Failure("A model that is not there was deployed")
+        raise Failure("A model that does not exist was deployed")
     status = pipeline["stack"]["status"]
     require(status == "UPDATE_ROLLBACK_COMPLETE", f"The stack is {status}")
     require("no-such-model" in (pipeline["reason"] or ""), f"The reason does not name the model: {pipeline['reason']}")
@@ -136,7 +134,7 @@ CHECKS: tuple[Callable[[Connection, DemoResult], str], ...] = (
 
 
 def left_behind(connection: Connection, document: Document) -> tuple[list[str], list[str]]:
-    """What a request could add to: the versions of its bundle and the runs of its pipeline."""
+    """The versions of a pipeline's bundle and its runs, to which a request could add."""
     key = names.bundle_key(document["pipeline"]["name"])
     bucket = connection.outputs["BundleBucketName"]
     listed = connection.session.client("s3").list_object_versions(Bucket=bucket, Prefix=key)
@@ -148,7 +146,7 @@ def left_behind(connection: Connection, document: Document) -> tuple[list[str], 
 
 
 def serving(connection: Connection) -> tuple[str, str]:
-    """How the endpoint is, and with which configuration."""
+    """The endpoint's status and configuration."""
     found = connection.session.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
     return found["EndpointStatus"], found["EndpointConfigName"]
 
@@ -159,7 +157,7 @@ def require(kept: bool, otherwise: str) -> None:
 
 
 def delete(connection: Connection) -> None:
-    """Delete what was deployed, then the pipelines that deployed it. The data in the assets bucket stay."""
+    """Delete the deployed stacks, then the delivery stacks. The data in the assets bucket are kept."""
     cloudformation = connection.session.client("cloudformation")
     waiter = cloudformation.get_waiter("stack_delete_complete")
     pause: WaiterConfigTypeDef = (
@@ -172,4 +170,6 @@ def delete(connection: Connection) -> None:
             for stack in stacks:
                 tell(f"deleting {stack}")
                 waiter.wait(StackName=stack, WaiterConfig=pause)
-    click.echo("Deleted both pipelines and what they deployed. The data and the model stay in the assets bucket.")
+    click.echo(
+        "Deleted both pipelines and the resources they deployed. The assets bucket keeps the data and the model."
+    )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How good predictions are."""
+"""Metrics of predictions."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The story, from a request to predictions on rows the model has never seen.
+"""The steps of the demo, from a request to predictions on rows that were not used for training.
 
-Everything here is what you would do against AWS: upload, POST with SigV4, ask for the status, invoke.
+The same steps work in AWS: upload, POST with SigV4, poll the status, invoke.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ENDPOINT = "breast-cancer"
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the story made."""
+    """The results of the demo."""
 
     training: Document  # the status of its pipeline
     serving: Document
@@ -38,29 +38,29 @@ class DemoResult:
 
 
 def run(connection: Connection, after_training: Callable[[Document], None] = lambda training: None) -> DemoResult:
-    """Train, serve and ask a model in the account of a connection, where the orchestrator is installed.
+    """Train, serve and invoke a model in the account of a connection. The orchestrator must be installed.
 
-    `after_training` gets the status of the training's pipeline before anything is served.
+    `after_training` is called with the status of the training pipeline before the endpoint is created.
     """
     bucket = connection.outputs["AssetsBucketName"]
 
     step(1, "Upload a real data set", dataset.SOURCE)
     data = dataset.upload(connection.session.client("s3"), bucket)
-    note(f"{len(data.train)} rows to train, {len(data.validation)} to validate, {len(data.unseen)} kept unseen")
+    note(f"{len(data.train)} rows for training, {len(data.validation)} for validation, {len(data.unseen)} for testing")
 
-    step(2, "Request a training", f"POST {connection.api_url}/provisionpipeline, signed with SigV4")
+    step(2, "Request a training job", f"POST {connection.api_url}/provisionpipeline, signed with SigV4")
     training = provision(connection, request("training"))
     job = training["pipeline"]["job"]
     for name, value in job["metrics"].items():
         note(f"{name} = {value:.4f}")
-    note(f"the model: {job['artifact']}")
+    note(f"model artifact: {job['artifact']}")
     after_training(training)
 
     step(3, "Request an endpoint for this model", "the same API, another pipeline type")
     serving_request = request("realtime", connection.outputs)
     serving = provision(connection, serving_request)
 
-    step(4, f"Predict the {len(data.unseen)} unseen rows", "with the endpoint and with the inference API")
+    step(4, f"Predict the {len(data.unseen)} test rows", "with the endpoint and with the inference API")
     truth = [row.malignant for row in data.unseen]
     predictions = ask_endpoint(connection, data.unseen)
     same = ask_api(connection, serving, data.unseen) == predictions
@@ -75,12 +75,12 @@ def run(connection: Connection, after_training: Callable[[Document], None] = lam
 
 
 def request(name: str, outputs: Mapping[str, str] | None = None) -> bytes:
-    """A request body from requests/, with the outputs of the orchestrator's stack filled in."""
+    """A request body from requests/, with the outputs of the main stack filled in."""
     return filled((REQUESTS / f"{name}.json").read_bytes(), lambda: outputs or {})
 
 
 def provision(connection: Connection, body: bytes) -> Document:
-    """Send a request and follow its pipeline to the end."""
+    """Send a request and watch its pipeline until it ends."""
     answer = connection.post("provisionpipeline", body)
     note(answer["message"])
     return watching.follow(connection, answer["name"])
@@ -94,7 +94,7 @@ def ask_endpoint(connection: Connection, rows: list[Row]) -> list[float]:
 
 
 def ask_api(connection: Connection, serving: Document, rows: list[Row]) -> list[float]:
-    """The realtime pipeline's own API, which a caller without SageMaker's permissions can be let use."""
+    """Call the inference API, which does not require SageMaker permissions."""
     body = json.dumps({"payload": dataset.unlabelled(rows).decode(), "content_type": "text/csv"}).encode()
     status, _, text = connection.signed("POST", inference_url(connection, serving), body)
     if status != 200:
@@ -121,7 +121,7 @@ def note(text: str) -> None:
 
 
 def epilogue(result: DemoResult, place: str, bucket: str) -> None:
-    """What was made, and where."""
+    """Print the created resources."""
     console = show.out()
     console.print(f"\n[bold green]✓[/] [bold]Done.[/] In {escape(place)}, two requests created:")
     made = {

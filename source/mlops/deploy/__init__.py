@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds what an AWS account installs, and installs it."""
+"""Builds the orchestrator and installs it in an AWS account."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zip files whose bytes depend on their contents alone, and that hold nothing but pure Python.
+"""Reproducible zip files that contain only pure Python.
 
-Also reads the folders that are zipped, without what does not belong to them.
+Also reads the folders to zip, without leftover files.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def write_zip(contents: Mapping[str, bytes]) -> bytes:
     """The zip of these files: sorted, with one date and one mode for all."""
     native = sorted(name for name in contents if name.endswith(NATIVE) or ".so." in name)
     if native:
-        raise NativeCode(f"Only pure Python may ship, but these files are compiled: {', '.join(native)}")
+        raise NativeCode(f"The zip can contain only pure Python; these files are compiled: {', '.join(native)}")
     return pack(contents, level=9)
 
 
@@ -53,5 +53,5 @@ def copy_folder(folder: Path, to: Path) -> Path:
 
 
 def is_leftover(name: str) -> bool:
-    """Whether a file or folder of this name is what Python, an editor or an operating system leaves behind."""
+    """Whether a file or folder with this name was created by Python, an editor or an operating system."""
     return name not in KEPT and any(fnmatchcase(name, pattern) for pattern in LEFTOVERS)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The buckets that a build is served from: found where they are, refused if they are not ours, created if missing.
+"""The distribution buckets: finds them in any region, creates missing ones, and rejects other accounts' buckets.
 
-In: a session, a name, and the account that must own the bucket. Out: a Bucket with a client of its own region, or
-InstallError. Every call says whose the bucket must be, so that nothing is ever sent to another account's.
+In: a session, a name, and the account that must own the bucket. Out: a Bucket with a client for its region, or
+InstallError. Every call has ExpectedBucketOwner, so that nothing is sent to another account's bucket.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         ServerSideEncryptionConfigurationTypeDef,
     )
 
-ATTEMPTS = 5  # at a bucket that is being created or deleted elsewhere
+ATTEMPTS = 5  # if another process is creating or deleting the bucket
 _PRIVATE: PublicAccessBlockConfigurationTypeDef = {
     "BlockPublicAcls": True,
     "IgnorePublicAcls": True,
@@ -51,12 +51,12 @@ class Bucket:
     s3: S3Client
 
     def url(self, key: str) -> str:
-        """Where an object is read from: in the bucket's own region, and in its partition."""
-        # Path style: endpoints other than AWS's own work, too.
+        """The URL of an object, in the bucket's region and partition."""
+        # Path style, which also works with other endpoints than AWS's.
         return f"{self.s3.meta.endpoint_url.rstrip('/')}/{self.name}/{key}"
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Store an object, unless S3 itself says that it has these very bytes."""
+        """Store an object, unless its checksum in S3 is the same."""
         checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
         try:
             found = self.s3.head_object(**self._named, Key=key, ChecksumMode="ENABLED")
@@ -71,7 +71,7 @@ class Bucket:
             raise InstallError(f"s3://{self.name}/{key} cannot be written: {error}") from error
 
     def secure(self) -> None:
-        """Make it private, encrypted, versioned and reached by TLS only; the policy last, so that it marks the end."""
+        """Make it private, encrypted, versioned and TLS-only. The policy is set last, to mark completion."""
         self.s3.put_public_access_block(**self._named, PublicAccessBlockConfiguration=_PRIVATE)
         ownership: OwnershipControlsTypeDef = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
         self.s3.put_bucket_ownership_controls(**self._named, OwnershipControls=ownership)
@@ -83,7 +83,7 @@ class Bucket:
         self.s3.put_bucket_policy(**self._named, Policy=json.dumps(_tls_only(self.name, self.s3.meta.partition)))
 
     def is_unfinished(self) -> bool:
-        """Whether it has neither objects nor a policy: a creation that was interrupted leaves it so."""
+        """Whether it has neither objects nor a policy, which means that its creation was interrupted."""
         try:
             self.s3.get_bucket_policy(**self._named)
         except ClientError as error:
@@ -97,7 +97,7 @@ class Bucket:
 
 
 def find(session: boto3.Session, name: str, owner: str) -> Bucket | None:
-    """The bucket, wherever it is; None if there is none. Another account's is refused."""
+    """The bucket, in any region; None if it does not exist. Raises InstallError if another account owns it."""
     s3 = session.client("s3")
     try:
         head = s3.head_bucket(Bucket=name, ExpectedBucketOwner=owner)
@@ -106,8 +106,8 @@ def find(session: boto3.Session, name: str, owner: str) -> Bucket | None:
             return None
         if _status(error) == 403:
             raise InstallError(
-                f"The bucket {name} cannot be used: it belongs to another account than {owner}, or these credentials "
-                "may not list it. Bucket names are shared by all accounts: choose another name"
+                f"The bucket {name} cannot be used: it is not owned by account {owner}, or the credentials have no "
+                "permission to list it. Bucket names are unique across all accounts: use another name"
             ) from error
         raise InstallError(f"The bucket {name} cannot be used: {error}") from error
     region = head["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region", s3.meta.region_name)
@@ -117,7 +117,7 @@ def find(session: boto3.Session, name: str, owner: str) -> Bucket | None:
 
 
 def find_or_create(session: boto3.Session, name: str, owner: str) -> Bucket:
-    """The bucket, created in the session's region if there is none. One of ours that is in use is left as it is."""
+    """The bucket, created in the session's region if it does not exist. An existing bucket is not changed."""
     for attempt in range(ATTEMPTS):
         if bucket := find(session, name, owner):
             if bucket.is_unfinished():
@@ -129,12 +129,12 @@ def find_or_create(session: boto3.Session, name: str, owner: str) -> Bucket:
             code = error.response["Error"]["Code"]
             if code == "BucketAlreadyExists":
                 raise InstallError(
-                    f"The bucket {name} cannot be created: it belongs to another account. Choose another name"
+                    f"The bucket {name} cannot be created: another account owns it. Use another name"
                 ) from error
             if code not in ("BucketAlreadyOwnedByYou", "OperationAborted"):
                 raise InstallError(f"The bucket {name} cannot be created: {error}") from error
-            time.sleep(attempt)  # somebody of this account is creating it, or has just deleted it
-    raise InstallError(f"The bucket {name} is being created or deleted by somebody else; try again in some minutes")
+            time.sleep(attempt)  # the account is creating it, or has just deleted it
+    raise InstallError(f"The bucket {name} is being created or deleted by another process; retry in some minutes")
 
 
 def _create(s3: S3Client, name: str) -> None:

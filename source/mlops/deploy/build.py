@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds what an AWS account installs, byte for byte the same for the same sources.
+"""Builds the files to install in an AWS account. The build is reproducible.
 
     python -m mlops.deploy.build BUCKET SOLUTION VERSION
 
-BUCKET serves the main template; BUCKET-<region> serves what it refers to, under SOLUTION/VERSION/. So:
+BUCKET contains the main template; BUCKET-<region> contains the files it refers to, under SOLUTION/VERSION/:
 
     deployment/global-s3-assets/       upload to s3://BUCKET/SOLUTION/VERSION/
         mlops-orchestrator-single-account.template
     deployment/regional-s3-assets/     upload to s3://BUCKET-<region>/SOLUTION/VERSION/
         orchestrator.zip               the API
-        <function>.zip                 what blueprints and delivery run, one for each of source/functions/
+        <function>.zip                 one for each file in source/functions/
         blueprints/                    the compiled blueprints
 
-The main template is the pieces in deployment/templates/, the API as Chalice describes it, and two policies worked out
-from the blueprints. SAM is translated here: what is installed is plain CloudFormation.
+The main template is merged from the files in deployment/templates/, Chalice's SAM template of the API, and two policies
+generated from the blueprints. SAM is translated at build time: the result is plain CloudFormation.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE, REGIONAL_ASSETS
 from mlops.source_tree import BLUEPRINTS, BUILDS, CACHE, PERMISSIONS, ROOT
 from mlops.templates import BlueprintError, compile_catalog
 
-GUARD = "PipelinesGuard"  # is deleted before the rest of the main stack
+GUARD = "PipelinesGuard"  # deleted before the rest of the main stack
 CHALICE_PIECE = "orchestrator.sam.yaml"
 TEMPLATE_LIMIT = 1_000_000
 SECTIONS = ["AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Mappings", "Conditions"]
@@ -47,7 +47,7 @@ SECTIONS += ["Resources", "Outputs"]
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the parts of a build come from."""
+    """The folders that a build is created from."""
 
     orchestrator: Path = ROOT / "orchestrator"
     blueprints: Path = BLUEPRINTS
@@ -57,9 +57,9 @@ class Sources:
     wheels: Path = CACHE / "wheels"
 
     def version(self) -> str:
-        """A version of its own for every state of these sources, to install what isn't released.
+        """A version with a digest of these sources, to install unreleased code.
 
-        CloudFormation sees that a function's code is new only by its key.
+        CloudFormation detects new function code only by a new key.
         """
         digest = hashlib.sha256()
         compilers = [Path(compiler.__file__).parent, Path(__file__).parent]
@@ -76,21 +76,21 @@ class Sources:
         return f"{importlib.metadata.version('mlops-orchestrator')}-{digest.hexdigest()[:12]}"
 
     def copied(self, to: Path) -> Sources:
-        """A copy without the files that editors and operating systems leave behind."""
+        """A copy without leftover files of editors and operating systems."""
         folders = ("orchestrator", "blueprints", "functions", "templates", "permissions")
         return replace(self, **{name: archive.copy_folder(getattr(self, name), to / name) for name in folders})
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """The bucket and the prefix a build is served from."""
+    """The bucket and the prefix of a build."""
 
     bucket: str
     solution: str
     version: str
 
     def __post_init__(self) -> None:
-        # Room for the longest "-<region>" in the 63 characters of a bucket name.
+        # Leaves room for the longest "-<region>" in the 63 characters of a bucket name.
         _check("bucket", self.bucket, r"[a-z0-9][a-z0-9-]{2,46}")
         _check("solution", self.solution, r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
         _check("version", self.version, r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
@@ -127,13 +127,15 @@ def build(distribution: Distribution, out: Path = BUILDS, sources: Sources | Non
         limits.check_policies(name, content)
     main = template.dump(whole)
     if len(main.encode()) > TEMPLATE_LIMIT:
-        raise BuildError(f"The main template has {len(main.encode())} bytes, CloudFormation takes {TEMPLATE_LIMIT}")
+        raise BuildError(
+            f"The main template has {len(main.encode())} bytes; CloudFormation's limit is {TEMPLATE_LIMIT}"
+        )
     _write(out / GLOBAL_ASSETS, {MAIN_TEMPLATE: main.encode()})
     _write(out / REGIONAL_ASSETS, regional)
 
 
 def functions(folder: Path) -> dict[str, bytes]:
-    """The zip of each function, with the modules that it shares with others: those begin with an underscore."""
+    """The zip of each function, including the shared modules it imports, whose names begin with an underscore."""
     zips = {}
     for function in sorted(folder.glob("[!_]*.py")):
         shared = re.findall(r"^(?:from|import) (_[a-z]\w*)", function.read_text("utf-8"), re.MULTILINE)
@@ -169,14 +171,14 @@ def main_template(
     }
     whole = template.replace(whole, "Generated", generated)
     whole = packing.divided(whole)
-    _depend_on_everything(whole["Resources"])  # last: what is added after this would not be guarded
+    _depend_on_everything(whole["Resources"])  # last, because resources added after this would not be guarded
     whole["Description"] = f"{whole['Description']} {distribution.version}"
     return {section: whole[section] for section in SECTIONS if section in whole}
 
 
 def _depend_on_everything(resources: Template) -> None:
-    """Have the guard depend on all that it does not refer to anyway. What has a condition may not be there: a reference
-    in a property, under the same condition, is a dependency as well."""
+    """Make the guard depend on every resource that it does not reference. A conditional resource may not exist: for it,
+    a property with a reference under the same condition creates the dependency."""
     guard = resources[GUARD]
     named = json.dumps(guard["Properties"])
     others = {name: one for name, one in resources.items() if name != GUARD and f'["{name}", "Arn"]' not in named}
@@ -188,11 +190,13 @@ def _depend_on_everything(resources: Template) -> None:
 
 
 def _supported_regions(templates: list[Template]) -> list[str]:
-    """Never none: a type that no region has is an error in a template."""
+    """The supported regions. A resource type that no region has is an error in a template."""
     used = regions.types(templates)
     if not (supported := regions.supported(used)):
         nowhere = sorted(used - regions.registries()[regions.LINTED].keys())
-        raise BuildError(f"CloudFormation has no resource type {', '.join(nowhere) or 'set like this'} in any region")
+        if not nowhere:
+            raise BuildError("No region has all resource types of the templates")
+        raise BuildError(f"No region has the resource type {', '.join(nowhere)}")
     return supported
 
 
@@ -205,11 +209,11 @@ def _compile_blueprints(blueprints: Path, out: Path) -> Path:
 
 
 def _check_out(out: Path) -> None:
-    """Before anything is built: whether there can be a folder to write to."""
+    """Check before the build that the output folder can be created."""
     for path in (out, *out.absolute().parents):
         if path.exists():
             if not path.is_dir():
-                raise BuildError(f"--out {out}: {path} is a file; name a folder to write to")
+                raise BuildError(f"--out {out}: {path} is a file; specify a folder")
             return
 
 
@@ -223,18 +227,25 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 
 def _check(what: str, value: str, pattern: str) -> None:
     if not re.fullmatch(pattern, value):
-        raise BuildError(f"{value!r} is not a {what} ({pattern})")
+        raise BuildError(f"{value!r} is not a valid {what}; it must match {pattern}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="build-s3-dist.sh", description=__doc__.split("\n")[0])
-    parser.add_argument("bucket", help="serves the main template; BUCKET-<region> serves the rest")
-    parser.add_argument("solution", help="the first part of the prefix in the buckets")
-    parser.add_argument("version", help="the second part")
-    parser.add_argument("--out", type=Path, default=BUILDS, help="where to write (default: deployment/)")
-    parser.add_argument("--blueprints", type=Path, default=Sources.blueprints, help="another folder of blueprints")
-    parser.add_argument("--orchestrator", type=Path, default=Sources.orchestrator, help="another Chalice project")
+    parser.add_argument("bucket", help="bucket of the main template; BUCKET-<region> is the bucket of the other files")
+    parser.add_argument("solution", help="first part of the prefix in the buckets")
+    parser.add_argument("version", help="second part of the prefix")
+    parser.add_argument("--out", type=Path, default=BUILDS, help="output folder (default: deployment/)")
+    parser.add_argument(
+        "--blueprints", type=Path, default=Sources.blueprints, help="folder of the blueprints (default: blueprints/)"
+    )
+    parser.add_argument(
+        "--orchestrator",
+        type=Path,
+        default=Sources.orchestrator,
+        help="folder of the Chalice project (default: orchestrator/)",
+    )
     options = parser.parse_args(arguments)
     try:
         distribution = Distribution(options.bucket, options.solution, options.version)

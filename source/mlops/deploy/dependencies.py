@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The packages that ship inside the orchestrator: pure-Python wheels, exactly those its requirements.txt names by hash.
+"""The packages in the orchestrator's zip: pure-Python wheels, pinned by hash in its requirements.txt.
 
-They are downloaded once into a cache; after that a build needs no network.
+They are downloaded once into a cache; later builds need no network.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NOT_TO_RUN = re.compile(r"(^|/)(tests?|benchmarks)/")
 
 
 def shipped_packages(requirements: Path, cache: Path) -> dict[str, bytes]:
-    """The files of every required package, ready to lie beside the orchestrator's own."""
+    """The files of every required package."""
     text = requirements.read_text()
     names = [name for name, _ in _REQUIREMENT.findall(text)]
     allowed = set(_HASH.findall(text))
@@ -39,8 +39,8 @@ def shipped_packages(requirements: Path, cache: Path) -> dict[str, bytes]:
         wheels = _downloaded(requirements, cache, allowed)
     if len(wheels) != len(names):
         raise DependencyError(
-            f"{requirements} names {len(names)} packages, but {len(wheels)} of the wheels in {cache} have a hash "
-            "it allows; it must pin every package, dependencies included, with the hash of its pure-Python wheel"
+            f"{requirements} lists {len(names)} packages, but only {len(wheels)} of the wheels in {cache} have a hash "
+            "in it; pin every package, including dependencies, with the hash of its pure-Python wheel"
         )
     files: dict[str, bytes] = {}
     for wheel in wheels:
@@ -49,7 +49,7 @@ def shipped_packages(requirements: Path, cache: Path) -> dict[str, bytes]:
 
 
 def licences(package: str) -> dict[str, bytes]:
-    """The licence files of an installed package, for one of which other files ship."""
+    """The license files of an installed package whose code is partly included."""
     files = importlib.metadata.files(package) or []
     return {
         file.as_posix(): file.read_binary()
@@ -70,7 +70,7 @@ def _cached(cache: Path, allowed: set[str]) -> list[bytes]:
 
 
 def _downloaded(requirements: Path, cache: Path, allowed: set[str]) -> list[bytes]:
-    """Downloaded beside the cache: another build may be reading it, or it may not be ours to write."""
+    """Downloaded to a temporary folder, because another build can be reading the cache, or it can be read-only."""
     with tempfile.TemporaryDirectory(prefix="mlops-wheels-") as folder:
         _download(requirements, Path(folder))
         with suppress(OSError):  # a cache that cannot be written is filled by a later build

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong while building or installing. Every message says what to do about it.
+"""Errors while building or installing. Every message includes the solution.
 
 DeployError
-├── BuildError             the sources or the arguments do not make an installable build
-│   ├── NativeCode         compiled code was about to ship: it would run on one kind of processor only
+├── BuildError             the sources or the arguments are invalid
+│   ├── NativeCode         a file is compiled code, which works on one processor architecture only
 │   ├── DependencyError    the orchestrator's requirements cannot be met by pure-Python wheels
 │   ├── PackageError       Chalice could not package the orchestrator
-│   ├── TemplateError      a piece of a template cannot be read, or two pieces cannot be joined
-│   ├── UnsafePermission   a blueprint asks for something a deployed role, or CloudFormation's, is not given
-│   └── PolicyTooLarge     a policy can get longer than IAM takes
+│   ├── TemplateError      a part of a template cannot be read, or two parts cannot be merged
+│   ├── UnsafePermission   a blueprint requires a permission that is not allowed
+│   └── PolicyTooLarge     a policy can exceed IAM's size limit
 └── InstallError           the stack could not be created, updated or deleted; the reason is the first failed resource's
 """
 
@@ -18,11 +18,11 @@ class DeployError(Exception):
 
 
 class BuildError(DeployError):
-    """The sources or the arguments do not make an installable build."""
+    """The sources or the arguments are invalid."""
 
 
 class NativeCode(BuildError):
-    """Compiled code was about to ship."""
+    """A file is compiled code."""
 
 
 class DependencyError(BuildError):
@@ -34,15 +34,15 @@ class PackageError(BuildError):
 
 
 class TemplateError(BuildError):
-    """A piece of a template cannot be read, or two pieces cannot be joined."""
+    """A part of a template cannot be read, or two parts cannot be merged."""
 
 
 class UnsafePermission(BuildError):
-    """A blueprint asks for something a deployed role, or CloudFormation's, is not given."""
+    """A blueprint requires a permission that is not allowed."""
 
 
 class PolicyTooLarge(BuildError):
-    """A policy can get longer than IAM takes."""
+    """A policy can exceed IAM's size limit."""
 
 
 class InstallError(DeployError):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Installs a build as a CloudFormation stack, changes it and takes it away.
+"""Installs, updates and deletes the main stack.
 
-The same in AWS and in the account on a laptop: a session is anything that has `client(service)` and `region_name`.
+The same in AWS and in the laptop account. A session is any object with `client(service)` and `region_name`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ CAPABILITIES: list[CapabilityType] = ["CAPABILITY_IAM"]
 TO_DELETE = {status for status, phase in STACK_PHASES.items() if phase is Phase.NEVER_COMPLETED}
 TO_DELETE |= {"REVIEW_IN_PROGRESS", "DELETE_FAILED"}
 GOOD_ENDS = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
-# What CloudFormation says of a resource that was stopped because another one failed.
+# CloudFormation's reasons for resources that were canceled because another one failed.
 CONSEQUENCES = ("Resource creation cancelled", "Resource update cancelled")
 
 
 @dataclass(frozen=True)
 class ResourceEvent:
-    """Something that happened to one resource of the stack."""
+    """An event of one resource of the stack."""
 
     logical_id: str
     resource_type: str
@@ -56,9 +56,9 @@ def install(
     on_event: OnEvent | None = None,
     poll_seconds: float | None = None,
 ) -> dict[str, str]:
-    """Create or update the stack, wait for it and give its outputs. Nothing to update is a success.
+    """Create or update the stack, wait for it and return its outputs. No changes are a success.
 
-    On an update, a parameter that isn't given keeps its value. A stack whose creation failed is deleted and made anew.
+    On an update, parameters that are not given keep their values. A stack that failed to create is recreated.
     """
     stack = _Stack(session, stack_name, on_event, poll_seconds)
     found = stack.wait()
@@ -78,7 +78,7 @@ def install(
 def uninstall(
     session: boto3.Session, stack_name: str, on_event: OnEvent | None = None, poll_seconds: float | None = None
 ) -> None:
-    """Delete the stack and wait until it is gone. What holds data is kept: buckets, images, model packages."""
+    """Delete the stack and wait until it is deleted. Buckets, images and model packages are retained."""
     stack = _Stack(session, stack_name, on_event, poll_seconds)
     found = stack.describe()
     if found is None:
@@ -89,14 +89,14 @@ def uninstall(
 
 
 class _Stack:
-    """A stack, and those of its events that haven't been told yet."""
+    """A stack and its unreported events."""
 
     def __init__(self, session: boto3.Session, name: str, on_event: OnEvent | None, poll_seconds: float | None) -> None:
         self._cloudformation = session.client("cloudformation")
         self._name = name
         self._id = ""  # unknown yet
         self._on_event = on_event or (lambda event: None)
-        # A laptop answers at once; AWS throttles who asks too often.
+        # AWS throttles frequent calls; the laptop account does not.
         local = "amazonaws" not in self._cloudformation.meta.endpoint_url
         self._pause = poll_seconds if poll_seconds is not None else 0.2 if local else 5.0
         self._begun = False
@@ -129,7 +129,7 @@ class _Stack:
         self._id = made["StackId"]
 
     def update(self, template_url: str, parameters: Mapping[str, str], found: StackTypeDef) -> bool:
-        """Begin an update; False if there is nothing to update."""
+        """Start an update; False if there are no changes."""
         self._begin()
         had = {parameter["ParameterKey"] for parameter in found.get("Parameters", [])}
         try:
@@ -147,7 +147,7 @@ class _Stack:
         return True
 
     def _template_parameters(self, template_url: str, parameters: Mapping[str, str]) -> set[str]:
-        """The parameters that the template takes; refuses others with the nearest of these."""
+        """The template's parameters. Raises InstallError for an unknown parameter, with the most similar name."""
         summary = self._cloudformation.get_template_summary(TemplateURL=template_url)
         takes = {one["ParameterKey"] for one in summary["Parameters"]}
         for name in sorted(set(parameters) - takes):
@@ -163,7 +163,7 @@ class _Stack:
         self._cloudformation.delete_stack(StackName=self._id)
 
     def wait(self) -> StackTypeDef | None:
-        """Follow what is going on to its end, telling events on the way; None if there is no stack then."""
+        """Wait for the operation to end, reporting events; returns None if the stack does not exist any more."""
         while True:
             stack = self.describe()
             if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
@@ -175,7 +175,7 @@ class _Stack:
             time.sleep(self._pause)
 
     def failure_reason(self) -> str:
-        """The first failure is the cause; those after it are what it led to."""
+        """The first failure, which is the cause of the later ones."""
         for event in self._failures:
             if not event.reason.startswith(CONSEQUENCES):
                 return f"{self._name}: {event.logical_id} ({event.resource_type}) {event.status}: {event.reason}"
@@ -186,7 +186,7 @@ class _Stack:
         return f"{self._name}: {stack['StackStatus']}: {reason}"
 
     def _begin(self) -> None:
-        """What happened before this operation isn't part of it."""
+        """Ignore the events before this operation."""
         self._begun = True
         self._failures.clear()
         if self._id:
@@ -207,7 +207,7 @@ class _Stack:
             self._on_event(event)
 
     def _events(self) -> list[StackEventTypeDef]:
-        """The stack's events, the latest first, back to one that has been told."""
+        """The stack's events, latest first, back to one that was reported."""
         events: list[StackEventTypeDef] = []
         pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self._id)
         for page in pages:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""IAM's limits on policies, checked over finished templates: a build that IAM would refuse is not made.
+"""Checks the policies of templates against IAM's limits at build time.
 
 In: a template in plain CloudFormation. Out: the size of each policy, or PolicyTooLarge for the first over its limit.
 
-IAM measures a policy after CloudFormation has filled in names and ARNs, white space not counted. How long these are is
-not known before a stack is made, so each is taken as long as it can get.
+IAM measures a policy without white space, after CloudFormation has inserted names and ARNs. Their lengths are unknown
+before a stack is created, so the maximum lengths are used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mlops.deploy.template import Template
 
 INLINE_LIMIT = 10_240  # characters of all inline policies of one role together
 MANAGED_LIMIT = 6_144  # characters of one managed policy; a permissions boundary is one
-ATTACHED_LIMIT = 10  # managed policies of one role, the boundary not counted; an account may ask AWS for more
+ATTACHED_LIMIT = 10  # managed policies of one role, without the boundary; the quota can be increased
 
 PSEUDO_PARAMETERS = {
     "AWS::AccountId": "1" * 12,
@@ -31,40 +31,41 @@ PSEUDO_PARAMETERS = {
     "AWS::URLSuffix": "amazonaws.com.cn",
 }
 NAMES = {"AWS::S3::Bucket": 63, "AWS::KMS::Key": 36, "AWS::ApiGateway::RestApi": 10}
-LONGEST_NAME = 64  # of what CloudFormation names: roles, functions, and what it cuts to the same
+LONGEST_NAME = 64  # of names that CloudFormation generates, for example of roles and functions
 LONGEST_ARN = 256
-LONGEST_VALUE = 128  # of a parameter that doesn't say
-LONGEST_LIST = 400  # of a list: names of buckets, of which the install check takes no more
+LONGEST_VALUE = 128  # of a parameter without MaxLength
+LONGEST_LIST = 400  # of a list of bucket names, which the install check limits
 
 
 def check_policies(name: str, template: Template) -> None:
-    """Raise PolicyTooLarge if IAM would refuse a policy of this template, or to attach one more."""
+    """Raise PolicyTooLarge if a policy, or the number of attached policies, can exceed IAM's limits."""
     for logical_id, found in inline_sizes(template).items():
         if found > INLINE_LIMIT:
             raise PolicyTooLarge(
-                f"{name}: the inline policies of {logical_id} can have {found} characters together, IAM takes "
-                f"{INLINE_LIMIT}; give it fewer statements, or move some into a managed policy"
+                f"{name}: the inline policies of {logical_id} can have {found} characters in total, more than IAM's "
+                f"limit of {INLINE_LIMIT}; remove statements, or move some to a managed policy"
             )
     for logical_id, found in managed_sizes(template).items():
         if found > MANAGED_LIMIT:
             raise PolicyTooLarge(
-                f"{name}: the managed policy {logical_id} can have {found} characters, IAM takes {MANAGED_LIMIT}; "
-                "split it"
+                f"{name}: the managed policy {logical_id} can have {found} characters, more than IAM's limit of "
+                f"{MANAGED_LIMIT}; split it"
             )
     for logical_id, count in attached(template).items():
         if count > ATTACHED_LIMIT:
             raise PolicyTooLarge(
-                f"{name}: {logical_id} has {count} managed policies, IAM attaches {ATTACHED_LIMIT}; join some"
+                f"{name}: {logical_id} has {count} managed policies, more than IAM's limit of {ATTACHED_LIMIT}; "
+                "merge some"
             )
 
 
 def size(document: Template, template: Template) -> int:
-    """The most characters that a policy can have where it stands in this template."""
+    """The maximum length of a policy in this template, in characters."""
     return _length(_Longest(template).of(document))
 
 
 def attached(template: Template) -> dict[str, int]:
-    """How many managed policies each role of a template has."""
+    """The number of managed policies of each role in a template."""
     counts: dict[str, int] = {}
     for logical_id, resource in template.get("Resources", {}).items():
         properties = resource.get("Properties", {})
@@ -77,7 +78,7 @@ def attached(template: Template) -> dict[str, int]:
 
 
 def inline_sizes(template: Template) -> dict[str, int]:
-    """The most characters that the inline policies of each role can have."""
+    """The maximum total length of the inline policies of each role."""
     sizes: dict[str, int] = {}
     for logical_id, resource in template.get("Resources", {}).items():
         properties = resource.get("Properties", {})
@@ -93,7 +94,7 @@ def inline_sizes(template: Template) -> dict[str, int]:
 
 
 def managed_sizes(template: Template) -> dict[str, int]:
-    """The most characters that each managed policy can have."""
+    """The maximum length of each managed policy."""
     return {
         logical_id: size(resource["Properties"]["PolicyDocument"], template)
         for logical_id, resource in template.get("Resources", {}).items()
@@ -145,7 +146,7 @@ class _Longest:
                 return max(map(str, values), key=len) if values else ""
             case "Fn::FindInMap":
                 return self._mapped(*argument[:3])
-        raise PolicyTooLarge(f"A policy uses {function}, whose length the build cannot tell: use Fn::Sub or Fn::Join")
+        raise PolicyTooLarge(f"A policy uses {function}, which has no known maximum length: use Fn::Sub or Fn::Join")
 
     def _ref(self, name: str) -> Any:
         if name in PSEUDO_PARAMETERS:
@@ -162,7 +163,7 @@ class _Longest:
         if parameter["Type"] == "CommaDelimitedList":
             return _listed(LONGEST_LIST).split(",")
         length = int(parameter.get("MaxLength", LONGEST_VALUE))
-        # A list in one text, as in !Split [",", !Ref Names], has items as long as names of buckets.
+        # The items of a list in one string, as in !Split [",", !Ref Names], are bucket names.
         return _listed(length) if length > LONGEST_VALUE else "p" * length
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
@@ -191,7 +192,7 @@ class _Longest:
         return self._attribute(*name.split(".", 1)) if "." in name else str(self._ref(name))
 
     def _mapped(self, name: str, first: Any, second: Any) -> Any:
-        """The one value, or the longest where the keys are worked out at install time."""
+        """The value, or the longest value if the keys are known only at install time."""
         rows = self._template["Mappings"][name]
         rows = [rows[first]] if isinstance(first, str) else list(rows.values())
         values = [value for row in rows for key, value in row.items() if not isinstance(second, str) or key == second]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Has Chalice package the orchestrator, once: what it gives is both the zip's contents and the SAM template."""
+"""Packages the orchestrator with Chalice, which creates the zip's contents and the SAM template."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mlops.deploy.errors import PackageError
 from mlops.deploy.template import Template
 
 STAGE = "prod"
-REGION = "us-east-1"  # Chalice wants one; nothing it makes depends on it
+REGION = "us-east-1"  # required by Chalice, without effect on its output
 _LEAVE_BEHIND = shutil.ignore_patterns("__pycache__", "deployments", "deployed", "vendor", "catalog")
 
 
@@ -31,13 +31,13 @@ class Package:
 def package(orchestrator: Path, catalog: Path, packages: dict[str, bytes], overlay: Template, work: Path) -> Package:
     """Package a copy of the orchestrator with the catalog and the packages in it.
 
-    The overlay is what Chalice merges into its template.
+    Chalice merges the overlay into its template.
     """
     project = work / "orchestrator"
     shutil.copytree(orchestrator, project, ignore=_LEAVE_BEHIND)
     shutil.copytree(catalog, project / "chalicelib" / "catalog")
     _write(project / "vendor", packages)
-    # The packages are here already: there is nothing left for Chalice to look for.
+    # The packages are already included; Chalice must not download any.
     (project / "requirements.txt").write_text("")
     merge = work / "overlay.json"
     merge.write_text(json.dumps(overlay))
@@ -48,9 +48,9 @@ def package(orchestrator: Path, catalog: Path, packages: dict[str, bytes], overl
 
 
 def with_bytecode(files: dict[str, bytes], work: Path) -> dict[str, bytes]:
-    """The files, with byte code for this Python beside the sources: a cold start need not compile.
+    """The files, with byte code for this Python version, so that a cold start does not compile.
 
-    Lambda's file system is read-only, so nothing would ever be cached there. Another Python ignores it.
+    Lambda's file system is read-only, so Python cannot cache byte code there. Other Python versions ignore it.
     """
     folder = work / "bytecode"
     _write(folder, files)
@@ -70,7 +70,7 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _run(arguments: list[str], where: Path) -> None:
-    # A fixed hash seed: the order of a set must not reach what is built.
+    # A fixed hash seed, so that the order of sets does not affect the build.
     environment = {"AWS_DEFAULT_REGION": REGION, "PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}
     done = subprocess.run([sys.executable, *arguments], cwd=where, env=environment, capture_output=True, text=True)
     if done.returncode != 0:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The managed policies of the main template's roles, each divided into as many as IAM's limit on one needs.
+"""The managed policies of the main template's roles, split to comply with IAM's size limit.
 
-A role's statements grow with the blueprints. What is attached to a role counts for itself, where inline policies count
-together, so whatever the build fills in stands in managed policies.
+A role's statements grow with the blueprints. IAM limits each managed policy separately, but inline policies in total,
+so generated statements are in managed policies.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _TYPE = "AWS::IAM::ManagedPolicy"
 
 
 def document(statements: list[Any]) -> Template:
-    """A policy of these statements."""
+    """A policy document with these statements."""
     return {"Version": "2012-10-17", "Statement": statements}
 
 
 def managed_policies(role: str, statements: Mapping[str, list[Template]]) -> dict[str, Template]:
-    """The resources that give a role these statements, which are grouped by what they are for."""
+    """The policies that attach these statements, grouped by service, to a role."""
     return {
         f"{role.removesuffix('Role')}{group}Policy": {
             "Type": _TYPE,
@@ -34,7 +34,7 @@ def managed_policies(role: str, statements: Mapping[str, list[Template]]) -> dic
 
 
 def divided(whole: Template) -> Template:
-    """The same template with each attached policy that is too large divided; what waits for it waits for its parts."""
+    """The template with each policy that is too large split, and DependsOn adjusted."""
     resources: dict[str, Template] = {}
     parts: dict[str, list[str]] = {}
     for logical_id, resource in whole["Resources"].items():
@@ -54,7 +54,7 @@ def divided(whole: Template) -> Template:
 
 
 def _packed(statements: Iterable[Any], whole: Template) -> Iterator[list[Any]]:
-    """The statements in order, in lists that fit a policy each."""
+    """The statements in order, in lists that each fit in a policy."""
     packed: list[Any] = []
     for statement in (part for one in statements for part in _halved(one, whole)):
         if packed and limits.size(document([*packed, statement]), whole) > FULL:
@@ -65,7 +65,7 @@ def _packed(statements: Iterable[Any], whole: Template) -> Iterator[list[Any]]:
 
 
 def _halved(statement: Any, whole: Template) -> Iterator[Any]:
-    """A statement whose resources are too many for one policy, as several."""
+    """A statement with too many resources for one policy, split into several."""
     resources = _listed(statement["Resource"]) if "Resource" in statement else [""]  # one that depends on a condition
     if len(resources) == 1 or limits.size(document([statement]), whole) <= FULL:
         yield statement

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What CloudFormation, and the roles it makes, may do: worked out from the compiled blueprints.
+"""The permissions of the CloudFormation role and of the roles it creates, generated from the compiled blueprints.
 
-Two policies of the main template are made here, so that a new blueprint folder needs no edit of them:
+Two policies of the main template are generated here, so that a new blueprint requires no change of them:
 
-- CloudFormation's role may do what the resource types in the blueprints need. What a type needs is said once and by
-  hand, in deployment/permissions/ or in the folder of the blueprint that has it.
-- The permissions boundary of every role in a deployed stack admits the actions that the blueprints' own roles are
-  given and no others, on the resources that deployment/permissions/boundary.yaml names. CloudFormation can make no
-  role without it, so it can't be used to make an administrator.
+- The CloudFormation role has the permissions that the blueprints' resource types require. They are listed by hand, once
+  per type, in deployment/permissions/ or in the folder of the only blueprint with that type.
+- The permissions boundary of every role in a deployed stack allows only the actions of the blueprints' own roles, on
+  the resources in deployment/permissions/boundary.yaml. CloudFormation can't create a role without the boundary, so it
+  can't be used to create an administrator.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from mlops.deploy.errors import UnsafePermission
 from mlops.deploy.packing import document
 from mlops.deploy.template import Template
 
-BOUNDARY = "boundary.yaml"  # in deployment/permissions: how far the boundary reaches, by service
-OWN = "permissions.yaml"  # in a blueprint's folder: the resource types that only it has
+BOUNDARY = "boundary.yaml"  # in deployment/permissions: the boundary's resources and conditions, by service
+OWN = "permissions.yaml"  # in a blueprint's folder: permissions for resource types that only it has
 DEPLOYED_ROLES = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::StackName}/*"}
 _INLINE_POLICIES = {"AWS::IAM::Policy", "AWS::IAM::RolePolicy"}
 
 
 def resource_statements(templates: Mapping[str, Template], files: Iterable[Path]) -> dict[str, list[Template]]:
-    """What CloudFormation needs to create, update and delete the resources of these templates, by service.
+    """The statements that CloudFormation requires to create, update and delete these templates' resources, by service.
 
-    What blueprints' folders bring themselves is one group, Blueprints.
+    Statements from blueprints' folders are in the group Blueprints.
     """
     known: dict[str, tuple[str, list[Template]]] = {}
     for path in files:
         group = "Blueprints" if path.name == OWN else path.stem.capitalize()
         for resource_type, needs in template.load(path).items():
             if resource_type in known:
-                raise UnsafePermission(f"{path}: {resource_type} is in another file, too")
+                raise UnsafePermission(f"{path}: {resource_type} is also in another file")
             known[resource_type] = (group, needs["Statement"])
     found: dict[str, list[Template]] = {}
     for resource_type, logical_ids in sorted(_resources(templates).items()):
         if resource_type not in known:
             raise UnsafePermission(
-                f"{min(logical_ids.values())} has an {resource_type}: say in the blueprint's {OWN}, or for all "
-                "blueprints in deployment/permissions/, what CloudFormation needs to create, update and delete one"
+                f"{min(logical_ids.values())} has an {resource_type}: list the permissions that CloudFormation "
+                f"requires to create, update and delete it, in the blueprint's {OWN} or in deployment/permissions/"
             )
         group, statements = known[resource_type]
         found.setdefault(group, []).extend(_for_each(statement, sorted(logical_ids)) for statement in statements)
@@ -56,7 +56,7 @@ def resource_statements(templates: Mapping[str, Template], files: Iterable[Path]
 def state_machines(templates: Mapping[str, Template], kind: str) -> list[Template]:
     """The ARNs that deployed state machines, or their executions, can have.
 
-    CloudFormation names a state machine after its logical id; one that is given a name has its stack's.
+    CloudFormation generates the name from the logical id; an explicit name begins with the stack's name.
     """
     prefix = f"arn:${{AWS::Partition}}:states:${{AWS::Region}}:${{AWS::AccountId}}:{kind}:"
     logical_ids = _resources(templates).get("AWS::StepFunctions::StateMachine", {})
@@ -64,19 +64,19 @@ def state_machines(templates: Mapping[str, Template], kind: str) -> list[Templat
 
 
 def boundary(templates: Mapping[str, Template], scopes: Mapping[str, list[Template]]) -> Template:
-    """The most that a role of a deployed stack may do; `scopes` is what BOUNDARY says."""
+    """The permissions boundary of the roles in deployed stacks; `scopes` is the content of BOUNDARY."""
     actions: dict[str, set[str]] = {}
     services: set[str] = set()
     for name, content in templates.items():
         for logical_id, statement in _statements(content):
             where = f"{name}: {logical_id}"
             if "NotAction" in statement:
-                raise UnsafePermission(f"{where} uses NotAction: list what it needs")
+                raise UnsafePermission(f"{where} uses NotAction: list the actions instead")
             for action in _listed(statement["Action"]):
                 if "*" in action or "?" in action:
-                    raise UnsafePermission(f"{where} asks for {action}: list the actions it needs")
+                    raise UnsafePermission(f"{where} uses {action}: list the actions without wildcards")
                 if action.lower().startswith("iam:") and action != "iam:PassRole":
-                    raise UnsafePermission(f"{where} asks for {action}: a deployed role may not manage identities")
+                    raise UnsafePermission(f"{where} uses {action}: a deployed role must not manage identities")
                 actions.setdefault(action.partition(":")[0], set()).add(action)
             if "iam:PassRole" in _listed(statement["Action"]):
                 services |= _passed_to(statement, where)
@@ -98,7 +98,7 @@ def boundary(templates: Mapping[str, Template], scopes: Mapping[str, list[Templa
 
 
 def _scoped(service: str, actions: set[str], entries: list[Template]) -> Iterable[Template]:
-    """A service's statements of the boundary."""
+    """The boundary's statements for a service."""
     special = {action for entry in entries for action in entry.get("Only", [])}
     for number, entry in enumerate(entries):
         others = actions - special | actions & set(entry.get("Also", []))
@@ -118,7 +118,7 @@ def _resources(templates: Mapping[str, Template]) -> dict[str, dict[str, str]]:
 
 
 def _for_each(statement: Template, logical_ids: list[str]) -> Template:
-    """The statement with a resource that speaks of a logical id put once for each."""
+    """The statement with each resource that contains ${LogicalId} repeated for every logical id."""
     resources: list[Any] = []
     for resource in _listed(statement["Resource"]):
         text = json.dumps(resource)
@@ -134,12 +134,12 @@ def _statements(content: Template) -> Iterable[tuple[str, Template]]:
         documents: list[Any] = []
         if resource["Type"] == "AWS::IAM::Role":
             if "ManagedPolicyArns" in properties:
-                raise UnsafePermission(f"{logical_id} has ManagedPolicyArns: write out in Policies what it needs")
+                raise UnsafePermission(f"{logical_id} has ManagedPolicyArns: list the permissions in Policies instead")
             documents = [part["PolicyDocument"] for part in branches(properties.get("Policies", []))]
         elif resource["Type"] in _INLINE_POLICIES:
             documents = [properties["PolicyDocument"]]
         elif resource["Type"].startswith("AWS::IAM::"):
-            raise UnsafePermission(f"{logical_id} is an {resource['Type']}: a blueprint may make roles only")
+            raise UnsafePermission(f"{logical_id} is an {resource['Type']}: a blueprint can create only roles")
         for policy in documents:
             for statement in branches(policy["Statement"]):
                 if statement["Effect"] == "Allow":
@@ -147,7 +147,7 @@ def _statements(content: Template) -> Iterable[tuple[str, Template]]:
 
 
 def branches(node: Any) -> Iterable[Any]:
-    """The items of a list, whichever way its conditions turn out."""
+    """The items of a list, with both branches of conditions."""
     if isinstance(node, list):
         for item in node:
             yield from branches(item)
@@ -165,11 +165,11 @@ def _passed_to(statement: Template, where: str) -> set[str]:
     for conditions in statement.get("Condition", {}).values():
         if "iam:PassedToService" in conditions:
             return set(_listed(conditions["iam:PassedToService"]))
-    raise UnsafePermission(f"{where} asks for iam:PassRole: say with iam:PassedToService to which service")
+    raise UnsafePermission(f"{where} uses iam:PassRole: specify the service with iam:PassedToService")
 
 
 def _join(statements: Iterable[Template]) -> list[Template]:
-    """Statements that differ in their actions alone, made one."""
+    """Merge statements that differ only in their actions."""
     joined: dict[str, Template] = {}
     for statement in statements:
         rest = {key: value for key, value in statement.items() if key not in ("Action", "Sid")}

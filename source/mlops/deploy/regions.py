@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The regions that an installation is supported in, from the resource types that its templates have.
+"""The supported regions, computed from the resource types of the templates.
 
-In: templates, and the registries of CloudFormation's resource types, one for each region, that cfn-lint ships.
-Out: the supported regions, and why another one is not.
+In: templates, and cfn-lint's registries of CloudFormation resource types, one per region.
+Out: the supported regions, and the reasons why others are not supported.
 
-CloudFormation refuses a template with a type that its region does not have, even where a condition leaves it out.
+CloudFormation rejects a template with a type that the region lacks, even if a condition excludes the resource.
 `python -m mlops.deploy.regions DIR` lints the build in DIR for each supported region.
 """
 
@@ -25,12 +25,12 @@ from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE, REGIONAL_ASSETS
 
 LINTED = "us-east-1"
 CHINA = "CodePipeline has no CloudFormation action there"
-# What no registry says.
+# Reasons that the registries don't contain.
 REFUSED = {"cn-north-1": CHINA, "cn-northwest-1": CHINA}
 
 
 def types(templates: Iterable[Template]) -> set[str]:
-    """AWS's resource types in templates; custom ones are functions."""
+    """The AWS resource types in templates, without custom resources."""
     found = {resource.get("Type", "") for one in templates for resource in one.get("Resources", {}).values()}
     return {name for name in found if name.startswith("AWS::")}
 
@@ -41,16 +41,16 @@ def supported(used: Iterable[str]) -> list[str]:
 
 
 def reasons(used: Iterable[str]) -> dict[str, str]:
-    """For each region why these types cannot be used there; an empty text where they can."""
+    """For each region, the reason why these types cannot be used there; empty if they can."""
     found = {}
     for region, registry in registries().items():
         missing = sorted(set(used) - registry.keys())
         because = [f"CloudFormation does not have {', '.join(missing)} there"] if missing else []
         if region in REFUSED:
             because.append(REFUSED[region])
-        # cfn-lint repeats us-east-1 where it cannot look.
+        # cfn-lint copies us-east-1 for regions without published data.
         if region != LINTED and registry == registries()[LINTED]:
-            because.append("what CloudFormation has there is not published")
+            because.append("its CloudFormation resource types are not published")
         found[region] = "; ".join(because)
     return found
 
@@ -62,9 +62,9 @@ def check(region: str, assets: Path) -> None:
     if region not in allowed:
         reason = (
             reasons(types([main, *blueprints.values()])).get(region)
-            or "this build does not know what CloudFormation has there"
+            or "this build has no data about its CloudFormation resource types"
         )
-        raise InstallError(f"{region} is not supported: {reason}. Supported are {', '.join(allowed)}")
+        raise InstallError(f"{region} is not supported: {reason}. Supported: {', '.join(allowed)}")
 
 
 def supported_by(main: Template) -> list[str]:
@@ -87,15 +87,17 @@ def read(assets: Path) -> tuple[Template, dict[str, Template]]:
 @cache
 def registries() -> Mapping[str, Mapping[str, str]]:
     """For each region its resource types, each with a digest of its schema."""
-    spec = find_spec("cfnlint")  # its package data alone: importing it takes half a second
+    spec = find_spec("cfnlint")  # only its package data, because importing it takes half a second
     if spec is None or not spec.submodule_search_locations:
-        raise BuildError("cfn-lint, which has the resource types of each region, is not installed: run `make setup`")
+        raise BuildError(
+            "cfn-lint, which contains the resource types of each region, is not installed: run `make setup`"
+        )
     folder = Path(spec.submodule_search_locations[0]) / "data" / "schemas" / "providers"
     return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*-*.json"))}
 
 
 def differing(main: Template, blueprints: Mapping[str, Template]) -> list[str]:
-    """The supported regions where a type's schema is not that of the region that is linted."""
+    """The supported regions where a type's schema differs from the linted region's."""
     used = types([main, *blueprints.values()])
     known = registries()
     return [

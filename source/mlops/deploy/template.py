@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads CloudFormation in YAML, merges pieces of a template, and turns SAM into plain CloudFormation."""
+"""Reads CloudFormation templates in YAML, merges parts of a template, and converts SAM to plain CloudFormation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def load_folder(folder: Path) -> dict[str, Template]:
 
 
 def merge(pieces: Iterable[tuple[str, Template]]) -> Template:
-    """Join named pieces section by section. Nothing overrides: a key in two pieces is an error."""
+    """Merge named parts, section by section. A key in two parts is an error."""
     whole: Template = {}
     origin: dict[tuple[str, str], str] = {}
     for name, piece in pieces:
@@ -56,7 +56,7 @@ def merge(pieces: Iterable[tuple[str, Template]]) -> Template:
 
 
 def replace(node: Any, key: str, values: Mapping[str, Any]) -> Any:
-    """The same tree with every `{key: name}` replaced by the value of that name, in which names are replaced too."""
+    """The tree with every `{key: name}` replaced by the value of that name, recursively."""
     if isinstance(node, dict):
         if set(node) == {key}:
             return replace(values[node[key]], key, values)
@@ -67,23 +67,23 @@ def replace(node: Any, key: str, values: Mapping[str, Any]) -> Any:
 
 
 def plain(sam: Template, region: str) -> Template:
-    """Plain CloudFormation, as AWS's own transform makes it from SAM: no Transform is left for install time."""
-    # Imported here: it takes a second, and installing needs none of it.
+    """Plain CloudFormation from SAM, with AWS's own translator, so that the template needs no Transform."""
+    # Imported here, because it takes a second and installing does not need it.
     import boto3
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
 
-    # It counts what it does and complains that nobody collects the counts.
+    # It logs a warning about its own usage metrics.
     logging.getLogger("samtranslator.metrics.metrics").setLevel(logging.ERROR)
     session = boto3.Session(region_name=region)
     translated: Template = Translator({}, Parser(), boto_session=session).translate(sam, {})
     translated.pop("Transform", None)
-    # SAM says where its resources come from; that is of no use to who reads the stack.
+    # SAM adds Metadata about the origin of its resources, which is not needed.
     for resource in translated["Resources"].values():
         resource.pop("Metadata", None)
     return translated
 
 
 def dump(template: Template) -> str:
-    """The template as JSON: no aliases, no tags, quick to read for every parser."""
+    """The template as JSON, without aliases and tags, which is fast to parse."""
     return json.dumps(template, indent=1, ensure_ascii=False) + "\n"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Puts a build where it is installed from: the main template in BUCKET, what it refers to in BUCKET-<region>.
+"""Uploads a build: the main template to BUCKET, the files it refers to to BUCKET-<region>.
 
-BUCKET is one for all regions: it lies where it was created first, and the template's URL is of that region.
+BUCKET is shared by all regions. It stays in the region where it was created; the template's URL is in that region.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _CONTENT_TYPES = {".zip": "application/zip", ".yaml": "application/yaml", ".json
 def upload(
     session: boto3.Session, assets_dir: Path, bucket: str, solution: str, version: str, *, create: bool = False
 ) -> str:
-    """Upload a build, and give the URL of its main template. What is there already isn't sent again.
+    """Upload a build and return the URL of its main template. Unchanged files are not uploaded.
 
     With `create`, the two distribution buckets are created if they are missing. A session is anything that has
     `client(service, **options)` and `region_name`.
     """
     if not (assets_dir / GLOBAL_ASSETS / MAIN_TEMPLATE).is_file():
-        raise InstallError(f"There is no build in {assets_dir}: run deployment/build-s3-dist.sh first")
+        raise InstallError(f"No build found in {assets_dir}: run deployment/build-s3-dist.sh first")
     owner = session.client("sts").get_caller_identity()["Account"]
-    # The template last: who finds it finds what it refers to.
+    # The template is uploaded last, after the files it refers to.
     regional = _bucket(session, f"{bucket}-{session.region_name}", owner, create)
     if regional.region != session.region_name:
         raise InstallError(
-            f"The bucket {regional.name} is in {regional.region}, and Lambda reads code from buckets of its own region "
-            f"only. Delete it, or choose another name than {bucket}"
+            f"The bucket {regional.name} is in {regional.region}, but Lambda requires a bucket in its own region. "
+            f"Delete the bucket, or use another name than {bucket}"
         )
     main = _bucket(session, bucket, owner, create)
     for folder, target in ((REGIONAL_ASSETS, regional), (GLOBAL_ASSETS, main)):
@@ -49,5 +49,5 @@ def upload(
 def _bucket(session: boto3.Session, name: str, owner: str, create: bool) -> Bucket:
     found = buckets.find_or_create(session, name, owner) if create else buckets.find(session, name, owner)
     if found is None:
-        raise InstallError(f"There is no bucket {name} to upload to")
+        raise InstallError(f"The bucket {name} does not exist")
     return found
