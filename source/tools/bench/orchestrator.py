@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mlops.defaults import PIPELINE_PREFIX, STACK_NAME
 from mlops.local.settings import ACCOUNT_ID
 from mlops.source_tree import ROOT
 
@@ -22,8 +23,8 @@ EXAMPLE: dict[str, Any] = json.loads(
 WRONG = {**EXAMPLE, "instance_type": "m5.large", "training_data": "s3://data/train.csv", "instance_volume": 20}
 _ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/a-role"
 ENVIRONMENT = {
-    "PIPELINE_STACK_NAME": "mlops-pipeline",
-    "ORCHESTRATOR_STACK": "mlops-orchestrator",
+    "PIPELINE_STACK_NAME": PIPELINE_PREFIX,
+    "ORCHESTRATOR_STACK": STACK_NAME,
     "ASSETS_BUCKET": "assets",
     "ASSETS_BUCKET_KMS_KEY_ARN": "",
     "BUNDLE_BUCKET": "bundles",
