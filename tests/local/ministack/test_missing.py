@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError
 
 from tests.support.laptop import Account
 from tests.support.naming import unique
-from tests.support.roles import trusted_role
 from tests.support.waiting import wait_for
 
 MISSING = [
@@ -95,19 +94,6 @@ def test_a_type_that_is_not_supported_is_refused_with_its_template(account: Acco
     resources["X"]["Condition"] = "Never"
     template = {"Conditions": {"Never": {"Fn::Equals": ["a", "b"]}}, "Resources": resources}
     cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
-
-
-def test_a_state_machine_reaches_no_service_that_is_not_here(account: Account) -> None:
-    states, role = account.client("stepfunctions"), trusted_role(account, "states.amazonaws.com")
-    task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:dynamodb:listTables", "Parameters": {}, "End": True}
-    machine = states.create_state_machine(
-        name=unique("machine"), roleArn=role, definition=json.dumps({"StartAt": "T", "States": {"T": task}})
-    )["stateMachineArn"]
-    arn = states.start_execution(stateMachineArn=machine)["executionArn"]
-    wait_for(lambda: states.describe_execution(executionArn=arn)["status"] != "RUNNING")
-    execution = states.describe_execution(executionArn=arn)
-    assert execution["status"] == "FAILED"
-    assert "The account on your laptop does not have dynamodb ListTables." in execution["cause"]
 
 
 def test_a_stack_has_an_update_time_once_it_was_updated(account: Account) -> None:

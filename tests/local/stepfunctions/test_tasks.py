@@ -97,3 +97,12 @@ def test_a_notice_needs_its_permission(account: Account, role: str) -> None:
     assert run(account, "arn:aws:states:::sns:publish", notice, role)["status"] == "SUCCEEDED"
     nobody = trusted_role(account, "states.amazonaws.com", {"Action": "s3:GetObject", "Resource": "*"})
     assert "sns:Publish" in run(account, "arn:aws:states:::sns:publish", notice, nobody)["cause"]
+
+
+@pytest.mark.parametrize(
+    "name", ["aws-sdk:dynamodb:listTables", "aws-sdk:s3:listBuckets", "sqs:sendMessage", "states:startExecution"]
+)
+def test_an_integration_whose_permissions_nobody_checks_fails(account: Account, role: str, name: str) -> None:
+    execution = run(account, f"arn:aws:states:::{name}", {}, role)
+    assert (execution["status"], execution["error"]) == ("FAILED", "States.Runtime")
+    assert execution["cause"] == f"The account on your laptop does not have arn:aws:states:::{name}."

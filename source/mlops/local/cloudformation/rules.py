@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What AWS refuses and ministack lets through, for types and operations that are ministack's own."""
+"""What AWS refuses of stacks and ministack lets through, for resource types that are ministack's own."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from chalicelib.job_kinds import JOB_KINDS
-
 from mlops.local.cloudformation.resources import ResourceFailed
 from mlops.local.kit import identity
-from mlops.local.kit.errors import ApiError, Caller
-from mlops.local.ministack import apigateway, cloudformation, iam, router, s3, stepfunctions
+from mlops.local.kit.errors import ApiError
+from mlops.local.ministack import apigateway, cloudformation, iam, router, s3
 
 
 def install() -> None:
@@ -21,20 +19,11 @@ def install() -> None:
         _check_dependents_are_gone,
         _check_bucket_is_empty,
         _check_stack_policy,
-        _check_state_machine,
     ):
         cloudformation.check_changes(check)
     cloudformation.after_changes("AWS::IAM::Role", _set_permissions_boundary)
     cloudformation.after_changes("AWS::ApiGateway::RestApi", _set_gateway_responses)
     router.wrap_service("cloudformation", _refuse_name_of_failed_stack)
-    router.wrap_service("s3", _expect_bucket_owner)
-    router.wrap_service("states", _refuse_deleted_state_machine)
-    stepfunctions.check_tasks(_check_task_role)
-    iam.verify_root_signatures()
-    iam.name_denied_resources()
-
-
-# --- stacks ------------------------------------------------------------------------------------------------
 
 
 def _check_function_code(change: cloudformation.Change) -> None:
@@ -134,94 +123,3 @@ def _refuse_name_of_failed_stack(handler: router.Handler) -> router.Handler:
         return await handler(method, path, headers, body, query)
 
     return handle
-
-
-# --- S3 ------------------------------------------------------------------------------------------------------
-
-
-def _expect_bucket_owner(handler: router.Handler) -> router.Handler:
-    """A caller that says whose a bucket is gets no other account's."""
-
-    async def handle(
-        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> router.Response:
-        expected = headers.get("x-amz-expected-bucket-owner")
-        bucket, owner = s3.bucket_and_owner(path)
-        if expected and owner and expected != owner:
-            refusal = (
-                "<Error><Code>AccessDenied</Code><Message>Access Denied</Message>"
-                f"<BucketName>{bucket}</BucketName></Error>"
-            )
-            return 403, {"Content-Type": "application/xml"}, b"" if method == "HEAD" else refusal.encode()
-        return await handler(method, path, headers, body, query)
-
-    return handle
-
-
-# --- state machines ------------------------------------------------------------------------------------------
-
-
-def _check_state_machine(change: cloudformation.Change) -> None:
-    """The role must trust Step Functions, and may make the rules that `.sync` tasks wait with."""
-    if change.type_name != "AWS::StepFunctions::StateMachine" or change.operation == "delete":
-        return
-    caller, role_arn = identity.current_caller(), change.new["RoleArn"]
-    name = change.new.get("StateMachineName") or f"{change.stack['StackName']}-{change.logical_id}"
-    machine = f"arn:aws:states:{caller.region}:{caller.account_id}:stateMachine:{name}"
-    role = Caller(caller.account_id, caller.region, identity.session_arn(role_arn, "states"))
-    definition = json.dumps(change.new.get("Definition") or change.new.get("DefinitionString") or "")
-    try:
-        identity.check_role(role_arn, "states.amazonaws.com", caller, machine)
-        for kind in JOB_KINDS.values():
-            if not kind.events_rule or f":{kind.integration}" not in definition:
-                continue
-            rule = f"arn:aws:events:{caller.region}:{caller.account_id}:rule/{kind.events_rule}"
-            for action in ("events:PutRule", "events:PutTargets", "events:DescribeRule"):
-                identity.authorize(role, action, [rule])
-    except ApiError as error:
-        problem = (
-            f"'{role_arn}' is not authorized to create managed-rule"
-            if error.code.startswith("Access")
-            else error.message
-        )
-        raise ResourceFailed(
-            f'Resource handler returned message: "{problem}." (HandlerErrorCode: AccessDenied)'
-        ) from error
-
-
-def _refuse_deleted_state_machine(handler: router.Handler) -> router.Handler:
-    """The versions of a state machine go with it; ministack keeps them, and stumbles when one is started."""
-
-    async def handle(
-        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> router.Response:
-        if headers.get("x-amz-target", "").endswith(".StartExecution"):
-            arn = str(json.loads(body or b"{}").get("stateMachineArn", ""))
-            if arn.startswith("arn:") and not stepfunctions.has_state_machine(arn):
-                refusal = {"__type": "StateMachineDoesNotExist", "message": f"State Machine Does Not Exist: '{arn}'"}
-                return 400, {"content-type": "application/x-amz-json-1.0"}, json.dumps(refusal).encode()
-        return await handler(method, path, headers, body, query)
-
-    return handle
-
-
-def _check_task_role(resource: str, arguments: dict[str, Any]) -> None:
-    """A Task may do what its state machine's role may: the optimized integrations ministack has itself."""
-    caller = identity.current_caller()
-    name = resource.removeprefix("arn:aws:states:::").split(".")[0]
-    if name == "lambda:invoke" or resource.startswith("arn:aws:lambda:"):
-        function = arguments.get("FunctionName", "") if name == "lambda:invoke" else resource
-        if not function.startswith("arn:"):
-            function = f"arn:aws:lambda:{caller.region}:{caller.account_id}:function:{function}"
-        wanted, error = ("lambda:InvokeFunction", function), "Lambda.AWSLambdaException"
-    elif name == "sns:publish":
-        target = arguments.get("TopicArn") or "*"
-        wanted, error = ("sns:Publish", target), "SNS.AuthorizationErrorException"
-    elif name == "events:putEvents":
-        wanted, error = ("events:PutEvents", "*"), "EventBridge.AccessDeniedException"
-    else:
-        return
-    try:
-        identity.authorize(caller, wanted[0], [wanted[1]])
-    except ApiError as refusal:
-        raise stepfunctions.task_error(error, refusal.message) from refusal

@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from mlops.local.cloudformation import permissions, resources, roles, rules
+from mlops.local.cloudformation import permissions, resources, roles
+from mlops.local.cloudformation import rules as stack_rules
 from mlops.local.functions import isolation
 from mlops.local.kit import unsupported
 from mlops.local.kit.api import Api
 from mlops.local.ministack import (
     cloudformation,
     context,
+    iam,
     router,
     signatures,
     stack_records,
@@ -20,9 +22,10 @@ from mlops.local.ministack import (
     stepfunctions,
 )
 from mlops.local.process import environment
-from mlops.local.services import cloudwatch
+from mlops.local.services import cloudwatch, s3
 from mlops.local.settings import CUT_OFF, REGION
 from mlops.local.state.store import Disk
+from mlops.local.stepfunctions import rules as state_machine_rules
 from mlops.local.stepfunctions import tasks
 
 
@@ -34,11 +37,15 @@ def assemble(directory: Path) -> None:
     resources.install()
     tasks.install()
     roles.install()
-    rules.install()
+    stack_rules.install()
+    state_machine_rules.install()
+    s3.install()
     permissions.install()
     isolation.install(directory / "python")
     cloudwatch.install()
     unsupported.install(ours)
+    iam.verify_root_signatures()
+    iam.name_denied_resources()
     cloudformation.show_update_time_after_updates()
     signatures.sessions_of_functions(environment.secret_key())
     signatures.require_signatures(REGION)

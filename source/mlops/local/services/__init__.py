@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AWS services that ministack lacks or has too little of, a package each.
+"""AWS services that ministack lacks or has too little of.
 
+cloudwatch/     logs as the AWS CLI reads them, access logs of APIs
 codepipeline/   CodePipeline and its actions
+s3.py           what S3 refuses and ministack lets through
 sagemaker/      SageMaker: jobs, models, endpoints, the model registry
 scheduler/      EventBridge Scheduler
-cloudwatch/     logs as the AWS CLI reads them, access logs of APIs
 """

@@ -73,12 +73,25 @@ def task_failed(service: str, error: ApiError, unmodelled: str | None = None) ->
 
 def install() -> None:
     """Let ministack's state machines run our tasks, each execution as its state machine's role."""
-    for service in Api.registered:
-        name = _sdk_name(Api.registered[service]).lower()
-        stepfunctions.serve_tasks(f"arn:aws:states:::aws-sdk:{name}:", _sdk_task(service))
-    for prefix in sorted({f"arn:aws:states:::{name.split(':')[0]}:" for name in _optimized}):
+    for service, prefix in _sdk_prefixes().items():
+        stepfunctions.serve_tasks(prefix, _sdk_task(service))
+    for prefix in _optimized_prefixes():
         stepfunctions.serve_tasks(prefix, _optimized_task)
     stepfunctions.run_executions_as(identity.session_arn)
+
+
+def serves(resource: str) -> bool:
+    """Whether a Task state's resource is run, and its role checked, by us."""
+    return resource.startswith((*_sdk_prefixes().values(), *_optimized_prefixes()))
+
+
+def _sdk_prefixes() -> dict[str, str]:
+    """What the resources begin with that call each of our Apis."""
+    return {service: f"arn:aws:states:::aws-sdk:{_sdk_name(api).lower()}:" for service, api in Api.registered.items()}
+
+
+def _optimized_prefixes() -> list[str]:
+    return sorted({f"arn:aws:states:::{name.split(':')[0]}:" for name in _optimized})
 
 
 def _sdk_name(api: Api) -> str:
