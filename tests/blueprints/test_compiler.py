@@ -105,7 +105,7 @@ TEMPLATE = "model_training/template.yaml"
         (MANIFEST, "run: true", "run: true\nrun: true", "['run'] stand twice"),
         (SCHEMA, '"properties": {', '"propertys": {', "has no properties"),
         (SCHEMA, '"title": "Training request",', '"title": ,', "line 3 column"),
-        (SCHEMA, '"description": "Train on spot', '"descr": "Train on spot', "did you mean"),
+        (SCHEMA, '"description": "Use spot', '"descr": "Use spot', "did you mean"),
         (
             SCHEMA,
             '"type": "boolean", "description": "Train',

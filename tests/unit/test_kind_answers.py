@@ -22,8 +22,8 @@ BROKEN = {"num_round": 1, "a": "1\n2"}
     [
         (TRAINING, {"job_output_location": "*"}, "/job_output_location", "", "wildcards"),
         (TRAINING, {"training_data": "a?b"}, "/training_data", "", "wildcards"),
-        (TRAINING, {"training_data": "arn:aws:s3:::b/k"}, "/training_data", "", "the key alone"),
-        (TRAINING, {"training_data": "https://b.s3.amazonaws.com/k"}, "/training_data", "", "the key alone"),
+        (TRAINING, {"training_data": "arn:aws:s3:::b/k"}, "/training_data", "", "only the key"),
+        (TRAINING, {"training_data": "https://b.s3.amazonaws.com/k"}, "/training_data", "", "only the key"),
         (TRAINING, {"training_data": "s3://b/data/k.csv"}, "/training_data", "", "'data/k.csv'"),
         (TRAINING, {"training_data": "é" * 600}, "/training_data", "1200 bytes", "at most 1024"),
         (REALTIME, {"data_capture_location": "other/x"}, "/data_capture_location", "'other'", "DataBuckets"),

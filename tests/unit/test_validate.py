@@ -73,8 +73,8 @@ def test_fields_that_go_together(told: Check, example: Example, change: dict[str
         (
             {"model_name": "a b" * 120},
             "/model_name",
-            "Names the model, and with it the pipeline and its stacks. "
-            'Letters, digits and hyphens between them; for example "churn-xgboost"',
+            "Name of the model, included in the names of the pipeline and its stacks. "
+            'Letters, digits, and hyphens between them; for example "churn-xgboost"',
         ),
         ({"algo_hyperparameters": {"num_round": None}}, "/algo_hyperparameters/num_round", "omit the key instead"),
     ],
@@ -94,8 +94,8 @@ def test_one_problem_for_one_field(told: Check, example: Example, change: dict[s
             'to use this value, write it as a string: "5"',
         ),
         ({"training_data": 7}, "/training_data", "is 7, a number, not a string", 'write it as a string: "7"'),
-        ({"job_name": 1.5}, "/job_name", "is 1.5, a number, not a string", "made from model_name"),
-        ({"content_type": True}, "/content_type", "is true, not a string", "content type"),
+        ({"job_name": 1.5}, "/job_name", "is 1.5, a number, not a string", "generated from model_name"),
+        ({"content_type": True}, "/content_type", "is true, not a string", "Content type"),
         (
             {"algo_hyperparameters": "[1, 2]"},
             "/algo_hyperparameters",
@@ -193,7 +193,7 @@ def test_a_model_package_without_a_version_is_taken_with_a_warning(
     group = arn.replace(":model-package/", ":model-package-group/")
     with pytest.raises(BadRequest) as refused:
         check_request(json.dumps({**body, "model_package_name": group}).encode(), catalog, registry)
-    assert [one.hint for one in refused.value.problems] == [f"name a version of the group: '{arn}/1'"]
+    assert [one.hint for one in refused.value.problems] == [f"specify a version of the group: '{arn}/1'"]
 
 
 def test_hyphens_may_stand_together_in_a_model_name(told: Check, example: Example) -> None:
