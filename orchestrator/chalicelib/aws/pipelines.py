@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from chalicelib.aws.calls import Calls, code, translate_errors
 from chalicelib.aws.observed import Action, Execution
 from chalicelib.aws.port import Document, InvalidNextToken, PipelineGone
+from chalicelib.planning import names
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef, PipelineExecutionSummaryTypeDef
@@ -55,7 +56,7 @@ class Pipelines(Calls):
             clientRequestToken=token,
             sourceRevisions=[
                 {
-                    "actionName": "S3Source",
+                    "actionName": names.SOURCE_ACTION,
                     "revisionType": "S3_OBJECT_VERSION_ID",
                     "revisionValue": version,
                 }

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 COSTS = """\
 This runs a training job for some minutes on a spot ml.m5.large, and an endpoint on an ml.m5.large until its stack is
 deleted: about 0.12 USD per hour in us-east-1. Pipelines, logs, keys and storage add small costs."""
-RUN_ACTION = "run_jobs"
 FALLBACK = (
     "if CodePipeline does not accept the ARN of a version, use #{DeployVariables.StateMachineArn} in "
     "blueprints/delivery/single.yaml and reinstall; see docs/guarantees.md for the consequences"
@@ -62,7 +61,7 @@ def the_version_was_run(connection: Connection, status: Document) -> str:
     """CodePipeline started the version of the state machine that had just been deployed. Whether its action accepts the
     ARN of a version is not documented, so this is checked first and separately."""
     listed = connection.session.client("codepipeline").list_action_executions(pipelineName=status["pipelineName"])
-    runs = [one for one in listed["actionExecutionDetails"] if one["actionName"] == RUN_ACTION]
+    runs = [one for one in listed["actionExecutionDetails"] if one["actionName"] == names.RUN_ACTION]
     if not runs:
         return "the pipeline has not run its state machine"
     version = str(runs[0]["input"]["resolvedConfiguration"]["StateMachineArn"])
