@@ -159,6 +159,21 @@ class Pipelines:
         answer: dict[str, Any] = wait_for(ended)
         return answer
 
+    def answer(self, name: str, status: str = "Approved", summary: str = "") -> None:
+        """Answer the action of `approval()` once it asks."""
+
+        def token() -> Any:
+            latest = self.actions(name)["Ask"].get("latestExecution", {})
+            return latest.get("token") if latest.get("status") == "InProgress" else None
+
+        self.codepipeline.put_approval_result(
+            pipelineName=name,
+            stageName="Approve",
+            actionName="Ask",
+            token=wait_for(token),
+            result={"summary": summary, "status": status},
+        )
+
     def actions(self, name: str) -> dict[str, Any]:
         state = self.codepipeline.get_pipeline_state(name=name)
         return {action["actionName"]: action for stage in state["stageStates"] for action in stage["actionStates"]}

@@ -16,17 +16,11 @@ from tests.support.codepipelines import (
     invoke,
     source,
 )
-from tests.support.laptop import Account
 from tests.support.naming import unique
 from tests.support.roles import trusted_role
 from tests.support.waiting import wait_for
 
 BROKEN = {"Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {"Nonsense": 1}}}}
-
-
-@pytest.fixture(scope="module")
-def pipelines(account: Account) -> Pipelines:
-    return Pipelines.of(account)
 
 
 def stack_status(pipelines: Pipelines, name: str) -> str:
@@ -52,21 +46,9 @@ def test_queued_executions_wait_in_line(pipelines: Pipelines) -> None:
     for _ in range(2):
         pipelines.codepipeline.start_pipeline_execution(name=name)
     for position in (2, 1, 0):
-        token = wait_for(lambda: _new_token(pipelines, name))
-        pipelines.codepipeline.put_approval_result(
-            pipelineName=name,
-            stageName="Approve",
-            actionName="Ask",
-            token=token,
-            result={"summary": "", "status": "Approved"},
-        )
+        pipelines.answer(name)
         waiting = pipelines.executions(name)[position]["pipelineExecutionId"]
         assert pipelines.ended(name, waiting)["status"] == "Succeeded"
-
-
-def _new_token(pipelines: Pipelines, name: str) -> str | None:
-    latest = pipelines.actions(name)["Ask"].get("latestExecution", {})
-    return latest.get("token") if latest.get("status") == "InProgress" else None
 
 
 def test_a_failed_stack_is_replaced_only_where_that_is_asked_for(pipelines: Pipelines) -> None:
@@ -177,14 +159,7 @@ def test_a_disabled_transition_holds_an_execution(pipelines: Pipelines) -> None:
     pipelines.codepipeline.disable_stage_transition(
         pipelineName=name, stageName="Run", transitionType="Inbound", reason="not today"
     )
-    token = wait_for(lambda: _new_token(pipelines, name))
-    pipelines.codepipeline.put_approval_result(
-        pipelineName=name,
-        stageName="Approve",
-        actionName="Ask",
-        token=token,
-        result={"summary": "", "status": "Approved"},
-    )
+    pipelines.answer(name)
     held = wait_for(
         lambda: pipelines.codepipeline.get_pipeline_state(name=name)["stageStates"][2].get("inboundExecution")
     )

@@ -21,11 +21,6 @@ from tests.support.roles import trusted_role
 from tests.support.waiting import wait_for
 
 
-@pytest.fixture(scope="module")
-def pipelines(account: Account) -> Pipelines:
-    return Pipelines.of(account)
-
-
 @pytest.fixture
 def machine(account: Account) -> str:
     """A state machine that fails when its input says so."""
@@ -170,14 +165,7 @@ def test_an_approval_waits_for_its_answer(pipelines: Pipelines) -> None:
 def test_a_rejection_fails_the_pipeline(pipelines: Pipelines) -> None:
     pipelines.upload()
     name = pipelines.create(source(pipelines.bucket), approval())
-    token = wait_for(lambda: pipelines.actions(name)["Ask"].get("latestExecution", {}).get("token"))
-    pipelines.codepipeline.put_approval_result(
-        pipelineName=name,
-        stageName="Approve",
-        actionName="Ask",
-        token=token,
-        result={"summary": "no", "status": "Rejected"},
-    )
+    pipelines.answer(name, "Rejected", "no")
     assert pipelines.ended(name)["status"] == "Failed"
     assert "no" in pipelines.error(name, "Ask")
 
