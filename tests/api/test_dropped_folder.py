@@ -207,7 +207,8 @@ def test_a_job_that_step_functions_cannot_wait_for_is_described_until_it_ends(
     assert kind.integration == "aws-sdk:sagemaker:createTrainingJob"
     name = f"polled-{ends.lower()}"
     job = Job("Work", kind, name, owner, "", arguments, "NotifySuccess", "")
-    made = json.dumps({**states_of(job, {}), **shared_states()})
+    own = states_of(job, {})
+    made = json.dumps(own | shared_states(own))
     made = re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", made).replace("${AWS::Partition}", "aws")
     made = made.replace('{"Ref": "NotificationsSNSTopicArn"}', json.dumps(topic))
     polling = {"QueryLanguage": "JSONata", "StartAt": "WorkBegin", "States": json.loads(made)}

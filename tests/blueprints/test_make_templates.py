@@ -226,4 +226,4 @@ def test_a_mistake_in_a_part_is_told_with_the_parts_line(made: Made, tmp_path: P
     part = tmp_path / "blueprints" / "_parts" / "logs.yaml"
     part.write_text(part.read_text().replace("Effect: Allow", "Effects: Allow"))
     ran = CliRunner().invoke(main, ["--blueprints", str(tmp_path / "blueprints"), "--out", str(tmp_path / "out")])
-    assert "_parts/logs.yaml:2: Resources/Role/Properties/Policies/0/PolicyDocument/Statement/0" in ran.stderr
+    assert "_parts/logs.yaml:3: Resources/Role/Properties/Policies/0/PolicyDocument/Statement/0" in ran.stderr

@@ -37,6 +37,7 @@ def template(*states: tuple[str, dict[str, Any]], **more: Any) -> dict[str, Any]
         "Resources": {
             "Role": {"Type": "AWS::IAM::Role"},
             "Model": {"Type": "AWS::SageMaker::Model"},
+            "StateMachineRole": {"Type": "AWS::IAM::Role"},
             "MLOpsStateMachine": {
                 "Type": "AWS::StepFunctions::StateMachine",
                 "Properties": {
@@ -163,6 +164,7 @@ TRAINING = job(JOB_KINDS["TrainingJob"])
         ({"Kind": "TransformJob"}, "Train/RunJob has a Role, and a TransformJob takes a Model"),
         ({"Name": ""}, "Train/RunJob has no Name"),
         ({"Arguments": "$x"}, "Train/RunJob/Arguments is neither a mapping nor a JSONata expression"),
+        ({"Arguments": {"RoleArn": "x"}}, "Train/RunJob/Arguments has RoleArn, which RunJob adds"),
         ({"Arguments": [1]}, "Train/RunJob/Arguments is neither a mapping nor a JSONata expression"),
     ],
 )
@@ -179,8 +181,8 @@ def test_what_a_run_job_lacks_is_told(changes: dict[str, Any], told: str) -> Non
         ([("Train", {"RunJob": TRAINING})], "Train/RunJob has beside it either `Next` or `End: true`"),
         ([("Train", {"RunJob": TRAINING, "End": True, "Retry": []})], "Train/Retry is an unknown key"),
         ([("Train", {"RunJob": [], "End": True})], "Train/RunJob is no mapping"),
-        ([("job", {"RunJob": TRAINING, "End": True})], "/job is no name for a variable"),
-        ([("Train it", {"RunJob": TRAINING, "End": True})], "/Train it is no name for a variable"),
+        ([("job", {"RunJob": TRAINING, "End": True})], "/job is to be a word with a capital letter"),
+        ([("Train it", {"RunJob": TRAINING, "End": True})], "/Train it is to be a word with a capital letter"),
         ([("T" * 75, {"RunJob": TRAINING, "End": True})], "has too long a name"),
         (
             [("Train", {"RunJob": TRAINING, "End": True}), ("TrainWait", {"Type": "Succeed"})],
@@ -203,6 +205,20 @@ def test_what_jobs_and_their_machine_do_not_go_together_in_is_told(states: list[
     with pytest.raises(BlueprintError) as refused:
         run_job.expand(template(*states), "x")
     assert told in str(refused.value)
+
+
+def test_an_ending_that_nothing_leads_to_is_left_out() -> None:
+    quiet = expanded(("Train", {"RunJob": TRAINING, "Next": "Quiet"}), ("Quiet", {"Type": "Succeed"}))
+    machine = definition(quiet)
+    assert reached(machine["States"], machine["StartAt"]) == set(machine["States"])
+    assert "NotifySuccess" not in machine["States"]
+
+
+def test_a_template_without_the_part_of_state_machines_is_refused() -> None:
+    bare = template(("Train", {"RunJob": TRAINING, "End": True}))
+    del bare["Resources"]["StateMachineRole"]
+    with pytest.raises(BlueprintError, match=r"Include: \[state_machine\]"):
+        run_job.expand(bare, "x")
 
 
 def test_a_machine_of_another_language_is_refused() -> None:

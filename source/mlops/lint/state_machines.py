@@ -16,14 +16,13 @@ from typing import Any
 import botocore.session
 
 from mlops.templates.cfn_yaml import Template
-from mlops.templates.job_states import expression
+from mlops.templates.job_states import DATA, expression
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]
 
 _INTEGRATION = re.compile(r":states:::(?:aws-sdk:)?(sagemaker|sns):([A-Za-z0-9]+)")
 _NUMBERS = {"integer", "long", "float", "double"}
-_DATA = {"Arguments", "Assign", "Output"}  # fields whose values are the author's own
 
 
 def problems(template: Template) -> Iterator[Problem]:
@@ -66,12 +65,12 @@ def _expressions(node: Any, path: Path, member: bool = False) -> Iterator[Proble
                     "a value is pasted into an expression: assign it to a variable in a Pass state, and use that",
                 )
             elif key not in ("Branches", "ItemProcessor"):
-                yield from _expressions(value, (*path, key), member or key in _DATA)
+                yield from _expressions(value, (*path, key), member or key in DATA)
     elif (text := expression(node)) is not None:
         parsed = _parsed(text)
         if isinstance(parsed, str):
             yield path, f"is not JSONata: {parsed}"
-        elif member and path[-1] not in _DATA and parsed.type == "condition" and _else(parsed) is None:
+        elif member and path[-1] not in DATA and parsed.type == "condition" and _else(parsed) is None:
             yield path, "gives nothing where the condition is false, which Step Functions refuses: add what it is then"
 
 

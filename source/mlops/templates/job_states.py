@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ State = dict[str, Any]
 BEGIN = "Begin"
 OWN_STATES = (BEGIN, "FindName", "PickName", "RecordName", "Refused", "Describe", "Status", "Wait")
 SHARED_STATES = ("NotifySuccess", "Succeeded", "Explain", "NotifyFailure", "Failed")
+DATA = ("Arguments", "Assign", "Output")  # fields of a state whose content is its author's own
 VARIABLES = ("job", "cause", "is_free", "reason", "status")
 
 _PATIENCE = [{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": 4}]
@@ -231,8 +232,25 @@ def _described(kind: JobKind) -> dict[str, str]:
 # --- the states of all jobs ----------------------------------------------------------------------------------
 
 
-def shared_states() -> dict[str, State]:
-    """The states that all jobs of a state machine end in."""
+def shared_states(states: Mapping[str, State]) -> dict[str, State]:
+    """The states that all jobs of a state machine end in; of those of success, what these states lead to."""
+    made = _endings()
+    unused = {"NotifySuccess", "Succeeded"} - set(_ways(states))
+    if "NotifySuccess" not in unused:
+        unused = set()
+    return {name: state for name, state in made.items() if name not in unused}
+
+
+def _ways(node: Any) -> Iterator[str]:
+    """The states that those below a node lead to."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if key in ("Next", "Default") and isinstance(value, str):
+            yield value
+        elif key not in DATA:
+            yield from _ways(value)
+
+
+def _endings() -> dict[str, State]:
     what = "$job.label & ' ' & $job.name"
     return {
         "NotifySuccess": {

@@ -28,6 +28,7 @@ The variable $Train is the completed job's description, for the states that foll
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -39,6 +40,7 @@ from mlops.templates.folder import BlueprintError
 from mlops.templates.includes import INCLUDE
 from mlops.templates.job_states import (
     BEGIN,
+    DATA,
     OWN_STATES,
     SHARED_STATES,
     VARIABLES,
@@ -76,13 +78,15 @@ def expand(template: Template, where: str) -> tuple[Template, dict[str, int]]:
     }
     if not jobs:
         return template, {}
+    if ROLE not in template["Resources"]:
+        raise BlueprintError(f"{where}: for {NODE} the template says at its top `Include: [state_machine]`")
     _check(definition, jobs, where)
     begins = {name: job.of_its_own(BEGIN) for name, job in jobs.items()}
     made: dict[str, State] = {}
     for name, state in states.items():
         made |= states_of(jobs[name], begins) if name in jobs else {name: _led(state, begins)}
     start = str(definition.get("StartAt"))
-    led = {**definition, "StartAt": begins.get(start, start), "States": {**made, **shared_states()}}
+    led = {**definition, "StartAt": begins.get(start, start), "States": made | shared_states(made)}
     machine = template["Resources"][MACHINE]
     own = machine.get("DependsOn", [])
     depends = dict.fromkeys([POLICY, NOTICES, *(own if isinstance(own, list) else [own])])
@@ -141,6 +145,8 @@ def _read(name: str, state: State, template: Template, where: str) -> Job:
     owner, other = ("Role", "Model") if kind.role else ("Model", "Role")
     if other in node:
         raise BlueprintError(f"{where} has a {other}, and a {kind.key} takes a {owner}")
+    if isinstance(arguments, dict) and (said := {kind.name, kind.role or "ModelName"} & set(arguments)):
+        raise BlueprintError(f"{where}/Arguments has {sorted(said)[0]}, which {NODE} adds")
     logical_id = str(node.get(owner))
     wanted, attribute = {"Role": ("AWS::IAM::Role", "Arn"), "Model": ("AWS::SageMaker::Model", "ModelName")}[owner]
     if template["Resources"].get(logical_id, {}).get("Type") != wanted:
@@ -176,8 +182,11 @@ def _check(definition: Mapping[str, Any], jobs: Mapping[str, Job], where: str) -
     for name in jobs:
         if len(name) > _LONGEST_STATE - max(map(len, OWN_STATES)):
             raise BlueprintError(f"{where}/{name} has too long a name for the states made of it")
-        if not name.isidentifier() or name in VARIABLES:
-            raise BlueprintError(f"{where}/{name} is no name for a variable, which its job's description gets")
+        if not re.fullmatch("[A-Z][A-Za-z0-9_]*", name):
+            raise BlueprintError(
+                f"{where}/{name} is to be a word with a capital letter: the variable ${name} gets its job's "
+                "description, and JSONata's own names begin with small letters"
+            )
     reserved = {*VARIABLES, *jobs}
     for name in own:
         state = definition["States"][name]
@@ -211,14 +220,11 @@ def _led(node: Any, begins: Mapping[str, str]) -> Any:
         return [_led(item, begins) for item in node]
     if not isinstance(node, dict):
         return node
-    return {
-        key: begins.get(value, value)
-        if key in ("Next", "Default") and isinstance(value, str)
-        else value
-        if key in ("Arguments", "Assign", "Output")
-        else _led(value, begins)
-        for key, value in node.items()
-    }
+    led = {key: value if key in DATA else _led(value, begins) for key, value in node.items()}
+    for key in ("Next", "Default"):
+        if isinstance(led.get(key), str):
+            led[key] = begins.get(led[key], led[key])
+    return led
 
 
 # --- the policy ----------------------------------------------------------------------------------------------
