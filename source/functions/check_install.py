@@ -34,8 +34,11 @@ def work(event: dict[str, Any], patience: Patience) -> str:
 
 
 def is_rolled_back(event: dict[str, Any]) -> bool:
-    """Whether CloudFormation is rolling back an update. A failure would then leave the stack in UPDATE_ROLLBACK_FAILED,
-    even if the resource had become unusable before the update."""
+    """Whether CloudFormation is rolling back an update.
+
+    A failure would then leave the stack in UPDATE_ROLLBACK_FAILED, even if the resource had become unusable before the
+    update.
+    """
     try:
         cloudformation = boto3.client("cloudformation", region_name=event["ResourceProperties"]["Region"])
         (own,) = cloudformation.describe_stacks(StackName=event["StackId"])["Stacks"]

@@ -190,7 +190,7 @@ def check(laboratory: Laboratory, start: Callable[[], tuple[Account, Installed]]
     assert existing(api) - owned(api) <= laboratory.unowned
 
 
-@pytest.mark.parametrize("moment", moments(range(0, 4)), ids=str)
+@pytest.mark.parametrize("moment", moments(range(4)), ids=str)
 def test_one_repeat_heals_a_kill(
     laboratory: Laboratory, start: Callable[[], tuple[Account, Installed]], moment: Moment
 ) -> None:

@@ -56,7 +56,7 @@ def test_every_package_stands_in_the_picture_and_lists_its_modules(folder: Path)
     assert f"{folder.name}/" in PAGE
     listed = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
     modules = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
-    assert modules == set(re.findall(r"^(\w+\.py)  ", listed, re.M))
+    assert modules == set(re.findall(r"^(\w+\.py)  ", listed, re.MULTILINE))
 
 
 def test_every_module_beside_the_packages_stands_in_the_picture() -> None:

@@ -111,8 +111,10 @@ def _seconds(time: Any) -> float | None:
 
 
 def _job_of(event: Document) -> tuple[str, str] | None:
-    """The job that an event tells of: by convention the input of the state that runs it, and the execution's output,
-    say so (docs/adding-a-blueprint.md)."""
+    """The job that an event tells of.
+
+    By convention the input of the state that runs it, and the execution's output, say so (docs/adding-a-blueprint.md).
+    """
     text = event.get("stateEnteredEventDetails", {}).get("input") or event.get(
         "executionSucceededEventDetails", {}
     ).get("output")

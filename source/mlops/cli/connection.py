@@ -154,8 +154,10 @@ class Connection:
         return Failure(f"The stack {name} is not a main stack: it has no output ApiUrl", "use --stack-name")
 
     def reachable(self, url: str) -> str:
-        """The URL of an API Gateway stage at the endpoint in use. AWS's host names always resolve to AWS, so at other
-        endpoints the path contains the API's id."""
+        """The URL of an API Gateway stage at the endpoint in use.
+
+        AWS's host names always resolve to AWS, so at other endpoints the path contains the API's id.
+        """
         parts = urlsplit(url)
         if not self.is_elsewhere or not parts.netloc.endswith(AWS_HOSTS):
             return url.rstrip("/")

@@ -80,8 +80,11 @@ def show_result(status: Document) -> None:
 
 
 def with_rerun(body: bytes) -> bytes:
-    """The request with "rerun": true. The rest of the text is unchanged (1.10 isn't 1.1). If it is not a JSON object,
-    it is sent unchanged, so that the API returns the error."""
+    """The request with "rerun": true.
+
+    The rest of the text is unchanged (1.10 isn't 1.1). If it is not a JSON object, it is sent unchanged, so that the
+    API returns the error.
+    """
     try:
         request = json.loads(body)
     except ValueError:

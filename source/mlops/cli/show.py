@@ -112,7 +112,7 @@ def progress(begin: str) -> Iterator[Callable[[str], None]]:
         told: list[str] = []
 
         def tell_line(text: str) -> None:
-            step = text.split(":")[0]  # details only for the spinner
+            step = text.split(":", maxsplit=1)[0]  # details only for the spinner
             if step and step not in told:
                 told.append(step)
                 console.print(step, markup=False)

@@ -58,8 +58,10 @@ def run(connection: Connection, yes: bool, clean_up: bool) -> None:
 
 
 def the_version_was_run(connection: Connection, status: Document) -> str:
-    """CodePipeline started the version of the state machine that had just been deployed. Whether its action accepts the
-    ARN of a version is not documented, so this is checked first and separately."""
+    """CodePipeline started the version of the state machine that had just been deployed.
+
+    Whether its action accepts the ARN of a version is not documented, so this is checked first and separately.
+    """
     listed = connection.session.client("codepipeline").list_action_executions(pipelineName=status["pipelineName"])
     runs = [one for one in listed["actionExecutionDetails"] if one["actionName"] == names.RUN_ACTION]
     if not runs:

@@ -177,8 +177,11 @@ def main_template(
 
 
 def _depend_on_everything(resources: Template) -> None:
-    """Make the guard depend on every resource that it does not reference. A conditional resource may not exist: for it,
-    a property with a reference under the same condition creates the dependency."""
+    """Make the guard depend on every resource that it does not reference.
+
+    A conditional resource may not exist: for it, a property with a reference under the same condition creates the
+    dependency.
+    """
     guard = resources[GUARD]
     named = json.dumps(guard["Properties"])
     others = {name: one for name, one in resources.items() if name != GUARD and f'["{name}", "Arn"]' not in named}

@@ -87,6 +87,6 @@ def _download(requirements: Path, folder: Path) -> None:
     command += ["--require-hashes", "--only-binary=:all:", "--platform", "any", "--implementation", "py"]
     command += ["--abi", "none", "--python-version", SHIPPED_PYTHON]
     command += ["--dest", str(folder), "--requirement", str(requirements)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise DependencyError(f"pip could not download the orchestrator's requirements:\n{done.stderr.strip()}")

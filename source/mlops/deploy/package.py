@@ -72,6 +72,8 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 def _run(arguments: list[str], where: Path) -> None:
     # A fixed hash seed, so that the order of sets does not affect the build.
     environment = {"AWS_DEFAULT_REGION": REGION, "PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}
-    done = subprocess.run([sys.executable, *arguments], cwd=where, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=where, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise PackageError((done.stderr or done.stdout).strip())

@@ -122,8 +122,10 @@ def _for_each(statement: Template, logical_ids: list[str]) -> Template:
     resources: list[Any] = []
     for resource in _listed(statement["Resource"]):
         text = json.dumps(resource)
-        for name in logical_ids if "${LogicalId}" in text or "${logicalid}" in text else [""]:
-            resources.append(json.loads(text.replace("${LogicalId}", name).replace("${logicalid}", name.lower())))
+        names = logical_ids if "${LogicalId}" in text or "${logicalid}" in text else [""]
+        resources += [
+            json.loads(text.replace("${LogicalId}", name).replace("${logicalid}", name.lower())) for name in names
+        ]
     return {**statement, "Resource": resources if len(resources) > 1 else resources[0]}
 
 

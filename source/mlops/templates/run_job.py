@@ -146,7 +146,7 @@ def _read(name: str, state: State, template: Template, where: str) -> Job:
     if other in node:
         raise BlueprintError(f"{where} has a {other}, and a {kind.key} takes a {owner}")
     if isinstance(arguments, dict) and (said := {kind.name, kind.role or "ModelName"} & set(arguments)):
-        raise BlueprintError(f"{where}/Arguments has {sorted(said)[0]}, which {NODE} adds")
+        raise BlueprintError(f"{where}/Arguments has {min(said)}, which {NODE} adds")
     logical_id = str(node.get(owner))
     wanted, attribute = {"Role": ("AWS::IAM::Role", "Arn"), "Model": ("AWS::SageMaker::Model", "ModelName")}[owner]
     if template["Resources"].get(logical_id, {}).get("Type") != wanted:
@@ -193,7 +193,7 @@ def _check(definition: Mapping[str, Any], jobs: Mapping[str, Job], where: str) -
         assigned = state.get("Assign") if isinstance(state, dict) else None
         taken = reserved & set(assigned) if isinstance(assigned, dict) else ()
         if taken:
-            raise BlueprintError(f"{where}/{name}/Assign has {sorted(taken)[0]!r}, a variable of {NODE}")
+            raise BlueprintError(f"{where}/{name}/Assign has {min(taken)!r}, a variable of {NODE}")
     if any(NODE in state for state in _nested(definition["States"])):
         raise BlueprintError(f"{where}: {NODE} stands at the top of a definition, not in a branch or a map")
 

@@ -54,8 +54,10 @@ def start(package: Package, handler: str, address: str, environment: Mapping[str
 
 
 def through(line: str) -> dict[str, str]:
-    """The environment of a function whose calls go over a line: as to a proxy, for the account answers to its own
-    name only."""
+    """The environment of a function whose calls go over a line.
+
+    They go as to a proxy, for the account answers to its own name only.
+    """
     return {"http_proxy": f"http://{line}"}
 
 

@@ -209,7 +209,7 @@ def test_every_function_is_held_to_its_parameters() -> None:
 @pytest.mark.parametrize(("name", "reader"), LOOKED_UP.items())
 def test_what_we_replace_is_looked_up_when_it_is_used(name: str, reader: str) -> None:
     function, attribute = _find(reader), name.split(".")[1]
-    assert inspect.getmodule(function) is importlib.import_module(_modules()[name.split(".")[0]])
+    assert inspect.getmodule(function) is importlib.import_module(_modules()[name.split(".", maxsplit=1)[0]])
     assert attribute in _names(function.__code__)
 
 
@@ -245,6 +245,6 @@ def test_nothing_else_imports_ministack() -> None:
     others = [
         str(file.relative_to(PACKAGE))
         for file in PACKAGE.rglob("*.py")
-        if file not in SOURCES and re.search(r"^\s*(import|from) ministack", file.read_text(), re.M)
+        if file not in SOURCES and re.search(r"^\s*(import|from) ministack", file.read_text(), re.MULTILINE)
     ]
     assert others == []

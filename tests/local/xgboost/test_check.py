@@ -62,7 +62,7 @@ def test_a_model_that_xgboost_would_not_survive(content: Callable[[], bytes], wo
 @pytest.mark.parametrize(
     "document",
     [
-        lambda: model(),
+        model,
         lambda: model("dart", rate_drop=0.5),
         lambda: model("gblinear"),
         lambda: model(objective="multi:softprob", num_class=3),

@@ -43,9 +43,11 @@ class Container(Protocol):
     def matches(self, image_uri: str) -> bool: ...
 
     def training_command(self, tree: Path, image_uri: str) -> list[str]:
-        """The process that trains on a folder tree as that image does. Its output is the job's log; it fails by leaving
-        a reason in output/failure and a status other than 0. It ends when its standard input does, so that
-        it doesn't outlive an account that was killed."""
+        """The process that trains on a folder tree as that image does.
+
+        Its output is the job's log; it fails by leaving a reason in output/failure and a status other than 0. It ends
+        when its standard input does, so that it doesn't outlive an account that was killed.
+        """
         ...
 
     def metrics(self, log: str) -> Mapping[str, float]:

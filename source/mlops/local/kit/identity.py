@@ -92,7 +92,7 @@ def check_role(role_arn: str, service: str, caller: Caller, source_arn: str | No
 def role_session(role_arn: str, service: str, caller: Caller, source_arn: str | None = None) -> boto3.Session:
     """A session on this account with the role's permissions, as a service gets one that assumes the role."""
     check_role(role_arn, service, caller, source_arn)
-    credentials = iam.open_session(session_arn(role_arn, service.split(".")[0]))
+    credentials = iam.open_session(session_arn(role_arn, service.split(".", maxsplit=1)[0]))
     return _session(caller.region, **credentials)
 
 

@@ -134,7 +134,7 @@ def _read_object(shape: Shape | None, body: bytes) -> dict[str, Any]:
 
 def _route(uri: str) -> re.Pattern[str]:
     """`/endpoints/{EndpointName}/invocations` as a pattern."""
-    parts = re.split(r"\{(\w+)\+?\}", uri.split("?")[0])
+    parts = re.split(r"\{(\w+)\+?\}", uri.split("?", maxsplit=1)[0])
     return re.compile("".join(f"(?P<{part}>[^/]+)" if odd % 2 else re.escape(part) for odd, part in enumerate(parts)))
 
 

@@ -24,8 +24,11 @@ STACKS = "cloudformation"  # as `state` and `activity` call it
 
 
 def add_resource_type(type_name: str, create: Wire, update: Wire, delete: Wire, tag_property: str | None) -> None:
-    """create(logical_id, properties, stack_name), update(physical_id, old, new, stack_name, logical_id) and
-    delete(physical_id, properties, logical_id); the first two return (physical id, attributes)."""
+    """Have CloudFormation make a type's resources with these functions.
+
+    They are create(logical_id, properties, stack_name), update(physical_id, old, new, stack_name, logical_id) and
+    delete(physical_id, properties, logical_id); the first two return (physical id, attributes).
+    """
     if tag_property:
         _provisioners._STACK_TAG_PROPERTY[type_name] = (tag_property, "list")
     _provisioners._RESOURCE_HANDLERS[type_name] = {

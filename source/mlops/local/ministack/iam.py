@@ -67,7 +67,7 @@ def decide(principal_arn: str, action: str, resource: str, keys: dict[str, Any])
 
 
 def decide_anywhere(principal_arn: str, action: str, keys: dict[str, Any]) -> str:
-    """ "Allow" if the identity policies of a principal allow an action on at least one of the resources they name."""
+    """Allow, if the identity policies of a principal allow an action on at least one of the resources they name."""
     _, layers = _policies_of(principal_arn)
     named = {name for layer in layers for policy in layer for statement in policy for name in statement.resources}
     decisions = {decide(principal_arn, action, resource, keys) for resource in named | {"*"}}

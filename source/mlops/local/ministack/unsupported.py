@@ -23,8 +23,10 @@ _UNKNOWN = re.compile(
 
 
 def answer_missing(serves: Callable[[str, str], bool], missing: Missing, words: Callable[[str, str], str]) -> None:
-    """Answer what `serves(service, operation)` denies with `missing(service, operation, headers)`, and let
-    `words(service, operation)` be the message of operations that one of ministack's services doesn't have."""
+    """Answer what `serves(service, operation)` denies with `missing(service, operation, headers)`.
+
+    `words(service, operation)` is the message of operations that one of ministack's services doesn't have.
+    """
 
     class Services(dict[str, Handler]):
         """ministack's handlers by service; the router asks with `get`."""

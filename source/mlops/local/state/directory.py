@@ -60,7 +60,7 @@ def claimed(directory: Path) -> Iterator[Path]:
 
 
 def _refuse_what_is_not_ours(directory: Path) -> None:
-    names = set(os.listdir(directory))
+    names = {path.name for path in directory.iterdir()}
     if not names or _MARKER in names:
         return
     if _MARKER_OF_0_1 in names:

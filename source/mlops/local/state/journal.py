@@ -137,7 +137,7 @@ class Journal:
         content = _START + _framed(list(self._kept.items()))
         try:
             part.write_bytes(content)
-            os.replace(part, self.path)
+            part.replace(self.path)
         except OSError:
             part.unlink(missing_ok=True)  # the old file is whole: the next change tries again
             return

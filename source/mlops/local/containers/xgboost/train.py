@@ -151,7 +151,7 @@ def _boost(settings: dict[str, Any], data: list[channels.Channel], usual_metric:
 
 def _essence(text: str) -> str:
     """xgboost's message without its time stamp, source file and stack trace."""
-    text = text.split("Stack trace:")[0].strip()
+    text = text.split("Stack trace:", maxsplit=1)[0].strip()
     text = re.sub(r"^\[\d\d:\d\d:\d\d\]\s+\S+:\d+:\s*", "", text)
     return " ".join(re.sub(r"^Check failed: .*?: (?=\S)", "", text).split())
 

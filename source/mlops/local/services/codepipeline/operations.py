@@ -280,7 +280,7 @@ def untag_resource(request: Request, caller: Caller) -> Record:
 
 
 def _tagged(arn: str) -> Record:
-    name = arn.rsplit(":", 1)[-1].split("/")[0]
+    name = arn.rsplit(":", 1)[-1].split("/", maxsplit=1)[0]
     if name not in pipelines:
         raise ApiError("ResourceNotFoundException", f"There is no resource {arn}")
     return pipelines[name]

@@ -11,8 +11,10 @@ from mlops.local.ministack import cloudwatch
 
 
 class HostUsage:
-    """Measures a process while it runs, and records once a second: CPUUtilization (100 is one core) and
-    MemoryUtilization, in percent, with the dimension Host."""
+    """Measures a process while it runs, and records once a second with the dimension Host.
+
+    CPUUtilization (100 is one core) and MemoryUtilization, in percent.
+    """
 
     def __init__(self, namespace: str, host: str, pid: int) -> None:
         self._namespace, self._dimensions = namespace, {"Host": host}
