@@ -12,6 +12,7 @@ from chalicelib.aws.port import PipelineGone
 from chalicelib.errors import NotFound
 from chalicelib.settings import Settings
 from chalicelib.status import report
+from chalicelib.status.outcome import Reason, of_actions
 
 NAME = "mlops-pipeline-m-modeltraining"
 DELIVERY = Stack(
@@ -27,7 +28,7 @@ MACHINE = "arn:aws:states:us-east-1:123456789012:execution:machine:one"
 STACK = f"arn:aws:cloudformation:us-east-1:123456789012:stack/{NAME}/y"
 
 
-class Check:
+class ScriptedCloud:
     """A cloud that answers status's questions as it was told."""
 
     def __init__(self, *stacks: Stack, execution: Execution | None, stages: list[Any], **answers: Any) -> None:
@@ -85,7 +86,7 @@ def read(
     detailed: bool = True,
     **answers: Any,
 ) -> Any:
-    cloud: Any = Check(*stacks, execution=execution, stages=stages, **answers)
+    cloud: Any = ScriptedCloud(*stacks, execution=execution, stages=stages, **answers)
     return report.document(report.look_up(NAME, settings, cloud), detailed)["pipeline"]
 
 
@@ -278,12 +279,12 @@ def test_before_the_pipeline_and_before_its_first_run_it_is_creating(settings: S
 )
 def test_a_pipeline_is_found_by_its_name_and_its_id(settings: Settings, pipeline_id: str) -> None:
     stack = replace(DELIVERY, id=f"arn:aws:cloudformation:us-east-1:123456789012:stack/{DELIVERY.name}/uuid")
-    cloud: Any = Check(stack, DEPLOYED, execution=None, stages=[])
+    cloud: Any = ScriptedCloud(stack, DEPLOYED, execution=None, stages=[])
     assert report.look_up(pipeline_id, settings, cloud).delivery == stack
 
 
 def test_somebody_elses_stack_is_no_pipeline(settings: Settings) -> None:
-    cloud: Any = Check(replace(DELIVERY, tags={"stack_name": "x"}), execution=None, stages=[])
+    cloud: Any = ScriptedCloud(replace(DELIVERY, tags={"stack_name": "x"}), execution=None, stages=[])
     with pytest.raises(NotFound):
         report.look_up(NAME, settings, cloud)
 
@@ -298,7 +299,7 @@ def test_awss_words_and_arns_are_kept_inside_where_the_deployment_says_so(settin
     ]
     job = replace(JOB, status="Failed", artifact="")
     deployed = replace(DEPLOYED, outputs={"StateMachineArn": secret, "TrainingJobName": "job"})
-    cloud: Any = Check(
+    cloud: Any = ScriptedCloud(
         DELIVERY, deployed, execution=Execution("one", "Failed"), stages=stages, job=job, jobs_failure=secret
     )
     snapshot = report.look_up(NAME, settings, cloud)
@@ -308,7 +309,7 @@ def test_awss_words_and_arns_are_kept_inside_where_the_deployment_says_so(settin
     assert kept["stageStates"][0]["latestExecution"] == {"pipelineExecutionId": "one", "status": "Failed"}
     assert kept["pipeline"]["reason"].startswith("TrainingJob job-1a2b3c4d has the status Failed; ")
     assert kept["pipeline"]["outputs"] == {"TrainingJobName": "job-1a2b3c4d"}
-    cloud = Check(DELIVERY, execution=Execution("one", "Succeeded"), stages=[])
+    cloud = ScriptedCloud(DELIVERY, execution=Execution("one", "Succeeded"), stages=[])
     ours = report.document(report.look_up(NAME, settings, cloud), detailed=False)
     assert ours["pipeline"]["reason"] == report.STACK_GONE.format(NAME), "our own words are told"
 
@@ -340,3 +341,35 @@ def test_a_disabled_transition_is_told_once_it_holds_the_run(
     assert found["status"] == "Running"
     assert [one["enabled"] for one in found["stages"]] == [True, enabled]
     assert ("--stage-name Run" in (found["reason"] or "")) == held
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_of_several_stages_each_counts_and_the_last_is_shown(stage: int) -> None:
+    whole = [
+        replace(DEPLOYED, name=f"{NAME}-{name}", outputs={"SageMakerEndpointName": name}) for name in ("dev", "prod")
+    ]
+
+    def seen(stack: Stack | None) -> report.PipelineSnapshot:
+        deployed = tuple(stack if index == stage else one for index, one in enumerate(whole))
+        return report.PipelineSnapshot(DELIVERY, deployed, Execution("one", "Succeeded"))
+
+    shown = report.document(seen(whole[stage]), detailed=True)["pipeline"]
+    assert shown["status"] == "Succeeded"
+    assert shown["stack"]["name"] == f"{NAME}-prod"
+    assert shown["outputs"] == {"SageMakerEndpointName": "prod"}
+    assert report.status_of(seen(replace(whole[stage], status="UPDATE_IN_PROGRESS"))) == "Updating"
+    for broken in (None, replace(whole[stage], status="DELETE_FAILED"), replace(whole[stage], lost=("an endpoint",))):
+        assert report.status_of(seen(broken)) == "Failed"
+
+
+def test_a_failed_deployment_is_explained_by_the_stack_that_the_action_deployed() -> None:
+    class Failures(ScriptedCloud):
+        def first_failure(self, stack: Stack, since: float, until: float | None = None) -> str:
+            return f"of {stack.name}"
+
+    stacks = [None, *(replace(DEPLOYED, name=f"{NAME}-{name}") for name in ("prod", "prod-2"))]
+    arn = f"arn:aws:cloudformation:us-east-1:123456789012:stack/{NAME}-prod-2/uuid"
+    failed = Action("DeployProd", "deploy_stack", "Failed", arn, "see the stack")
+    cloud: Any = Failures(execution=None, stages=[])
+    outcome = of_actions([failed], Execution("one", "Failed"), stacks, cloud)
+    assert outcome.reason == Reason(f"of {NAME}-prod-2", ours=False)
