@@ -108,8 +108,8 @@ TEMPLATE = "model_training/template.yaml"
         (SCHEMA, '"description": "Use spot', '"descr": "Use spot', "did you mean"),
         (
             SCHEMA,
-            '"type": "boolean", "description": "Train',
-            '"type": "bool", "description": "Train',
+            '"type": "boolean", "description": "Use',
+            '"type": "bool", "description": "Use',
             "use_spot_instances/type 'bool' is not an allowed value (did you mean 'boolean'?)",
         ),
         (SCHEMA, "#/$defs/content_type", "#/$defs/contents", "no definition '#/$defs/contents'"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README's walkthrough, typed as it is printed: it trains, serves and asks, with the request files that it shows."""
+"""README's example, run as printed: it trains, serves and invokes a model, with the request files shown there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlops.sample import dataset
 from tests.support.environments import without_aws
 
 ROOT = Path(__file__).parents[2]
-WALKTHROUGH = (ROOT / "README.md").read_text("utf-8").split("## A request and its answer\n", 1)[1].split("\n## ", 1)[0]
+WALKTHROUGH = (ROOT / "README.md").read_text("utf-8").split("## Example\n", 1)[1].split("\n## ", 1)[0]
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", WALKTHROUGH, re.DOTALL | re.MULTILINE)
 FIRST, *OTHERS = [text for language, text in BLOCKS if not language]  # the first terminal's commands, the second's
 
