@@ -74,13 +74,7 @@ def describe_endpoint_config(request: dict[str, Any], caller: Caller) -> dict[st
 
 @sagemaker.operation("ListEndpointConfigs")
 def list_endpoint_configs(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    return listing.page(
-        _configs.values(),
-        request,
-        ("EndpointConfigName", "EndpointConfigArn", "CreationTime"),
-        "EndpointConfigs",
-        name="EndpointConfigName",
-    )
+    return listing.page("EndpointConfig", _configs.values(), request)
 
 
 @sagemaker.operation("DeleteEndpointConfig")

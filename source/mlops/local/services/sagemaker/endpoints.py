@@ -159,14 +159,7 @@ def describe_endpoint(request: dict[str, Any], caller: Caller) -> dict[str, Any]
 
 @sagemaker.operation("ListEndpoints")
 def list_endpoints(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    return listing.page(
-        _endpoints.values(),
-        request,
-        ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus"),
-        "Endpoints",
-        name="EndpointName",
-        status="EndpointStatus",
-    )
+    return listing.page("Endpoint", _endpoints.values(), request)
 
 
 # --- what happens then -------------------------------------------------------------------------------------

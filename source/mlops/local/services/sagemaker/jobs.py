@@ -19,7 +19,6 @@ from typing import Any, Protocol, TypeVar
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.model import ListShape, StructureShape
 from chalicelib.job_kinds import CREATED, FAILURE_REASON, JobKind
 
 from mlops.local.kit import identity
@@ -157,7 +156,6 @@ def job_type(cls: _Class) -> _Class:
     """Class decorator: serve the operations of a kind of job."""
     one: JobType = cls()
     kind, jobs = one.kind, store.table(one.kind.key)
-    summary = _summary_members(kind)
 
     @sagemaker.operation(kind.create)
     def create(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -169,15 +167,7 @@ def job_type(cls: _Class) -> _Class:
 
     @sagemaker.operation(f"List{kind.key}s")
     def list_all(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        return listing.page(
-            jobs.values(),
-            request,
-            summary,
-            f"{kind.key}Summaries",
-            name=kind.name,
-            status=kind.status,
-            default_order=one.default_order,
-        )
+        return listing.page(kind.key, jobs.values(), request, default_order=one.default_order)
 
     @sagemaker.operation(kind.stop)
     def stop(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -241,17 +231,6 @@ def _role(kind: JobKind, record: Mapping[str, Any]) -> str:
     for member in kind.role.split("."):
         value = value[member]
     return str(value)
-
-
-def _summary_members(kind: JobKind) -> tuple[str, ...]:
-    """What the kind's list operation tells of a job."""
-    answer = sagemaker.model.operation_model(f"List{kind.key}s").output_shape
-    assert answer is not None
-    summaries = answer.members[f"{kind.key}Summaries"]
-    assert isinstance(summaries, ListShape)
-    summary = summaries.member
-    assert isinstance(summary, StructureShape)
-    return tuple(summary.members)
 
 
 # --- states ------------------------------------------------------------------------------------------------

@@ -4,30 +4,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
+from botocore.model import ListShape, StructureShape
+
 from mlops.local.kit import paging
-from mlops.local.services.sagemaker.service import invalid
+from mlops.local.services.sagemaker.service import invalid, sagemaker
 from mlops.local.state.store import Record
 
 _DEFAULT_PAGE = 10
 
 
 def page(
+    kind: str,
     records: Iterable[Record],
     request: Mapping[str, Any],
-    members: Iterable[str],
-    answer: str,
     *,
-    name: str,
-    status: str = "",
     default_sort: str = "CreationTime",
     default_order: str = "Descending",
 ) -> dict[str, Any]:
-    """The answer of a list operation: summaries with `members`, and a token where there are more.
-
-    `name` and `status` are the members that NameContains and StatusEquals look at.
-    """
+    """The response of a list operation: summaries of resources of a kind, and a token where there are more."""
+    answer, members = _summary(kind)
+    name, status = f"{kind}Name", f"{kind}Status"
     found = [record for record in records if _matches(record, request, name, status)]
     sort = request.get("SortBy", default_sort)
     key = {"Name": name, "Status": status}.get(sort, sort)
@@ -43,10 +42,21 @@ def page(
     return {answer: summaries, **({"NextToken": paging.token(end)} if end < len(found) else {})}
 
 
+@cache
+def _summary(kind: str) -> tuple[str, tuple[str, ...]]:
+    """What the API's model says of the response: the member with the summaries, and the members of each."""
+    shape = sagemaker.model.operation_model(f"List{kind}s").output_shape
+    assert shape is not None
+    [(answer, summaries)] = [(name, one) for name, one in shape.members.items() if name != "NextToken"]
+    assert isinstance(summaries, ListShape)
+    assert isinstance(summaries.member, StructureShape)
+    return answer, tuple(summaries.member.members)
+
+
 def _matches(record: Record, request: Mapping[str, Any], name: str, status: str) -> bool:
     if request.get("NameContains", "") not in record[name]:
         return False
-    if status and "StatusEquals" in request and record[status] != request["StatusEquals"]:
+    if "StatusEquals" in request and record[status] != request["StatusEquals"]:
         return False
     for member in ("CreationTime", "LastModifiedTime"):
         if f"{member}After" in request and not record[member] > request[f"{member}After"]:

@@ -48,20 +48,7 @@ def describe_model_package_group(request: dict[str, Any], caller: Caller) -> dic
 
 @sagemaker.operation("ListModelPackageGroups")
 def list_model_package_groups(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    return listing.page(
-        _groups.values(),
-        request,
-        (
-            "ModelPackageGroupName",
-            "ModelPackageGroupArn",
-            "ModelPackageGroupDescription",
-            "CreationTime",
-            "ModelPackageGroupStatus",
-        ),
-        "ModelPackageGroupSummaryList",
-        name="ModelPackageGroupName",
-        default_order="Ascending",
-    )
+    return listing.page("ModelPackageGroup", _groups.values(), request, default_order="Ascending")
 
 
 @sagemaker.operation("DeleteModelPackageGroup")

@@ -12,18 +12,6 @@ from mlops.local.state.store import Record
 
 _packages = store.table("ModelPackage")  # by ARN
 _versions = store.table("ModelPackageVersion")  # the last version given in a group; numbers are never used again
-_SUMMARY = (
-    "ModelPackageName",
-    "ModelPackageGroupName",
-    "ModelPackageVersion",
-    "ModelPackageArn",
-    "ModelPackageDescription",
-    "CreationTime",
-    "ModelPackageStatus",
-    "ModelApprovalStatus",
-    "ModelLifeCycle",
-    "ModelPackageRegistrationType",
-)
 
 
 def find(name_or_arn: str, caller: Caller | None = None) -> Record:
@@ -164,9 +152,7 @@ def list_model_packages(request: dict[str, Any], caller: Caller) -> dict[str, An
         and (kind == "Both" or (kind == "Versioned") == ("ModelPackageVersion" in package))
         and (not approval or package.get("ModelApprovalStatus") == approval)
     ]
-    return listing.page(
-        found, request, _SUMMARY, "ModelPackageSummaryList", name="ModelPackageName", default_order="Ascending"
-    )
+    return listing.page("ModelPackage", found, request, default_order="Ascending")
 
 
 @sagemaker.operation("DeleteModelPackage")

@@ -123,9 +123,7 @@ def describe_model(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
 
 @sagemaker.operation("ListModels")
 def list_models(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    return listing.page(
-        _models.values(), request, ("ModelName", "ModelArn", "CreationTime"), "Models", name="ModelName"
-    )
+    return listing.page("Model", _models.values(), request)
 
 
 @sagemaker.operation("DeleteModel")
