@@ -17,14 +17,13 @@ from pathlib import Path
 from mlops.cli.building import Build, building, existing
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Failure, last_line
+from mlops.cli.show import Progress
 from mlops.defaults import STACK_NAME
 from mlops.deploy.install import ResourceEvent, install
 from mlops.local.process.running import accounts
 
 BUCKET = "mlops-distribution"
 PARAMETERS = {"NotificationEmail": "you@laptop.example"}
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -47,15 +46,15 @@ class Laptop:
 
 @contextmanager
 def running(
-    port: int, data: Path | None, tell: Tell, assets: Path | None = None
+    port: int, data: Path | None, progress: Progress, assets: Path | None = None
 ) -> Iterator[tuple[Laptop, subprocess.Popen[str]]]:
     """An account that runs until this context exits, with this source tree or an existing build installed."""
     forget_other_accounts()
-    tell(f"starting the account{'' if assets else ' and building the orchestrator'}")
+    progress(f"starting the account{'' if assets else ' and building the orchestrator'}")
     process = start(port, data)
     try:
         with to_install(assets) as built:  # while the account starts; one that does not is told at once
-            laptop = installed(ready(process, port, data), built(), tell)
+            laptop = installed(ready(process, port, data), built(), progress)
         yield laptop, process
     finally:
         stop(process)
@@ -112,7 +111,7 @@ def stop(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def installed(account: dict[str, str], built: Build, tell: Tell) -> Laptop:
+def installed(account: dict[str, str], built: Build, progress: Progress) -> Laptop:
     """Install the orchestrator in a running account. Existing resources are kept."""
     os.environ.update(
         AWS_ENDPOINT_URL=account["aws_endpoint_url"],
@@ -122,12 +121,12 @@ def installed(account: dict[str, str], built: Build, tell: Tell) -> Laptop:
         AWS_SECRET_ACCESS_KEY=account["secret_access_key"],
     )
     connection = Connection()
-    tell("uploading the build")
+    progress("uploading the build")
     template = built.upload(connection)
-    tell("installing the stack")
+    progress("installing the stack")
 
     def on_event(event: ResourceEvent) -> None:
-        tell(f"installing the stack: {event.logical_id} {event.status.lower().replace('_', ' ')}")
+        progress("installing the stack", f"{event.logical_id} {event.status.lower().replace('_', ' ')}")
 
     outputs = install(connection.session, STACK_NAME, template, PARAMETERS, on_event)
     connection.outputs = outputs

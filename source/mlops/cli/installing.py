@@ -55,15 +55,15 @@ def install(
         )
     if email:
         parameters["NotificationEmail"] = email
-    with show.progress("building") as tell, tempfile.TemporaryDirectory() as folder:
+    with show.progress("building") as progress, tempfile.TemporaryDirectory() as folder:
         built: Build = existing(assets) if assets else build(Path(folder), str(bucket))
         built.check(connection)
-        tell(f"uploading {built.version} to {built.bucket}")
+        progress(f"uploading {built.version} to {built.bucket}")
         template = built.upload(connection)
-        tell("installing the stack")
+        progress("installing the stack")
 
         def on_event(event: ResourceEvent) -> None:
-            tell(f"installing the stack: {event.logical_id} {event.status.lower().replace('_', ' ')}")
+            progress("installing the stack", f"{event.logical_id} {event.status.lower().replace('_', ' ')}")
 
         try:
             outputs = install_stack(connection.session, connection.stack_name, template, parameters, on_event)

@@ -56,10 +56,10 @@ def up(port: int, data: Path | None, assets: Path | None, sample: bool) -> None:
     signal.signal(signal.SIGINT, interrupted)
     with (
         suppress(Interrupted),
-        show.progress("starting the account") as tell,
-        account.running(port, data, tell, assets) as (laptop, process),
+        show.progress("starting the account") as progress,
+        account.running(port, data, progress, assets) as (laptop, process),
     ):
-        tell("")
+        progress("")
         if sample:
             dataset.upload(Connection().session.client("s3"), laptop.assets_bucket)
         if show.wants_json():

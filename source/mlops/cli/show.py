@@ -7,11 +7,11 @@ import codecs
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 from rich.console import Console, Group
@@ -104,30 +104,35 @@ def warnings(found: Sequence[Mapping[str, Any]]) -> None:
         err().print(Text.assemble(("! ", "yellow"), (path, "cyan"), f"{warning['problem']}{hint}"))
 
 
+class Progress(Protocol):
+    """Reports the current step; an empty step ends the report."""
+
+    def __call__(self, step: str, detail: str = "") -> None: ...
+
+
 @contextmanager
-def progress(begin: str) -> Iterator[Callable[[str], None]]:
-    """A spinner with the current step; plain lines without a terminal. An empty text stops the spinner."""
+def progress(begin: str) -> Iterator[Progress]:
+    """A spinner with the current step and its detail; without a terminal, a line for each step."""
     console = err()
     if not console.is_terminal:
-        told: list[str] = []
+        printed: set[str] = set()
 
-        def tell_line(text: str) -> None:
-            step = text.split(":", maxsplit=1)[0]  # details only for the spinner
-            if step and step not in told:
-                told.append(step)
+        def print_step(step: str, detail: str = "") -> None:
+            if step and step not in printed:
+                printed.add(step)
                 console.print(step, markup=False)
 
-        yield tell_line
+        yield print_step
         return
     with console.status(begin) as spinner:
 
-        def tell(text: str) -> None:
-            if text:
-                spinner.update(escape(text))
+        def update(step: str, detail: str = "") -> None:
+            if step:
+                spinner.update(escape(f"{step}: {detail}" if detail else step))
             else:
                 spinner.stop()
 
-        yield tell
+        yield update
 
 
 class Activity:

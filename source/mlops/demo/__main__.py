@@ -47,8 +47,11 @@ def demo(keep: bool, port: int, elsewhere: bool, yes: bool, clean_up: bool) -> N
 
 def on_this_laptop(keep: bool, port: int) -> None:
     began = time.monotonic()
-    with show.progress("starting an AWS account on this laptop") as tell, account.running(port, None, tell) as up:
-        tell("")
+    with (
+        show.progress("starting an AWS account on this laptop") as progress,
+        account.running(port, None, progress) as up,
+    ):
+        progress("")
         running, process = up
         result = story.run(Connection())
         story.epilogue(result, "an AWS account on this laptop", running.assets_bucket)

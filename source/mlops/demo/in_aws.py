@@ -164,12 +164,12 @@ def delete(connection: Connection) -> None:
     pause: WaiterConfigTypeDef = (
         {"Delay": 1, "MaxAttempts": 300} if connection.is_elsewhere else {"Delay": 15, "MaxAttempts": 80}
     )
-    with show.progress("deleting the pipelines") as tell:
+    with show.progress("deleting the pipelines") as progress:
         for stacks in (PIPELINES, [names.delivery_stack(name) for name in PIPELINES]):
             for stack in stacks:
                 cloudformation.delete_stack(StackName=stack)
             for stack in stacks:
-                tell(f"deleting {stack}")
+                progress(f"deleting {stack}")
                 waiter.wait(StackName=stack, WaiterConfig=pause)
     click.echo(
         "Deleted both pipelines and the resources they deployed. The assets bucket keeps the data and the model."

@@ -41,7 +41,7 @@ def measure(build: Build, package: Package, times: int) -> Iterator[Measure]:
 
     with accounts.ours() as running:
         begun = time.perf_counter()
-        account.installed(running.words, build, lambda what: None)
+        account.installed(running.words, build, lambda step, detail="": None)
         yield Measure(_GROUP, "upload and installation", "s", Samples.of(time.perf_counter() - begun))
         connection = Connection()
         dataset.upload(connection.session.client("s3"), connection.outputs["AssetsBucketName"])
