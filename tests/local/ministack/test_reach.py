@@ -123,7 +123,7 @@ def test_a_page_is_refused_even_where_it_has_the_key(account: Account, page: dic
     for request in (form, query):
         answered = sent(account, request, **page)
         assert (answered.status, answered.grants) == (403, [])
-        assert b"browser" in answered.body
+        assert b"web page" in answered.body
     assert "evil" not in stacks(account)
 
 

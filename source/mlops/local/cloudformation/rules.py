@@ -23,7 +23,7 @@ def install() -> None:
         cloudformation.check_changes(check)
     cloudformation.after_changes("AWS::IAM::Role", _set_permissions_boundary)
     cloudformation.after_changes("AWS::ApiGateway::RestApi", _set_gateway_responses)
-    router.wrap_service("cloudformation", _refuse_name_of_failed_stack)
+    router.answer_first("cloudformation", _refuse_name_of_failed_stack)
 
 
 def _check_function_code(change: cloudformation.Change) -> None:
@@ -59,7 +59,7 @@ def _check_dependents_are_gone(change: cloudformation.Change) -> None:
     defined = change.stack["_template"].get("Resources", {})
     for name in change.stack["_resources"].keys() & defined.keys() - {change.logical_id}:
         if cloudformation.needs(defined[name], change.logical_id):
-            raise ResourceFailed(f"{name}, which depends on it, is still there")
+            raise ResourceFailed(f"{name}, which depends on it, still exists")
 
 
 def _check_bucket_is_empty(change: cloudformation.Change) -> None:
@@ -107,19 +107,10 @@ def _set_permissions_boundary(role_name: str, properties: dict[str, Any]) -> Non
         role["PermissionsBoundary"] = properties.get("PermissionsBoundary")
 
 
-def _refuse_name_of_failed_stack(handler: router.Handler) -> router.Handler:
+def _refuse_name_of_failed_stack(request: router.Request) -> router.Response | None:
     """A stack whose creation was rolled back keeps its name until it is deleted."""
-
-    async def handle(
-        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> router.Response:
-        form = router.form(body, query)
-        if form.get("Action") == "CreateStack":
-            stack = cloudformation.stack(form.get("StackName", ""))
-            if stack is not None and stack["StackStatus"] == "ROLLBACK_COMPLETE":
-                return cloudformation.stack_error(
-                    "AlreadyExistsException", f"Stack [{form['StackName']}] already exists", 400
-                )
-        return await handler(method, path, headers, body, query)
-
-    return handle
+    form = router.form(request.body, request.query)
+    stack = cloudformation.stack(form.get("StackName", "")) if form.get("Action") == "CreateStack" else None
+    if stack is None or stack["StackStatus"] != "ROLLBACK_COMPLETE":
+        return None
+    return cloudformation.stack_error("AlreadyExistsException", f"Stack [{form['StackName']}] already exists", 400)

@@ -56,7 +56,7 @@ def bound(size: Size) -> None:
         if not gate.enter(nested=_lambda._invoke_depth.get() > 1):
             return _lambda._throttle_response(
                 "ConcurrentInvocationLimitExceeded",
-                f"Rate Exceeded: this machine holds {size.most} functions at once, and one of them invokes another",
+                f"Rate Exceeded: this machine runs at most {size.most} functions at once, one of which invokes another",
             )
         try:
             return dispatch(func, config, event, request_id, time.time())

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -25,6 +26,33 @@ def serve(signing_name: str, handler: Handler) -> None:
 
 def wrap_service(signing_name: str, wrapper: Callable[[Handler], Handler]) -> None:
     _app.SERVICE_HANDLERS[signing_name] = wrapper(_app.SERVICE_HANDLERS[signing_name])
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request over the wire; the names of its headers are in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    query: dict[str, Any]
+
+
+def answer_first(signing_name: str, answer: Callable[[Request], Response | None]) -> None:
+    """Let `answer` respond to a service's requests; None leaves one to the service."""
+
+    def wrapper(handler: Handler) -> Handler:
+        async def handle(
+            method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+        ) -> Response:
+            return answer(Request(method, path, headers, body, query)) or await handler(
+                method, path, headers, body, query
+            )
+
+        return handle
+
+    wrap_service(signing_name, wrapper)
 
 
 async def in_thread(function: Callable[..., Any], *args: Any) -> Any:

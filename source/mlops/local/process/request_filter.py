@@ -48,9 +48,9 @@ def answer(scope: dict[str, Any], port: int) -> Answer | None:
         return refused
     path, method = scope["path"], scope["method"]
     if method == "OPTIONS":
-        return Answer(403, _error("AccessForbidden", "No cross-origin request is granted."))
+        return Answer(403, _error("AccessForbidden", "Cross-origin requests are not allowed."))
     if path.startswith(_CONTROLS) and not path.startswith(_ANSWERS):
-        return Answer(404, _error("NotFound", "There is nothing here."))
+        return Answer(404, _error("NotFound", "Not found."))
     of_api = path.startswith((*_CONTROLS, *_APIS)) or ".execute-api." in headers["host"][0].lower()
     query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
     if of_api or "authorization" in headers or _SIGNED_QUERIES & set(query):
@@ -73,14 +73,14 @@ def _refused_by_origin(headers: dict[str, list[str]], port: int) -> Answer | Non
             403,
             _error(
                 "AccessDenied",
-                f"This account answers as 127.0.0.1:{port} and localhost:{port} only; the Host header names another.",
+                f"The Host header must be 127.0.0.1:{port} or localhost:{port}.",
             ),
         )
     origins, sites = headers.get("origin", []), headers.get("sec-fetch-site", [])
     own = {f"http://{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
     if set(origins) <= own and set(sites) <= _OWN_PAGES:
         return None
-    return Answer(403, _error("AccessDenied", "This account takes no requests from a browser's page."))
+    return Answer(403, _error("AccessDenied", "Requests from web pages are not allowed."))
 
 
 def let_out(headers: Iterable[Header]) -> list[Header]:

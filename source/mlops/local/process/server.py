@@ -168,7 +168,7 @@ async def _serve(listener: socket.socket, disk: Disk | None, this: Running) -> i
 
 
 def _prepared(application: Application, started: asyncio.Event, disk: Disk | None, port: int) -> Application:
-    """The application behind its door, which reads `disk` before its first request and sets `started`."""
+    """The application behind the request filter, which reads `disk` before its first request and sets `started`."""
     from mlops.local.process import account
 
     async def prepared(scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -3,29 +3,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mlops.local.ministack import router, s3
 
 
 def install() -> None:
-    router.wrap_service("s3", _expect_bucket_owner)
+    router.answer_first("s3", _refuse_other_owner)
 
 
-def _expect_bucket_owner(handler: router.Handler) -> router.Handler:
+def _refuse_other_owner(request: router.Request) -> router.Response | None:
     """A caller that says whose a bucket is gets no other account's."""
-
-    async def handle(
-        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> router.Response:
-        expected = headers.get("x-amz-expected-bucket-owner")
-        bucket, owner = s3.bucket_and_owner(path)
-        if expected and owner and expected != owner:
-            refusal = (
-                "<Error><Code>AccessDenied</Code><Message>Access Denied</Message>"
-                f"<BucketName>{bucket}</BucketName></Error>"
-            )
-            return 403, {"Content-Type": "application/xml"}, b"" if method == "HEAD" else refusal.encode()
-        return await handler(method, path, headers, body, query)
-
-    return handle
+    expected = request.headers.get("x-amz-expected-bucket-owner")
+    bucket, owner = s3.bucket_and_owner(request.path)
+    if not expected or not owner or expected == owner:
+        return None
+    refusal = (
+        f"<Error><Code>AccessDenied</Code><Message>Access Denied</Message><BucketName>{bucket}</BucketName></Error>"
+    )
+    return 403, {"Content-Type": "application/xml"}, b"" if request.method == "HEAD" else refusal.encode()

@@ -19,7 +19,7 @@ from mlops.local.stepfunctions import tasks
 
 def install() -> None:
     cloudformation.check_changes(_check_state_machine)
-    router.wrap_service("states", _refuse_deleted_state_machine)
+    router.answer_first("states", _refuse_deleted_state_machine)
     stepfunctions.check_tasks(_check_task)
 
 
@@ -51,20 +51,15 @@ def _check_state_machine(change: cloudformation.Change) -> None:
         ) from error
 
 
-def _refuse_deleted_state_machine(handler: router.Handler) -> router.Handler:
-    """The versions of a state machine go with it; ministack keeps them, and stumbles when one is started."""
-
-    async def handle(
-        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> router.Response:
-        if headers.get("x-amz-target", "").endswith(".StartExecution"):
-            arn = str(json.loads(body or b"{}").get("stateMachineArn", ""))
-            if arn.startswith("arn:") and not stepfunctions.has_state_machine(arn):
-                refusal = {"__type": "StateMachineDoesNotExist", "message": f"State Machine Does Not Exist: '{arn}'"}
-                return 400, {"content-type": "application/x-amz-json-1.0"}, json.dumps(refusal).encode()
-        return await handler(method, path, headers, body, query)
-
-    return handle
+def _refuse_deleted_state_machine(request: router.Request) -> router.Response | None:
+    """The versions of a state machine go with it; ministack keeps them, and fails when one is started."""
+    if not request.headers.get("x-amz-target", "").endswith(".StartExecution"):
+        return None
+    arn = str(json.loads(request.body or b"{}").get("stateMachineArn", ""))
+    if not arn.startswith("arn:") or stepfunctions.has_state_machine(arn):
+        return None
+    refusal = {"__type": "StateMachineDoesNotExist", "message": f"State Machine Does Not Exist: '{arn}'"}
+    return 400, {"content-type": "application/x-amz-json-1.0"}, json.dumps(refusal).encode()
 
 
 # --- tasks that ministack runs -------------------------------------------------------------------------------

@@ -24,26 +24,21 @@ _MODEL = ServiceModel(Loader().load_service_model("logs", "service-2"), "logs")
 
 
 def install() -> None:
-    router.wrap_service("logs", _wrapped)
+    router.answer_first("logs", _answer)
 
 
-def _wrapped(handler: router.Handler) -> router.Handler:
-    async def handle(
-        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-    ) -> router.Response:
-        operation = headers.get("x-amz-target", "").rpartition(".")[2]
-        try:
-            if operation == "FilterLogEvents":
-                answer = filter_log_events(_request(operation, body))
-                return 200, {"content-type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
-            if operation == "DescribeLogStreams":
-                _check_streams(_request(operation, body))
-        except ApiError as error:
-            content = {"__type": error.code, "message": error.message}
-            return error.status, {"content-type": "application/x-amz-json-1.1"}, json.dumps(content).encode()
-        return await handler(method, path, headers, body, query)
-
-    return handle
+def _answer(request: router.Request) -> router.Response | None:
+    operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
+    try:
+        if operation == "FilterLogEvents":
+            answer = filter_log_events(_request(operation, request.body))
+            return 200, {"content-type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
+        if operation == "DescribeLogStreams":
+            _check_streams(_request(operation, request.body))
+    except ApiError as error:
+        content = {"__type": error.code, "message": error.message}
+        return error.status, {"content-type": "application/x-amz-json-1.1"}, json.dumps(content).encode()
+    return None
 
 
 def _request(operation: str, body: bytes) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def _detail(action: Record) -> Record:
 def _page(member: str, items: list[Record], request: Request, limit: int) -> Record:
     token = request.get("nextToken", "0")
     if not token.isdigit() or int(token) > len(items):
-        raise ApiError("InvalidNextTokenException", "The next token is not one that was given out")
+        raise ApiError("InvalidNextTokenException", "The nextToken is not valid")
     begin, size = int(token), request.get("maxResults", limit)
     page: Record = {member: items[begin : begin + size]}
     if begin + size < len(items):

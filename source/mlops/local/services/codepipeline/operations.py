@@ -162,7 +162,7 @@ def _check_revisions(declaration: Record, revisions: list[Record]) -> None:
                 f"the source action '{revision['actionName']}'",
             )
     if revisions and declaration.get("pipelineType", "V1") != "V2":
-        raise ApiError("ValidationException", "Source revisions are for pipelines of type V2")
+        raise ApiError("ValidationException", "Source revisions are supported only in pipelines of type V2")
 
 
 def _variables(declaration: Record, given: dict[str, str]) -> dict[str, str]:
@@ -200,7 +200,7 @@ def stop_pipeline_execution(request: Request, caller: Caller) -> Record:
             f"Pipeline execution {execution_id} is not in progress; it is {execution['status']}",
         )
     if execution["status"] == "Stopping" and not abandon:
-        raise ApiError("DuplicatedStopRequestException", f"Pipeline execution {execution_id} is stopping already")
+        raise ApiError("DuplicatedStopRequestException", f"Pipeline execution {execution_id} is already stopping")
     execution.update(status="Stopping", stopRequested=True, lastUpdateTime=now())
     if reason := request.get("reason"):
         execution.update(stopReason=reason, statusSummary=reason)
@@ -251,7 +251,7 @@ def put_approval_result(request: Request, caller: Caller) -> Record:
                     raise ApiError("ApprovalAlreadyCompletedException", "The approval has already been answered")
                 action["approval"] = {**request["result"], "by": caller.arn}
                 return {"approvedAt": now()}
-    raise ApiError("InvalidApprovalTokenException", "The approval token is not that of a waiting approval")
+    raise ApiError("InvalidApprovalTokenException", "No approval is waiting for this token")
 
 
 # --- tags ------------------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def _carry(stream: LogStream, container: containers.Container, job: Record, now:
 
 
 def _last_lines(text: str) -> str:
-    return " ".join(text.strip().splitlines()[-5:]) or "the training process ended without a word"
+    return " ".join(text.strip().splitlines()[-5:]) or "the training process ended without output"
 
 
 def _write_config(folder: Path, job: Record) -> None:
