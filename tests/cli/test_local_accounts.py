@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.environments import without_aws
+from tests.support.environments import without_aws, without_proxies
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -23,7 +23,7 @@ Start = Callable[..., subprocess.Popen[str]]
 def environment(tmp_path: Path) -> dict[str, str]:
     """Of a user who has no other account running."""
     (tmp_path / "run").mkdir()
-    return without_aws() | {"XDG_RUNTIME_DIR": str(tmp_path / "run")}
+    return without_proxies(without_aws()) | {"XDG_RUNTIME_DIR": str(tmp_path / "run")}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
 
 from mlops import process
 
@@ -28,3 +29,7 @@ def forget_how_we_were_started() -> None:
 def without_aws() -> dict[str, str]:
     """This process's environment without what leads to another account than the one a test means."""
     return {name: value for name, value in os.environ.items() if not name.startswith(OTHERS_ACCOUNT)}
+
+
+def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.lower().endswith("_proxy")}
