@@ -4,7 +4,7 @@
 pages.py          where a generated part stands in a page
 blueprints.py     a whole blueprint as an example, the parts that templates share, the kinds of jobs
 phases.py         what each status of a stack means
-decisions.py      what `decide` decides: rows that together are another telling of it
+decisions.py      the table of `decide`'s decisions
 laptop.py         the services of the account on the laptop
 installation.py   the main template's parameters and outputs, the regions it is for
 """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `decide` decides, told a second time: rows of which the first that fits says the step.
+"""The table of `decide`'s decisions in docs/architecture.md: the first matching row describes the step.
 
-The page shows a row's step as `decide` takes it for the first situation that the row fits. A test goes through every
-combination of what can be found, and holds all that fit a row to be decided alike.
+Each row shows the step that `decide` returns for the first situation that matches. A test checks with every combination
+of observed states that all situations of a row lead to the same step.
 """
 
 from __future__ import annotations
@@ -131,12 +131,12 @@ class Row:
 
 ROWS = (
     Row(
-        "a stack under one of the names that this orchestrator did not make, or made for another type",
+        "a stack with one of the names was not created by this orchestrator, or for another type",
         lambda at: at.foreign,
     ),
     Row("the delivery stack is being deleted", lambda at: at.delivery is Phase.DELETING),
     Row(
-        "the delivery stack never completed, or its pipeline was deleted, and termination protection keeps the stack",
+        "the delivery stack never completed or lost its pipeline, and has termination protection",
         lambda at: (
             bool(at.observed.delivery and at.observed.delivery.protected)
             and (at.delivery is Phase.NEVER_COMPLETED or (at.delivery is Phase.READY and at.observed.pipeline_gone))
@@ -146,22 +146,22 @@ ROWS = (
     Row("the delivery stack is stuck", lambda at: at.delivery is Phase.STUCK),
     Row("the delivery stack is blocked", lambda at: at.delivery is Phase.BLOCKED),
     Row(
-        "a delivery stack whose pipeline was deleted",
+        "the delivery stack lost its pipeline",
         lambda at: at.delivery is Phase.READY and at.observed.pipeline_gone,
     ),
     Row("the deployed stack is being deleted", lambda at: at.deployed is Phase.DELETING),
     Row(
-        "the deployed stack never completed, and termination protection keeps it",
+        "the deployed stack never completed, and has termination protection",
         lambda at: at.deployed is Phase.NEVER_COMPLETED and bool(at.stack and at.stack.protected),
     ),
     Row("the deployed stack never completed", lambda at: at.deployed is Phase.NEVER_COMPLETED),
     Row("the deployed stack is stuck", lambda at: at.deployed is Phase.STUCK),
     Row("the deployed stack is blocked", lambda at: at.deployed is Phase.BLOCKED),
-    Row("what is live would be replaced (`endpoint_name` changed)", lambda at: at.replaces),
+    Row("live resources would be replaced (`endpoint_name` changed)", lambda at: at.replaces),
     Row("no delivery stack, no bundle", lambda at: at.delivery is None and at.observed.bundle is None),
     Row("no delivery stack, this request's bundle", lambda at: at.delivery is None and at.same),
     Row(
-        "no delivery stack, another request's bundle, younger than a minute",
+        "no delivery stack, another request's bundle, less than a minute old",
         lambda at: at.delivery is None and at.young,
     ),
     Row("no delivery stack, another request's bundle, older", lambda at: at.delivery is None),
@@ -176,7 +176,7 @@ ROWS = (
     Row("any request running", lambda at: at.running),
     Row("the deployed stack is changing", lambda at: at.deployed in (Phase.CREATING, Phase.CHANGING)),
     Row(
-        "another request's bundle, younger than a minute, not run yet",
+        "another request's bundle, less than a minute old, not run yet",
         lambda at: not at.same and at.young and not at.ran,
     ),
     Row(
@@ -186,7 +186,10 @@ ROWS = (
     Row("a changed request", lambda at: not at.same),
     Row("the same request, with `rerun`", lambda at: at.plan.rerun),
     Row("the same request, never run", lambda at: not at.ran),
-    Row("the same request, succeeded, but its deployed stack is gone", lambda at: at.succeeded and at.deployed is None),
+    Row(
+        "the same request, succeeded, but its deployed stack was deleted",
+        lambda at: at.succeeded and at.deployed is None,
+    ),
     Row("the same request, succeeded", lambda at: at.succeeded),
     Row("the same request, its last run failed, was stopped or superseded", lambda at: True),
 )
@@ -246,10 +249,10 @@ def examples() -> dict[str, Situation]:
 
 
 def decisions_table() -> str:
-    """The rows, with the step that `decide` takes and the answer to the caller."""
+    """The rows, with the step that `decide` returns and the response to the caller."""
     steps = {words: decide(at.plan, at.observed) for words, at in examples().items()}
     return table(
-        ["what is found", "step", "what is done", "answer"],
+        ["observed state", "step", "action", "response"],
         (
             [row.words, f"`{type(steps[row.words]).__name__}`", done(steps[row.words]), answer(steps[row.words])]
             for row in ROWS
@@ -264,7 +267,7 @@ def done(step: Step) -> str:
         case Create(replaces=None):
             return "writes the bundle, creates the delivery stack"
         case Create():
-            return "writes over the bundle, creates the delivery stack"
+            return "overwrites the bundle, creates the delivery stack"
         case Upload():
             return "writes the bundle, starts the pipeline"
         case Rerun():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an installation is asked and what it answers, as tables."""
+"""The parameters, outputs and regions of an installation, as tables."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ TEMPLATES = Path("deployment") / "templates"
 
 def parameters_table(root: Path) -> str:
     return table(
-        ["parameter", "what it is", "default"],
+        ["parameter", "description", "default"],
         (
-            [f"`{name}`", one["Description"], f'`"{one["Default"]}"`' if "Default" in one else "none: must be given"]
+            [f"`{name}`", one["Description"], f'`"{one["Default"]}"`' if "Default" in one else "none, required"]
             for name, one in _described(root, "parameters.yaml", "Parameters").items()
         ),
     )
@@ -27,7 +27,7 @@ def parameters_table(root: Path) -> str:
 
 def outputs_table(root: Path) -> str:
     outputs = _described(root, "outputs.yaml", "Outputs")
-    return table(["output", "what it is"], ([f"`{name}`", one["Description"]] for name, one in outputs.items()))
+    return table(["output", "description"], ([f"`{name}`", one["Description"]] for name, one in outputs.items()))
 
 
 def supported_regions(root: Path) -> str:
@@ -40,7 +40,7 @@ def refused_regions(root: Path) -> str:
     for region, reason in regions.reasons(_types(root)).items():
         if reason:
             refused.setdefault(reason, []).append(f"`{region}`")
-    return table(["region", "why not"], ([", ".join(names), reason] for reason, names in refused.items()))
+    return table(["region", "reason"], ([", ".join(names), reason] for reason, names in refused.items()))
 
 
 def _types(root: Path) -> set[str]:
