@@ -57,7 +57,7 @@ def test_explain_says_what_a_key_takes() -> None:
     assert "algo_hyperparamaters" in mlops("explain", "model_training_builtin.algo_hyperparameters").stdout
     assert "1.7-1" in mlops("explain", "model_training_builtin.model_framework_version").stdout
     artifact = mlops("explain", "byom_realtime_builtin.model_artifact_location").stdout
-    assert "a request has model_artifact_location or model_from, not both" in artifact
+    assert "specify model_artifact_location or model_from, not both" in artifact
     assert "None" not in artifact
     package = json.loads(mlops("explain", "byom_realtime_builtin.model_package_name", "--json").stdout)
     assert package["required"] is False

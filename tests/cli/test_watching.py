@@ -98,7 +98,7 @@ def test_a_retry_after_is_waited_for_with_a_line_that_says_so(api: Api, request_
     [
         (["--watch", "--timeout", "1"], {"Retry-After": "15"}, "not accepted within 1 s"),
         (["--watch"], {}, ""),
-        ([], {"Retry-After": "15"}, "send the request again in 15 s"),
+        ([], {"Retry-After": "15"}, "resend the request in 15 s"),
     ],
 )
 def test_a_refusal_is_not_waited_for_longer(
