@@ -1,9 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles the blueprint folders into the catalog that ships: plain CloudFormation, schemas, validators.
 
-    blueprints/<name>/  --folder.read-->  Folder  --schema, parameters-->  catalog/<name>.json, <name>.yaml, validators
+    blueprints/<name>/  --folder-->  Folder  --assemble, schema-->  catalog/<name>.json, <name>.yaml, validators
 
 The catalog is all the orchestrator sees; YAML, `$ref`s, includes and model lookups end here, at build time.
+
+catalog.py      writes the catalog
+folder.py       a blueprint's folder and the parts, parsed
+manifest.py     blueprint.yaml, held against its schema and the request's
+schema.py       request.schema.json -> the closed schema of each pipeline type
+assemble.py     template.yaml -> plain CloudFormation, by the following
+includes.py       `Include`: a part of _parts
+run_job.py        `RunJob`: the states that run a job, and the policy for them
+job_states.py     what these states are, and why
+bindings.py       names that a template refers to: shared conditions, where each parameter comes from
+parameters.py     the Parameters section
+references.py     names that stand for nothing; what API deployments are called
+cfn_yaml.py     CloudFormation's YAML
+assumed.py      a deployment's settings, where there is no deployment
 """
 
 from mlops.templates.catalog import CATALOG_VERSION, compile_catalog
