@@ -196,7 +196,7 @@ def test_compiled_code_is_refused() -> None:
 
 BAD_ROLE_CHANGES = {
     "a wildcard": ({"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::b"}, "list the actions"),
-    "identities": ({"Effect": "Allow", "Action": "iam:CreateUser", "Resource": "*"}, "may not manage identities"),
+    "identities": ({"Effect": "Allow", "Action": "iam:CreateUser", "Resource": "*"}, "must not manage identities"),
     "any service": ({"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}, "iam:PassedToService"),
     "all but": ({"Effect": "Allow", "NotAction": "s3:GetObject", "Resource": "*"}, "NotAction"),
 }
@@ -211,7 +211,7 @@ def test_a_blueprint_that_asks_for_too_much_is_not_built(statement: Any, reason:
 
 def test_a_resource_type_nobody_gave_cloudformation_is_not_built(tmp_path: Path) -> None:
     blueprints = with_part(tmp_path, {"Queue": {"Type": "AWS::SQS::Queue"}})
-    with pytest.raises(UnsafePermission, match=r"AWS::SQS::Queue: say in the blueprint's permissions\.yaml"):
+    with pytest.raises(UnsafePermission, match=r"AWS::SQS::Queue: list the permissions .* permissions\.yaml"):
         build(Distribution("bucket", "solution", "v0"), tmp_path / "out", Sources(blueprints=blueprints))
 
 

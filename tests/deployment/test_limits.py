@@ -124,7 +124,7 @@ def test_a_blueprint_whose_own_role_is_too_large_is_not_built(tmp_path: Path) ->
         },
     }
     part.write_text(part.read_text().replace("Resources:\n", f"Resources:\n  Fat: {json.dumps(fat)}\n", 1))
-    with pytest.raises(PolicyTooLarge, match=r"the inline policies of StateMachineRole can have \d+ .* takes 10240"):
+    with pytest.raises(PolicyTooLarge, match=r"the inline policies of StateMachineRole can have \d+ .* limit of 10240"):
         build(Distribution("bucket", "solution", "v0"), tmp_path / "out", Sources(blueprints=blueprints))
 
 
