@@ -20,7 +20,7 @@ demo: setup ## Train, serve and invoke a model in a laptop account (KEEP=1 keeps
 	$(BIN)/python -m mlops.demo $(if $(KEEP),--keep)
 
 test: setup lint ## Run lint and the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-deep: setup ## Run the slow tests: all pairs of faults, long fuzzing
 	$(BIN)/python -m pytest -m slow
