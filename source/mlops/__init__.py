@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MLOps Orchestrator: the command line, the deployment and the account on your laptop."""
+"""MLOps Orchestrator: the command line, the deployment and the laptop account."""

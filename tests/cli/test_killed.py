@@ -18,7 +18,7 @@ from mlops.sample import dataset
 from tests.support.commands import TRAINING, Up
 from tests.support.waiting import wait_for
 
-STOPPED = "The account on this laptop was stopped while this was running."
+STOPPED = "The laptop account was stopped while this was running."
 
 
 def request(name: str, **more: Any) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The `mlops` command: the same against AWS and against the account on your laptop.
+"""The `mlops` command: works with AWS and with the laptop account.
 
 app.py         the command group and its global options; formats errors
 pipelines.py   provision, status, run, validate

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An AWS account on your laptop: ministack, and in this package what it lacks.
+"""The laptop account: ministack, and the services and features that it lacks.
 
 process/         the process and its port
 state/           the account's records, written with --data

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m mlops.local` starts the account on your laptop."""
+"""`python -m mlops.local` starts the laptop account."""
 
 import os
 import sys

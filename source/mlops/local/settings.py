@@ -11,7 +11,7 @@ from dataclasses import dataclass
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 PORT = 4566  # on 127.0.0.1, unless another is asked for
-CUT_OFF = "The account on this laptop was stopped while this was running."
+CUT_OFF = "The laptop account was stopped while this was running."
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def test_events_come_in_pages(account: Account, group: str) -> None:
         ({"logStreamNames": ["nowhere"]}, "log stream does not exist"),
         ({"logGroupName": "/nowhere"}, "log group does not exist"),
         ({"filterPattern": "[a, b]"}, "space-delimited"),
-        ({"filterPattern": "{ $.a = }"}, "too early"),
+        ({"filterPattern": "{ $.a = }"}, "unexpected end"),
         ({"limit": 10001}, "validation error"),
     ],
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the account on your laptop does not have says so in every protocol; stacks show when they were updated."""
+"""What the laptop account does not have says so in every protocol; stacks show when they were updated."""
 
 import json
 import time
@@ -69,7 +69,7 @@ def test_what_is_not_there_says_so(
     start = time.monotonic()
     with pytest.raises(ClientError) as caught:
         getattr(client, operation)(**arguments)
-    assert caught.value.response["Error"]["Message"].startswith(f"The account on your laptop does not have {named}.")
+    assert caught.value.response["Error"]["Message"].startswith(f"The laptop account does not support {named}.")
     assert not caught.value.response["Error"]["Code"].isdigit()
     assert time.monotonic() - start < 3
 
@@ -86,7 +86,7 @@ def test_what_is_not_there_says_so(
 def test_a_type_that_is_not_supported_is_refused_with_its_template(account: Account, type_name: str) -> None:
     cloudformation, name = account.client("cloudformation"), unique("stack")
     resources = {"T": {"Type": "AWS::SNS::Topic"}, "X": {"Type": type_name}}
-    refused = rf"ValidationError.*The account on your laptop does not support {type_name}\."
+    refused = rf"ValidationError.*The laptop account does not support {type_name}\."
     with pytest.raises(ClientError, match=refused):
         cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": resources}))
     with pytest.raises(ClientError, match="does not exist"):

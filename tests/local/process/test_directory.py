@@ -45,7 +45,7 @@ def test_the_users_own_files_stay(tmp_path: Path) -> None:
     for name in ("tmp", "python"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine").write_text("mine")
-    assert "is neither empty nor an account's" in refused("--data", str(tmp_path))
+    assert "is not empty and contains no account's state" in refused("--data", str(tmp_path))
     assert {(tmp_path / name / "mine").read_text() for name in ("tmp", "python")} == {"mine"}
     assert sorted(os.listdir(tmp_path)) == ["python", "tmp"]
 
@@ -62,7 +62,7 @@ def test_what_a_user_puts_beside_an_account_stays(tmp_path: Path, start: Start) 
 def test_an_account_of_an_earlier_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "account.lock").touch()
     (tmp_path / "services").mkdir()
-    assert "give another --data, or delete it" in refused("--data", str(tmp_path))
+    assert "use another --data directory, or delete it" in refused("--data", str(tmp_path))
     assert sorted(os.listdir(tmp_path)) == ["account.lock", "services"]
 
 
@@ -95,7 +95,7 @@ def test_each_account_has_a_key_of_its_own_that_survives_a_restart(tmp_path: Pat
 def test_a_damaged_key_is_told(tmp_path: Path, start: Start) -> None:
     assert stop_account(start("--data", str(tmp_path))) == 0
     (tmp_path / "account" / "secret-access-key").write_text("")
-    assert "delete it to get a new one" in refused("--data", str(tmp_path))
+    assert "delete the file to generate a new key" in refused("--data", str(tmp_path))
 
 
 def test_a_running_account_says_where_it_is(runtime: Path, start: Start, tmp_path: Path) -> None:

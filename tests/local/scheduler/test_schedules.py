@@ -132,7 +132,7 @@ def test_what_is_refused(account: Account, machine: str) -> None:
     topic = account.client("sns").create_topic(Name=unique("topic"))["TopicArn"]
     for changes, code, message in (
         ({"Target": {"Arn": machine, "RoleArn": strangers}}, "ValidationException", "must allow AWS EventBridge Sched"),
-        ({"Target": {"Arn": topic, "RoleArn": role}}, "ValidationException", "does not have schedules that start"),
+        ({"Target": {"Arn": topic, "RoleArn": role}}, "ValidationException", "does not support schedules that start"),
         ({"Target": {"Arn": "x", "RoleArn": role}}, "ValidationException", "Provided Arn is not in correct format"),
         ({"ScheduleExpression": "every day"}, "ValidationException", "Invalid Schedule Expression every day"),
         ({"ScheduleExpression": "cron(0 3 1 * 1 *)"}, "ValidationException", "Invalid Schedule Expression"),
@@ -152,7 +152,7 @@ def test_what_is_refused(account: Account, machine: str) -> None:
     for call in (scheduler.get_schedule, scheduler.delete_schedule):
         with pytest.raises(scheduler.exceptions.ResourceNotFoundException):
             call(Name=wanted["Name"])
-    with pytest.raises(ClientError, match="The account on your laptop does not have scheduler CreateScheduleGroup"):
+    with pytest.raises(ClientError, match="The laptop account does not support scheduler CreateScheduleGroup"):
         scheduler.create_schedule_group(Name="another")
 
 

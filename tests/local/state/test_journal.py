@@ -150,4 +150,4 @@ def test_an_account_says_that_it_cannot_read_its_state(tmp_path: Path, another_b
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
     assert line.startswith(f"mlops.local: cannot read the account's state in {tmp_path}: it ")
-    assert line.endswith("; give another --data, or delete it")
+    assert line.endswith("; use another --data directory, or delete it")

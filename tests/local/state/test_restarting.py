@@ -125,7 +125,7 @@ def refused(directory: Path) -> str:
 
 def test_a_directory_is_one_accounts(tmp_path: Path, start: Start) -> None:
     first = start("--data", str(tmp_path))
-    assert "another account already runs" in refused(tmp_path)
+    assert "another account is already running" in refused(tmp_path)
     assert first.client("s3").list_buckets()["Buckets"] == []
     first.process.kill()
     first.process.wait(10)

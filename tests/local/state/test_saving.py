@@ -171,7 +171,7 @@ def test_what_cannot_be_written_is_refused_and_said_once(
 
     fill(account, resource.RLIM_INFINITY)
     s3.put_object(Bucket="kept", Key="after", Body=b"after")
-    wait_for(lambda: "is written again" in listened.said())
+    wait_for(lambda: "changes are accepted" in listened.said())
     account.process.kill()
     account.process.wait(10)
     s3 = start("--data", str(tmp_path / "data")).client("s3")

@@ -105,4 +105,4 @@ def test_a_notice_needs_its_permission(account: Account, role: str) -> None:
 def test_an_integration_whose_permissions_nobody_checks_fails(account: Account, role: str, name: str) -> None:
     execution = run(account, f"arn:aws:states:::{name}", {}, role)
     assert (execution["status"], execution["error"]) == ("FAILED", "States.Runtime")
-    assert execution["cause"] == f"The account on your laptop does not have arn:aws:states:::{name}."
+    assert execution["cause"] == f"The laptop account does not support arn:aws:states:::{name}."

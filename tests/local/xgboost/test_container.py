@@ -248,7 +248,7 @@ def test_the_process_ends_when_its_input_does(tmp_path: Path, train: Train) -> N
         ({"booster": "tree"}, "booster: tree is not in ['gbtree'"),
         ({"num_round": "0"}, "num_round: 0 is not in [1, inf"),
         ({"eval_metric": "auc,foo"}, "eval_metric"),
-        ({"eval_metric": "rmse@2"}, "no other metric takes a threshold"),
+        ({"eval_metric": "rmse@2"}, "other metrics have no threshold"),
         ({"num_class": "3"}, "Do not need to setup"),
         ({"eval_metric": "auc"}, "Metric 'auc' can only be applied"),
         ({"tree_method": "gpu_hist"}, "GPU"),

@@ -58,7 +58,7 @@ def _check_types(types: set[str]) -> None:
     """Refuse types that AWS has and this account does not; what nobody knows is refused in AWS's words."""
     missing = sorted(name for name in types if schemas.schema(name) is not None and not _is_supported(name))
     if missing:
-        raise ValueError(f"The account on your laptop does not support {', '.join(missing)}.")
+        raise ValueError(f"The laptop account does not support {', '.join(missing)}.")
 
 
 def _is_supported(type_name: str) -> bool:

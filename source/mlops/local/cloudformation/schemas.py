@@ -25,7 +25,7 @@ def _directory() -> Path:
     # found without importing cfnlint, which takes half a second
     spec = find_spec("cfnlint")
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("the account on your laptop needs cfn-lint, for the schemas it ships")
+        raise ModuleNotFoundError("the laptop account requires cfn-lint, which contains the resource schemas")
     return Path(spec.origin).parent / "data" / "schemas"
 
 

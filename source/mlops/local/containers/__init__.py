@@ -31,4 +31,4 @@ def find(image_uri: str) -> Container | None:
 def unknown_image(image_uri: str) -> str:
     """Why an image cannot run here."""
     known = "; ".join(container.description for container in KNOWN)
-    return f"The account on your laptop cannot run the image {image_uri}. The images it knows: {known}."
+    return f"The laptop account cannot run the image {image_uri}. Supported images: {known}."

@@ -80,7 +80,7 @@ class Api:
         answer = handler(request, caller) or {}
         wrong = shapes.check(model.output_shape, answer)
         if wrong:
-            raise TypeError(f"{self.service} {operation} answered what its model does not allow: {wrong}")
+            raise TypeError(f"{self.service} {operation} returned a response that does not match its model: {wrong}")
         return answer
 
     def recognises(self, method: str, path: str, headers: dict[str, str]) -> bool:

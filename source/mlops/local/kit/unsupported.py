@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the account on your laptop does not have: an error that says so, in the protocol of the caller.
+"""Unsupported services and operations: returns an error in the caller's protocol.
 
     service, operation and headers of a request that nobody serves -> an error
 
@@ -27,13 +27,13 @@ def install(ours: Container[str]) -> None:
 
 def words(service: str, operation: str) -> str:
     """What is said of an operation that nobody serves."""
-    return f"The account on your laptop does not have {service} {operation}."
+    return f"The laptop account does not support {service} {operation}."
 
 
 def _answer(service: str, operation: str, headers: Mapping[str, str]) -> unsupported.Response:
     message = words(service, operation)
     if service not in served.SERVICES:
-        message += f" It has no {service} at all."
+        message += f" It does not support {service}."
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         error = f"<Error><Type>Sender</Type><Code>{_CODE}</Code><Message>{escape(message)}</Message></Error>"
         return 501, {"content-type": "text/xml"}, f"<ErrorResponse>{error}</ErrorResponse>".encode()

@@ -27,8 +27,8 @@ _OPEN_TO_OTHERS = {
     "log": "",
     "body": {
         "errorType": "Runtime.InvalidEntrypoint",
-        "errorMessage": "This account does not run functions with an OS-only runtime: the API that they need would be "
-        "open to all users of this machine.",
+        "errorMessage": "The laptop account does not support OS-only runtimes: all users of this machine could call "
+        "their runtime API.",
     },
 }
 _RUN_HERE = ("python", "nodejs")
@@ -37,7 +37,7 @@ _NOT_RUN_HERE = {
     "log": "",
     "body": {
         "errorType": "Runtime.InvalidRuntime",
-        "errorMessage": "This account runs functions in Python and Node.js only.",
+        "errorMessage": "The laptop account supports only functions in Python and Node.js.",
     },
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the account on your laptop does not let in, by a request's headers alone, and what it does not let out.
+"""What the laptop account does not let in, by a request's headers alone, and what it does not let out.
 
 A page in a browser can send requests to this machine, under any name that resolves to 127.0.0.1. So a request is
 refused that names another host, that comes from a page which is not the account's own, or that asks for a cross-origin

@@ -104,7 +104,7 @@ def _private_folder() -> Path:
     place.parent.mkdir(parents=True, exist_ok=True)
     place.mkdir(mode=0o700, exist_ok=True)
     if not _is_private(place):
-        raise Unwritable(f"{place} is another user's, or open to others")
+        raise Unwritable(f"{place} is owned by another user or accessible to others")
     return place
 
 

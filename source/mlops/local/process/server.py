@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The account on your laptop as a process: ministack and our services behind one port of 127.0.0.1.
+"""The laptop account as a process: ministack and our services behind one port of 127.0.0.1.
 
     python -m mlops.local --port 4566 --data DIR
 
@@ -47,9 +47,11 @@ Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m mlops.local", description="An AWS account on your laptop.")
-    parser.add_argument("--port", type=int, default=PORT, help="port on 127.0.0.1; 0 picks a free one")
-    parser.add_argument("--data", type=Path, help="keep the account's state in this directory")
+    parser = argparse.ArgumentParser(
+        prog="python -m mlops.local", description="Start a laptop account, without the orchestrator."
+    )
+    parser.add_argument("--port", type=int, default=PORT, help="port on 127.0.0.1; 0 for any free port")
+    parser.add_argument("--data", type=Path, help="directory for the account's state")
     options = parser.parse_args(arguments)
     with ExitStack() as cleanup:
         try:
@@ -90,7 +92,8 @@ def serve(listener: socket.socket, state: Path, data: Path | None, secret_key: s
         disk = account.disk(state) if data else None
     except Unreadable as error:
         print(
-            f"mlops.local: cannot read the account's state in {data}: {error}; give another --data, or delete it",
+            f"mlops.local: cannot read the account's state in {data}: {error}; "
+            "use another --data directory, or delete it",
             file=sys.stderr,
         )
         return 1
@@ -216,7 +219,7 @@ def _announce(this: Running, announcement: ExitStack) -> None:
     try:
         announcement.enter_context(running.announced(this))
     except running.Unwritable as error:
-        print(f"mlops.local: mlops local status will not show this account: {error}", file=sys.stderr)
+        print(f"mlops.local: mlops local status cannot show this account: {error}", file=sys.stderr)
     print(
         json.dumps(
             {

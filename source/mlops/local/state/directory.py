@@ -48,7 +48,9 @@ def claimed(directory: Path) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise Unusable(f"another account already runs on {directory}; end it, or give another --data") from error
+            raise Unusable(
+                f"another account is already running with {directory}; stop it, or use another --data directory"
+            ) from error
         try:
             own = directory.resolve() / _OWN
             own.mkdir(exist_ok=True)
@@ -65,12 +67,10 @@ def _refuse_what_is_not_ours(directory: Path) -> None:
         return
     if _MARKER_OF_0_1 in names:
         raise Unusable(
-            f"{directory} holds an account of an earlier version, which this version cannot read; "
-            "give another --data, or delete it"
+            f"{directory} contains the state of an earlier version, which this version cannot read; "
+            "use another --data directory, or delete it"
         )
-    raise Unusable(
-        f"{directory} is neither empty nor an account's, so it is left alone; give --data a directory of its own"
-    )
+    raise Unusable(f"{directory} is not empty and contains no account's state; use an empty --data directory")
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def secret_key(own: Path) -> str:
     with suppress(FileNotFoundError):
         key = path.read_text("ascii", "replace").strip()
         if len(key) != _KEY_LENGTH or not set(key) <= set(string.hexdigits):
-            raise Unusable(f"{path} holds no secret key; delete it to get a new one")
+            raise Unusable(f"{path} contains no secret key; delete the file to generate a new key")
         return key
     key, part = secrets.token_hex(_KEY_LENGTH // 2), own / ".secret-access-key"
     part.write_text(f"{key}\n", "ascii")
@@ -112,7 +112,7 @@ def removed(directory: Path) -> None:
     Raises Unusable where the directory is no account's, or its account runs.
     """
     if not (directory / _MARKER).exists():
-        raise Unusable(f"{directory} holds no account's state")
+        raise Unusable(f"{directory} contains no account's state")
     with claimed(directory) as own:
         shutil.rmtree(own)
         (directory / _MARKER).unlink()

@@ -86,7 +86,7 @@ class Journal:
         """The records as they were last written; Unreadable where there are none that this version can read."""
         content = self.path.read_bytes() if self.path.exists() else b""
         if content and not content.startswith(_START):
-            raise Unreadable("it is not a journal of an account, or one of another version")
+            raise Unreadable("it is not a journal, or was written by another version")
         offset = len(_START)
         while content:
             frame = _frame(content, offset)

@@ -47,7 +47,7 @@ class Outbox(Generic[_T]):
             while (self._items or self._writing) and (left := deadline - time.monotonic()) > 0:
                 self._changed.wait(left)
             if self._items or self._writing:
-                _LOG.warning("%s: not everything was written", self._name)
+                _LOG.warning("%s: some items were not written", self._name)
             self._hurried = False
 
     def _work(self) -> None:
@@ -59,7 +59,7 @@ class Outbox(Generic[_T]):
             try:
                 self._write(items)
             except Exception:
-                _LOG.exception("%s: %d items are lost", self._name, len(items))
+                _LOG.exception("%s: %d items were lost", self._name, len(items))
             with self._changed:
                 self._writing = False
                 self._changed.notify_all()

@@ -51,7 +51,7 @@ class Saver:
     async def kept(self) -> None:
         """Return once everything that has changed until now is written; OSError if it cannot be."""
         if self._ended:
-            raise OSError("The account is being stopped.")
+            raise OSError("The account is stopping.")
         waiting = self._loop.create_future()
         self._waiting.append(waiting)
         self._asked.set()
@@ -93,11 +93,11 @@ class Saver:
         except Exception as error:  # a saver that ended would leave every later change waiting
             reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
             if not self.failed:
-                _say(f"cannot write the account's state: {reason}; changes are refused until it can be written")
+                _say(f"cannot write the account's state: {reason}; changes are rejected until it can be written")
             self.failed = True
             return False, reason
         if self.failed:
-            _say("the account's state is written again")
+            _say("the account's state was written; changes are accepted")
         self.failed = False
         return changed, None
 

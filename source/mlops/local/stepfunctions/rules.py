@@ -93,7 +93,7 @@ def _check_task(resource: str, arguments: dict[str, Any]) -> None:
         resource, arguments = "arn:aws:states:::lambda:invoke", {"FunctionName": resource}
     integration = _INTEGRATIONS.get(resource.removeprefix("arn:aws:states:::").split(".")[0])
     if integration is None:
-        raise stepfunctions.task_error("States.Runtime", f"The account on your laptop does not have {resource}.")
+        raise stepfunctions.task_error("States.Runtime", f"The laptop account does not support {resource}.")
     caller, target = identity.current_caller(), integration.target(arguments)
     if integration.action == "lambda:InvokeFunction" and not target.startswith("arn:"):
         target = f"arn:aws:lambda:{caller.region}:{caller.account_id}:function:{target}"

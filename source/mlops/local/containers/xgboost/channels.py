@@ -41,7 +41,7 @@ def content_type(channel: str, given: str | None) -> str:
     kind, _, parameters = (given or "text/libsvm").lower().partition(";")
     kind = kind.strip()
     if kind in NOT_HERE:
-        raise UserError(f"Channel {channel}: the account on your laptop reads CSV and libsvm, not {kind}.")
+        raise UserError(f"Channel {channel}: the laptop account reads CSV and libsvm, not {kind}.")
     if kind not in CONTENT_TYPES:
         accepted = ", ".join([*CONTENT_TYPES, *sorted(NOT_HERE)])
         raise UserError(f"{given} is not an accepted ContentType: {accepted}.")

@@ -41,12 +41,12 @@ def problem(content: bytes) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"xgboost does not come to an end with it within {_SECONDS} seconds"
+        return f"xgboost does not finish loading it within {_SECONDS} seconds"
     if checked.returncode < 0:
-        return f"it ends the process that reads it with {signal.Signals(-checked.returncode).name}"
+        return f"loading it terminates the process with {signal.Signals(-checked.returncode).name}"
     if checked.returncode:
         lines = checked.stdout.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else "it ends the process that reads it"
+        return lines[-1] if lines else "loading it terminates the process"
     _passed.add(digest)
     return ""
 
@@ -78,18 +78,18 @@ def _wrong(learner: dict[str, Any]) -> Iterator[str]:
     groups = max(1, int(parameters["num_class"]), int(parameters.get("num_target", 1)))
     if features > _MOST_FEATURES or groups > _MOST_CLASSES:
         yield (
-            f"it has {features:,} features and {groups:,} classes; the account on your laptop takes "
+            f"it has {features:,} features and {groups:,} classes; the laptop account supports at most "
             f"{_MOST_FEATURES:,} and {_MOST_CLASSES:,}"
         )
     if booster["name"] == "gblinear":
         if len(booster["model"]["weights"]) != (features + 1) * groups:
-            yield "its weights are not as many as its features and classes ask for"
+            yield "the number of its weights does not match its features and classes"
         return
     model = booster.get("gbtree", booster)["model"]
     if len(booster.get("weight_drop", model["trees"])) != len(model["trees"]):
-        yield "its weights are not as many as its trees"
+        yield "the number of its weights does not match its trees"
     if not all(0 <= group < groups for group in model["tree_info"]):
-        yield "a tree is for a class that it does not have"
+        yield "a tree refers to an unknown class"
     for number, tree in enumerate(model["trees"]):
         if why := _wrong_tree(tree, features):
             yield f"tree {number}: {why}"
@@ -102,11 +102,11 @@ def _wrong_tree(tree: dict[str, Any], features: int) -> str:
     if not all(0 < child < len(left) for child in children) or len(set(children)) != len(children):
         return "its nodes do not form a tree"
     if not all(0 <= splits[node] < features for node in inner):
-        return "it splits by a feature that the model does not have"
+        return "it splits by an unknown feature"
     nodes, held = tree.get("categories_nodes", []), len(tree.get("categories", []))
     segments = zip(tree.get("categories_segments", []), tree.get("categories_sizes", []), strict=True)
     if any(node >= len(left) for node in nodes) or any(start + size > held for start, size in segments):
-        return "it splits by categories that it does not have"
+        return "it splits by unknown categories"
     return ""
 
 

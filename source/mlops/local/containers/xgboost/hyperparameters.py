@@ -50,7 +50,7 @@ def _metrics(text: str) -> list[str]:
         name, at, threshold = item.strip("'\" ").partition("@")
         if at:
             if name not in ("error", "ndcg", "map"):
-                raise OutOfRange("error@t, ndcg@n and map@n: no other metric takes a threshold")
+                raise OutOfRange("error@t, ndcg@n and map@n; other metrics have no threshold")
             float(threshold.rstrip("-"))
         elif name not in XGBOOST_METRICS | COMPUTED_HERE.keys():
             raise OutOfRange(str(sorted(XGBOOST_METRICS | COMPUTED_HERE.keys())))
@@ -119,7 +119,7 @@ def validate(given: Mapping[str, str]) -> dict[str, Any]:
     if "sagemaker_program" in given or "sagemaker_submit_directory" in given:
         raise UserError(
             "Script mode (sagemaker_program) runs your own training code in the image; "
-            "the account on your laptop runs the built-in algorithm only."
+            "the laptop account runs the built-in algorithm only."
         )
     if "num_round" not in given:
         raise UserError("Missing required hyperparameter: num_round")
@@ -151,7 +151,7 @@ def _validate_together(values: Mapping[str, Any]) -> None:
         raise UserError("Metric 'aft-nloglik' can only be applied for 'survival:aft' objective.")
     if values.get("tree_method") == "gpu_hist" or values.get("predictor") == "gpu_predictor":
         raise UserError(
-            "tree_method 'gpu_hist' and predictor 'gpu_predictor' need a GPU, and the account on your laptop has none."
+            "tree_method 'gpu_hist' and predictor 'gpu_predictor' require a GPU, which the laptop account lacks."
         )
     if "_kfold" in values:
-        raise UserError("The account on your laptop does not run k-fold cross validation (_kfold).")
+        raise UserError("The laptop account does not support k-fold cross validation (_kfold).")

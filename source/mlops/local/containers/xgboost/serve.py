@@ -30,12 +30,12 @@ def load(model_dir: Path) -> XGBoostPredictor:
     chosen = next((path for path in files if path.name == "xgboost-model"), only)
     if chosen is None:
         held = ", ".join(str(path.relative_to(model_dir)) for path in files) or "nothing"
-        raise ModelLoadError(f"the artifact has no file 'xgboost-model'; it holds {held}")
+        raise ModelLoadError(f"the artifact has no file 'xgboost-model'; it contains {held}")
     content = chosen.read_bytes()
     if content[:1] == b"\x80" or content[:2] in (b"(l", b"cx", b"ci", b"cc"):
         raise ModelLoadError(
             f"{chosen.name} is a Python pickle. Loading one runs whatever code it holds, so "
-            "the account on your laptop does not; save the model with Booster.save_model"
+            "the laptop account does not; save the model with Booster.save_model"
         )
     if problem := check.problem(content):
         raise ModelLoadError(f"{chosen.name} is not a model that xgboost {xgboost.__version__} can serve: {problem}")

@@ -83,7 +83,7 @@ def train(tree: Path, version: versions.Version) -> None:
     print(f"Training with the defaults of xgboost {versions.text(version)} on xgboost {xgboost.__version__}")
     settings = versions.defaults(settings, version, data[0].matrix.num_row())
     for difference in versions.differences(settings, version):
-        print(f"The model is not the one that xgboost {versions.text(version)} trains: there, {difference}")
+        print(f"The model differs from the model that xgboost {versions.text(version)} trains: there, {difference}")
     model = _boost(settings, data, versions.metric(settings, version))
     (tree / "model" / "xgboost-model").write_bytes(model.save_raw("ubj"))
 

@@ -62,7 +62,7 @@ def unknown_objective(settings: Settings, version: Version) -> str | None:
     since = _SINCE.get(objective)
     if since is None or version >= since:
         return None
-    return f"objective {objective} is not in xgboost {text(version)}; it came with {text(since)}"
+    return f"objective {objective} is not in xgboost {text(version)}; it was added in {text(since)}"
 
 
 def metric(settings: Settings, version: Version) -> str | None:
@@ -119,7 +119,7 @@ DIFFERENCES = (
         "colsample_* draws other columns",
     ),
     Difference((0, 0), (2, 0), _objective("rank:.*"), "ranking forms other pairs"),
-    Difference((0, 0), (1, 2), _method("hist"), "tree_method hist places its bins elsewhere"),
+    Difference((0, 0), (1, 2), _method("hist"), "tree_method hist uses other bins"),
     Difference((0, 0), (1, 6), _method("approx"), "tree_method approx proposes other splits"),
     Difference((0, 0), (1, 6), _objective("survival:cox"), "survival:cox has other gradients"),
     Difference((0, 0), (1, 3), _objective("binary:logitraw"), "binary:logitraw has other gradients"),
@@ -135,9 +135,9 @@ DIFFERENCES = (
         (0, 0),
         (0, 90),
         lambda settings: "interaction_constraints" in settings,
-        "interaction_constraints are not heeded",
+        "interaction_constraints are ignored",
     ),
-    Difference((3, 1), _NEVER, _objective("multi:.*"), "training starts from how often each class occurs"),
+    Difference((3, 1), _NEVER, _objective("multi:.*"), "training starts with the class frequencies"),
 )
 
 

@@ -33,7 +33,7 @@ def compiled(pattern: str) -> Matches:
     """The function that a pattern stands for; raises BadPattern."""
     pattern = pattern.strip()
     if pattern.startswith("["):
-        raise BadPattern("The account on your laptop does not have filter patterns for space-delimited fields ([...]).")
+        raise BadPattern("The laptop account does not support filter patterns for space-delimited fields ([...]).")
     if pattern.startswith("{"):
         if not pattern.endswith("}"):
             raise BadPattern("Invalid filter pattern: a JSON pattern ends with }.")
@@ -117,7 +117,7 @@ class _Json:
     def _next(self) -> str:
         token = self._tokens[0]
         if not token:
-            raise BadPattern("Invalid filter pattern: it ends too early")
+            raise BadPattern("Invalid filter pattern: unexpected end")
         return self._tokens.pop(0)
 
     def _either(self) -> _Test:
@@ -183,7 +183,7 @@ def _compare(select: Callable[[Any], Any], relation: str, text: str) -> _Test:
             raise BadPattern(f"Invalid filter pattern: {text} is not a number")
         return lambda value: isinstance(found := select(value), int | float) and bool(compare(found, bound))
     if relation not in ("=", "!="):
-        raise BadPattern(f"Invalid filter pattern: {relation} is no comparison")
+        raise BadPattern(f"Invalid filter pattern: {relation} is not a comparison operator")
     equal = _equality(text)
     return lambda value: (select(value) is not _NOTHING) and equal(select(value)) == (relation == "=")
 

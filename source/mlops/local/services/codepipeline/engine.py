@@ -122,7 +122,7 @@ def _run(execution: Record, first: int, done: set[str], caller: Caller) -> None:
     except Exception:
         _log.exception("execution %s failed", execution["pipelineExecutionId"])
         status = "Failed"
-        execution["statusSummary"] = "An internal error occurred in the account on your laptop; see its log."
+        execution["statusSummary"] = "An internal error occurred in the laptop account; see its log."
     if execution["status"] in ("InProgress", "Stopping"):
         finish(execution, status, caller)
 

@@ -60,7 +60,7 @@ def _version(role_arn: str, configuration: dict[str, str], caller: Caller) -> st
         s3 = identity.role_session(role_arn, SERVICE, caller).client("s3")
         found = s3.head_object(Bucket=configuration["S3Bucket"], Key=configuration["S3ObjectKey"])
     except (ClientError, ApiError) as error:
-        _log.debug("cannot look at %s: %s", configuration, error)  # the source action will say so in its run
+        _log.debug("cannot read %s: %s", configuration, error)  # the source action will say so in its run
         return None
     version: str | None = found.get("VersionId")
     return version

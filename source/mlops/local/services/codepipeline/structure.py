@@ -118,7 +118,7 @@ def _provider(action: dict[str, Any]) -> ActionType:
             "ActionDeclaration",
             f"ActionType (Category: '{kind['category']}', Provider: '{kind['provider']}', Owner: "
             f"'{kind['owner']}', Version: '{kind['version']}') in action '{action['name']}' is not "
-            "available in the account on your laptop",
+            "available in the laptop account",
         )
     return found
 

@@ -59,9 +59,11 @@ def unpack(archive: bytes, folder: Path, limits: Limits = LIMITS) -> None:
         with tarfile.open(fileobj=_Unzipping(archive, limits), mode="r|") as opened:
             for number, member in enumerate(opened, 1):
                 if number > limits.entries:
-                    raise Unusable(f"holds more than {limits.entries:,} files")
+                    raise Unusable(f"contains more than {limits.entries:,} files")
                 if not (member.isdir() or member.isreg()) or member.issparse():
-                    raise Unusable(f"holds '{member.name}', which is {_kind(member)}; only regular files are unpacked")
+                    raise Unusable(
+                        f"contains '{member.name}', which is {_kind(member)}; only regular files are allowed"
+                    )
                 opened.extract(member, folder, filter="data")
     except tarfile.ReadError as error:
         raise Unusable("is not a .tar.gz archive, or is damaged") from error

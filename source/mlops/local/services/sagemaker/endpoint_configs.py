@@ -28,7 +28,7 @@ def create_endpoint_config(request: dict[str, Any], caller: Caller) -> dict[str,
     config_arn = arn(caller, "endpoint-config", name)
     for member in ("AsyncInferenceConfig", "ShadowProductionVariants", "ExplainerConfig"):
         if request.get(member):
-            raise invalid(f"The account on your laptop does not have {member}.")
+            raise invalid(f"The laptop account does not support {member}.")
     if request.get("ExecutionRoleArn"):
         identity.check_role(request["ExecutionRoleArn"], PRINCIPAL, caller, config_arn)
     _check_variants(request, caller)
@@ -51,7 +51,7 @@ def _check_variants(request: dict[str, Any], caller: Caller) -> None:
     for variant in request["ProductionVariants"]:
         where = f"Production variant {variant['VariantName']}"
         if "ModelName" not in variant:
-            raise invalid(f"{where} needs a ModelName: the account on your laptop does not have inference components.")
+            raise invalid(f"{where} needs a ModelName: the laptop account does not support inference components.")
         models.find(variant["ModelName"], caller)
         serverless, instance_type = variant.get("ServerlessConfig"), variant.get("InstanceType")
         if bool(serverless) == bool(instance_type):

@@ -79,8 +79,8 @@ def update_endpoint(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
             raise invalid(f'Cannot update in-progress endpoint "{endpoint["EndpointArn"]}".')
         if "_Config" not in endpoint:
             raise invalid(
-                f'Cannot update endpoint "{endpoint["EndpointArn"]}": it failed to be created, so it must be '
-                "deleted and created again."
+                f'Cannot update endpoint "{endpoint["EndpointArn"]}": its creation failed. '
+                "Delete the endpoint and recreate it."
             )
         if "DeploymentConfig" in request:
             endpoint["LastDeploymentConfig"] = request["DeploymentConfig"]

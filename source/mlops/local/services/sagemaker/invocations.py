@@ -25,7 +25,7 @@ def invoke_endpoint(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     name = request["EndpointName"]
     for member in _NOT_HERE:
         if request.get(member):
-            raise _refuse(f"{member} is not supported by endpoint {name}: the account on your laptop does not have it.")
+            raise _refuse(f"{member} is not supported by endpoint {name}: the laptop account does not support it.")
     began = time.monotonic()
     variant = _choose(name, request.get("TargetVariant"), caller)
     endpoint = endpoints.find(name, caller)

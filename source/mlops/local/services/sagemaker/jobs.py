@@ -183,7 +183,7 @@ def job_type(cls: _Class) -> _Class:
         """After a restart: a job that was running is not any more. Nobody is told."""
         for job in jobs.values():
             if job[kind.status] in ("InProgress", "Stopping"):
-                reason = f"InternalServerError: {CUT_OFF} Please start the job again."
+                reason = f"InternalServerError: {CUT_OFF} Please retry."
                 _end(one, job, "Failed", "Failed", reason)
 
     return cls

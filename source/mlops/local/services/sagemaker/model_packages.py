@@ -35,7 +35,9 @@ def check_deployable(name_or_arn: str, caller: Caller) -> None:
     package = find(name_or_arn, caller)
     package_arn = package["ModelPackageArn"]
     if not package.get("InferenceSpecification"):
-        raise invalid(f"Model package {package_arn} has no InferenceSpecification, so no model can be made of it.")
+        raise invalid(
+            f"Model package {package_arn} has no InferenceSpecification, which is required to create a model."
+        )
     approval = package.get("ModelApprovalStatus")
     if approval and approval != "Approved":
         raise invalid(

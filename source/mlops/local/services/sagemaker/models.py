@@ -88,7 +88,7 @@ def _check_containers(request: dict[str, Any], caller: Caller) -> None:
         if bool(container.get("Image")) == bool(container.get("ModelPackageName")):
             raise invalid("A container needs either an Image or a ModelPackageName, and not both.")
         if container.get("Mode") == "MultiModel":
-            raise invalid("The account on your laptop does not serve multi-model containers.")
+            raise invalid("The laptop account does not serve multi-model containers.")
         if "ModelPackageName" in container:
             model_packages.check_deployable(container["ModelPackageName"], caller)
             if artifact(container):

@@ -130,7 +130,7 @@ def _write(source: Source, lines: list[tuple[int, str]]) -> None:
                 _clients[holder] = identity.role_session(source.role_arn, PRINCIPAL, source.caller).client("logs")
             client = _clients[holder]
             if left_out := len(lines[_LINES:]):
-                lines = [*lines[:_LINES], (lines[-1][0], f"[INFO] {left_out} more lines of this second are left out")]
+                lines = [*lines[:_LINES], (lines[-1][0], f"[INFO] {left_out} more lines of this second are omitted")]
             events = [{"timestamp": moment, "message": line} for moment, line in lines]
             try:
                 client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)

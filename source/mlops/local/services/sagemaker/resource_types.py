@@ -140,7 +140,7 @@ class ModelPackageGroup(_Named):
 
     def create(self, properties: Properties, request: Request) -> Resource:
         if "ModelPackageGroupPolicy" in properties:
-            raise ApiError("ValidationException", "The account on your laptop does not have ModelPackageGroupPolicy.")
+            raise ApiError("ValidationException", "The laptop account does not support ModelPackageGroupPolicy.")
         return super().create(properties, request)
 
 

@@ -53,7 +53,7 @@ def _check(request: dict[str, Any]) -> None:
     """What AWS checks beyond the members' shapes before it takes a job."""
     for member in _NOT_HERE:
         if member in request:
-            raise invalid(f"The account on your laptop does not have {member}.")
+            raise invalid(f"The laptop account does not support {member}.")
     for member in ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition"):
         if member not in request:
             raise invalid(
@@ -65,7 +65,7 @@ def _check(request: dict[str, Any]) -> None:
         raise invalid("You must specify either a TrainingImage or an AlgorithmName in AlgorithmSpecification.")
     if "AlgorithmName" in algorithm:
         raise invalid(
-            f'Could not find algorithm "{algorithm["AlgorithmName"]}": the account on your laptop has no '
+            f'Could not find algorithm "{algorithm["AlgorithmName"]}": the laptop account has no '
             "algorithm resources, so name a TrainingImage."
         )
     _check_instances(request["ResourceConfig"])

@@ -124,16 +124,14 @@ def _download(s3: S3Client, channel: Record, folder: Path, job: Record, caller: 
     name = channel["ChannelName"]
     source = channel["DataSource"].get("S3DataSource")
     if source is None:
-        raise JobFailed(f"ClientError: Channel {name}: the account on your laptop reads channels from S3 only.")
+        raise JobFailed(f"ClientError: Channel {name}: the laptop account reads channels from S3 only.")
     if source["S3DataType"] != "S3Prefix":
         raise JobFailed(
-            f"ClientError: Channel {name}: the account on your laptop does not read "
-            f"{source['S3DataType']}; give the data as an S3Prefix."
+            f"ClientError: Channel {name}: the laptop account does not read {source['S3DataType']}; use S3Prefix."
         )
     if channel.get("RecordWrapperType", "None") != "None":
         raise JobFailed(
-            f"ClientError: Channel {name}: the account on your laptop does not wrap records as "
-            f"{channel['RecordWrapperType']}."
+            f"ClientError: Channel {name}: the laptop account does not wrap records as {channel['RecordWrapperType']}."
         )
     uri, why = source["S3Uri"], ""
     folder.mkdir()

@@ -44,10 +44,10 @@ def check(target: Mapping[str, Any]) -> None:
         raise ValueError(f"Provided Arn is not in correct format: {target['Arn']}.")
     service = target["Arn"].split(":")[2]
     if service not in _STARTS:
-        raise ValueError(f"The account on your laptop does not have schedules that start {target['Arn']}.")
+        raise ValueError(f"The laptop account does not support schedules that start {target['Arn']}.")
     for member in _NOT_HERE:
         if member in target:
-            raise ValueError(f"The account on your laptop does not have {member}.")
+            raise ValueError(f"The laptop account does not support {member}.")
 
 
 def start(schedule: Record, caller: Caller) -> None:

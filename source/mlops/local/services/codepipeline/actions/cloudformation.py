@@ -169,7 +169,7 @@ def _settled(action: Run, stack_id: str) -> Stack:
     def settled() -> Stack | None:
         stack = _describe(action, stack_id)
         if stack is None:
-            raise ActionFailed(f"Stack {stack_id} does not exist any more")
+            raise ActionFailed(f"Stack {stack_id} no longer exists")
         return None if stack["StackStatus"].endswith("_IN_PROGRESS") else stack
 
     return action.wait_until(settled)
@@ -210,7 +210,7 @@ def _reason(action: Run, stack: Stack) -> str:
 def _check(configuration: dict[str, str]) -> list[str]:
     mode = configuration["ActionMode"]
     if mode not in _MODES:
-        return [f"'{mode}' for 'ActionMode'; the account on your laptop has {', '.join(_MODES)}"]
+        return [f"'{mode}' for 'ActionMode'; the laptop account supports {', '.join(_MODES)}"]
     if "RoleArn" not in configuration:
         return ["missing key 'RoleArn'"]
     if mode != "DELETE_ONLY" and "::" not in configuration.get("TemplatePath", ""):
