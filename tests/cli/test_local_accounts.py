@@ -35,7 +35,8 @@ def start(environment: dict[str, str]) -> Iterator[Start]:
         command = [sys.executable, "-m", "mlops.local", "--port", "0", *map(str, arguments)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert process.stdout
-        assert process.stdout.readline()
+        with process.stdout as lines:  # there is one
+            assert lines.readline()
         started.append(process)
         return process
 

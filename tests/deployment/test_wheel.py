@@ -39,14 +39,19 @@ def environment(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
+def require(python: Path) -> None:
+    """Let an environment have the packages that the environment of the tests has."""
+    (packages,) = python.parents[1].glob("lib/python*/site-packages")
+    # A .pth file's folder comes last, and what .pth files are in it is not read: not the editable checkout's.
+    (packages / "required.pth").write_text(sysconfig.get_path("purelib"))
+
+
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, with the packages it requires taken from the environment of the tests."""
     python = environment(tmp_path_factory.mktemp("environment"))
     pip("--python", str(python), "install", "--quiet", "--no-deps", "--no-index", str(wheel))
-    (packages,) = python.parents[1].glob("lib/python*/site-packages")
-    # A .pth file's folder comes last, and what .pth files are in it is not read: not the editable checkout's.
-    (packages / "required.pth").write_text(sysconfig.get_path("purelib"))
+    require(python)
     return python
 
 
@@ -132,6 +137,18 @@ def test_it_starts_an_account_with_what_it_built(installed: Path, outside: Path)
         assert process.wait(timeout=60) == 0
     assert listed.returncode == 0, listed.stderr
     assert json.loads(listed.stdout)["pipelines"] == []
+
+
+@pytest.mark.usefixtures("outside")
+def test_an_editable_install_is_the_checkout(tmp_path: Path) -> None:
+    """As `make setup` makes it: built with what the requirements have."""
+    python = environment(tmp_path / "environment")
+    require(python)
+    options = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    pip("--python", str(python), "install", *options, "--editable", str(ROOT))
+    where = "import chalicelib, mlops.source_tree as tree; print(tree.ROOT, chalicelib.__file__)"
+    printed = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout
+    assert all(path.startswith(str(ROOT)) for path in printed.split()), printed
 
 
 @pytest.mark.slow

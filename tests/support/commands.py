@@ -85,7 +85,8 @@ def local_up(*arguments: str, environment: Mapping[str, str] | None = None) -> s
 
 def ready(process: subprocess.Popen[str]) -> Up:
     assert process.stdout
-    return Up(process, json.loads(process.stdout.readline()))
+    with process.stdout as lines:  # there is one
+        return Up(process, json.loads(lines.readline()))
 
 
 @contextmanager

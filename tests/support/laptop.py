@@ -56,7 +56,8 @@ def start_account(*arguments: str, program: str = "mlops.local") -> Account:
         env=without_aws(),
     )
     assert process.stdout is not None
-    ready = json.loads(process.stdout.readline())
+    with process.stdout as lines:  # there is one
+        ready = json.loads(lines.readline())
     session = boto3.Session(ready["access_key_id"], ready["secret_access_key"], region_name=ready["region"])
     return Account(ready["aws_endpoint_url"], session, process)
 

@@ -141,7 +141,8 @@ def test_a_gateway_denies_in_the_words_its_api_gave_it(account: Account) -> None
     with pytest.raises(HTTPError) as denied:
         urllib.request.urlopen(urllib.request.Request(signed.url, headers=dict(signed.headers)))
     assert denied.value.code == 403
-    answer = json.load(denied.value)
+    with denied.value as refusal:
+        answer = json.load(refusal)
     assert answer["errors"] == []
     assert f"on resource: arn:aws:execute-api:us-east-1:********9012:{api_id}/prod/GET/" in answer["message"]
 
@@ -159,7 +160,8 @@ def test_an_unsigned_call_is_refused(account: Account) -> None:
     )
     with pytest.raises(HTTPError) as refusal:
         urllib.request.urlopen(request)
-    assert refusal.value.code in (400, 403)
+    with refusal.value as answer:
+        assert answer.code in (400, 403)
 
 
 def test_only_this_machine_is_listened_to(account: Account) -> None:
