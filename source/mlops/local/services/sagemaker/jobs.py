@@ -108,13 +108,14 @@ class Run:
         Returns Completed, Failed, Stopped or MaxRuntimeExceeded.
         """
         ended = ""
-        while process.poll() is None and not ended:
-            if self._stop.wait(TIMING.poll):
-                ended = "Stopped"
-            elif time.monotonic() > self._deadline:
-                ended = "MaxRuntimeExceeded"
-            look()
-        if ended:
+        try:
+            while process.poll() is None and not ended:
+                if self._stop.wait(TIMING.poll):
+                    ended = "Stopped"
+                elif time.monotonic() > self._deadline:
+                    ended = "MaxRuntimeExceeded"
+                look()
+        finally:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_GRACE)
@@ -213,8 +214,8 @@ def _create(one: JobType, jobs: Table, request: dict[str, Any], caller: Caller) 
                 f"and a {kind.label.lower()} with this name already exists ({job_arn})",
             )
         tags.attach(job_arn, request, caller)
+        run = _running[job_arn] = Run(one, job, caller)
         jobs[name] = job
-    run = _running[job_arn] = Run(one, job, caller)
     _tell(one, job, caller)
     identity.spawn(run.work)
     return {arn_member: job_arn}
