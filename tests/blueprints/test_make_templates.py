@@ -205,7 +205,7 @@ def test_a_job_of_its_own_is_taken(made: Made) -> None:
         ("Action: s3:", "Act: s3:", "note/template.yaml: the policies of Role are not written as IAM takes them"),
         ("S3OutputPath: ", "S3OutPath: ", "note/template.yaml:29: Resources/MLOpsStateMachine/"),
         ("Kind: TrainingJob", "Kind: TransJob", "States/Train/RunJob/Kind 'TransJob' is not one of"),
-        ("              Role: Role\n", "", "States/Train/RunJob/Role is to be the logical id of an AWS::IAM::Role"),
+        ("              Role: Role\n", "", "States/Train/RunJob/Role must be the logical ID of an AWS::IAM::Role"),
         ("S3OutputPath: !Ref Text", 'S3OutputPath: "{% $x( %}"', "note/template.yaml:29: "),
         ("Version: ", "Versions: ", "note/template.yaml:11: "),
         ("Action: s3:ListBucket", "Actions: s3:ListBucket", "note/template.yaml:14: "),

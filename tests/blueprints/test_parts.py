@@ -41,7 +41,7 @@ def test_an_include_is_what_the_part_says_and_what_stands_beside_it(node: Any, r
         ({"Include": "ones"}, "x includes 'ones', which is not in _parts"),
         ({"Include": 7}, "x: Include is not a name or a list of names"),
         ({"Include": [7]}, "x: Include is not a name or a list of names"),
-        ({"Include": "list"}, "x includes 'list' in a mapping, and it is not one"),
+        ({"Include": "list"}, "x includes 'list' in a mapping, but the part is not a mapping"),
         ({"Include": "itself"}, "x includes 'itself', which includes itself"),
     ],
 )

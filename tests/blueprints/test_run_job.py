@@ -158,14 +158,14 @@ TRAINING = job(JOB_KINDS["TrainingJob"])
     [
         ({"Kind": "TraningJob"}, "Train/RunJob/Kind 'TraningJob' is not one of TrainingJob, "),
         ({"Kynd": "TrainingJob"}, "Train/RunJob/Kynd is an unknown key (did you mean 'Kind'?)"),
-        ({"Role": "Model"}, "Train/RunJob/Role is to be the logical id of an AWS::IAM::Role"),
-        ({"Role": None}, "Train/RunJob/Role is to be the logical id of an AWS::IAM::Role"),
-        ({"Model": "Model"}, "Train/RunJob has a Model, and a TrainingJob takes a Role"),
-        ({"Kind": "TransformJob"}, "Train/RunJob has a Role, and a TransformJob takes a Model"),
+        ({"Role": "Model"}, "Train/RunJob/Role must be the logical ID of an AWS::IAM::Role"),
+        ({"Role": None}, "Train/RunJob/Role must be the logical ID of an AWS::IAM::Role"),
+        ({"Model": "Model"}, "Train/RunJob has a Model; a TrainingJob requires a Role instead"),
+        ({"Kind": "TransformJob"}, "Train/RunJob has a Role; a TransformJob requires a Model instead"),
         ({"Name": ""}, "Train/RunJob has no Name"),
-        ({"Arguments": "$x"}, "Train/RunJob/Arguments is neither a mapping nor a JSONata expression"),
-        ({"Arguments": {"RoleArn": "x"}}, "Train/RunJob/Arguments has RoleArn, which RunJob adds"),
-        ({"Arguments": [1]}, "Train/RunJob/Arguments is neither a mapping nor a JSONata expression"),
+        ({"Arguments": "$x"}, "Train/RunJob/Arguments must be a mapping or a JSONata expression"),
+        ({"Arguments": {"RoleArn": "x"}}, "Train/RunJob/Arguments contains RoleArn, which RunJob sets"),
+        ({"Arguments": [1]}, "Train/RunJob/Arguments must be a mapping or a JSONata expression"),
     ],
 )
 def test_what_a_run_job_lacks_is_told(changes: dict[str, Any], told: str) -> None:
@@ -178,26 +178,26 @@ def test_what_a_run_job_lacks_is_told(changes: dict[str, Any], told: str) -> Non
 @pytest.mark.parametrize(
     ("states", "told"),
     [
-        ([("Train", {"RunJob": TRAINING})], "Train/RunJob has beside it either `Next` or `End: true`"),
+        ([("Train", {"RunJob": TRAINING})], "Train/RunJob requires either `Next` or `End: true`"),
         ([("Train", {"RunJob": TRAINING, "End": True, "Retry": []})], "Train/Retry is an unknown key"),
-        ([("Train", {"RunJob": [], "End": True})], "Train/RunJob is no mapping"),
-        ([("job", {"RunJob": TRAINING, "End": True})], "/job is to be a word with a capital letter"),
-        ([("Train it", {"RunJob": TRAINING, "End": True})], "/Train it is to be a word with a capital letter"),
-        ([("T" * 75, {"RunJob": TRAINING, "End": True})], "has too long a name"),
+        ([("Train", {"RunJob": [], "End": True})], "Train/RunJob is not a mapping"),
+        ([("job", {"RunJob": TRAINING, "End": True})], "/job must begin with an uppercase letter"),
+        ([("Train it", {"RunJob": TRAINING, "End": True})], "/Train it must begin with an uppercase letter"),
+        ([("T" * 75, {"RunJob": TRAINING, "End": True})], "is longer than"),
         (
             [("Train", {"RunJob": TRAINING, "End": True}), ("TrainWait", {"Type": "Succeed"})],
-            "/TrainWait has the name of a state that RunJob makes",
+            "/TrainWait has the name of a state that RunJob generates",
         ),
         (
             [("Train", {"RunJob": TRAINING, "End": True}), ("P", {"Type": "Pass", "Assign": {"cause": 1}})],
-            "/P/Assign has 'cause', a variable of RunJob",
+            "/P/Assign assigns 'cause', a variable that RunJob uses",
         ),
         (
             [
                 ("Train", {"RunJob": TRAINING, "End": True}),
                 ("P", {"Type": "Parallel", "Branches": [{"States": {"In": {"RunJob": TRAINING, "End": True}}}]}),
             ],
-            "RunJob stands at the top of a definition",
+            "RunJob is not supported inside Parallel and Map states",
         ),
     ],
 )
@@ -240,18 +240,18 @@ MAPPED: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("path", "value", "told"),
     [
-        ("OutputDataConfig/S3OutputPath", "{% $a ? 'x' %}", "gives nothing where the condition is false"),
-        ("OutputDataConfig/S3OutputPat", "x", "'S3OutputPat' is no member of OutputDataConfig (did you mean"),
-        ("OutputDataConfig", {}, "OutputDataConfig lacks 'S3OutputPath'"),
-        ("OutputDataConfig", "{% {'KmsKeyId': 'x'} %}", "OutputDataConfig lacks 'S3OutputPath'"),
-        ("ResourceConfig/InstanceCount", {"Ref": "Count"}, "is text, as everything from CloudFormation"),
+        ("OutputDataConfig/S3OutputPath", "{% $a ? 'x' %}", "returns nothing if the condition is false"),
+        ("OutputDataConfig/S3OutputPat", "x", "'S3OutputPat' is not a member of OutputDataConfig (did you mean"),
+        ("OutputDataConfig", {}, "OutputDataConfig is missing 'S3OutputPath'"),
+        ("OutputDataConfig", "{% {'KmsKeyId': 'x'} %}", "OutputDataConfig is missing 'S3OutputPath'"),
+        ("ResourceConfig/InstanceCount", {"Ref": "Count"}, "is a string, like every value from CloudFormation"),
         ("ResourceConfig/InstanceCount", "1", "'1' is not a number"),
         ("ResourceConfig", "{% {'InstanceCount': 'one'} %}", "InstanceCount: 'one' is not a number"),
-        ("AlgorithmSpecification/TrainingInputMode", "Fil", "'Fil' is no value of TrainingInputMode (did you mean"),
-        ("HyperParameters/rounds", 1, "1 is not a text"),
-        ("HyperParameters/rounds", "{% $string( %}", "is not JSONata"),
-        ("HyperParameters/rounds", {"Fn::Sub": "{% $x & '${Y}' %}"}, "a value is pasted into an expression"),
-        ("InputDataConfig", [{"ChannelName": "train"}], "lacks 'DataSource'"),
+        ("AlgorithmSpecification/TrainingInputMode", "Fil", "'Fil' is not a value of TrainingInputMode (did you mean"),
+        ("HyperParameters/rounds", 1, "1 is not a string"),
+        ("HyperParameters/rounds", "{% $string( %}", "is not valid JSONata"),
+        ("HyperParameters/rounds", {"Fn::Sub": "{% $x & '${Y}' %}"}, "inserts a value into an expression"),
+        ("InputDataConfig", [{"ChannelName": "train"}], "is missing 'DataSource'"),
     ],
 )
 def test_arguments_that_sagemaker_would_refuse_are_told_with_their_path(path: str, value: Any, told: str) -> None:

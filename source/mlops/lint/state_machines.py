@@ -62,16 +62,16 @@ def _expressions(node: Any, path: Path, member: bool = False) -> Iterator[Proble
             if key.startswith("Fn::") and "{%" in str(value):
                 yield (
                     path,
-                    "a value is pasted into an expression: assign it to a variable in a Pass state, and use that",
+                    "inserts a value into an expression: assign the value to a variable in a Pass state instead",
                 )
             elif key not in ("Branches", "ItemProcessor"):
                 yield from _expressions(value, (*path, key), member or key in DATA)
     elif (text := expression(node)) is not None:
         parsed = _parsed(text)
         if isinstance(parsed, str):
-            yield path, f"is not JSONata: {parsed}"
+            yield path, f"is not valid JSONata: {parsed}"
         elif member and path[-1] not in DATA and parsed.type == "condition" and _else(parsed) is None:
-            yield path, "gives nothing where the condition is false, which Step Functions refuses: add what it is then"
+            yield path, "returns nothing if the condition is false, which Step Functions rejects: add an else branch"
 
 
 @functools.lru_cache(maxsize=1024)
@@ -120,7 +120,11 @@ def _value(shape: Any, value: Any, path: Path) -> Iterator[Problem]:
             yield from ((path, problem) for problem in _computed(shape, parsed, {}, path[-1]))
     elif isinstance(value, dict) and next(iter(value), "").startswith(("Fn::", "Ref")):
         if shape.type_name != "string":
-            yield path, f"is text, as everything from CloudFormation, and {shape.name} is {_kind(shape)}: compute it"
+            yield (
+                path,
+                f"is a string, like every value from CloudFormation; {shape.name} is {_kind(shape)}: "
+                "convert it in an expression",
+            )
     elif isinstance(value, dict) and shape.type_name == "structure":
         yield from ((path, problem) for problem in _members(shape, set(value), path[-1]))
         for key, item in value.items():
@@ -140,11 +144,11 @@ def _members(shape: Any, given: set[str], name: object, complete: bool = True) -
     """What is wrong with the keys of an object."""
     for key in sorted(given - set(shape.members)):
         near = difflib.get_close_matches(key, shape.members, 1)
-        yield f"{key!r} is no member of {shape.name}" + (f" (did you mean {near[0]!r}?)" if near else "")
+        yield f"{key!r} is not a member of {shape.name}" + (f" (did you mean {near[0]!r}?)" if near else "")
     if complete:
         for key in shape.required_members:
             if key not in given:
-                yield f"{name} lacks {key!r}"
+                yield f"{name} is missing {key!r}"
 
 
 def _unfit(shape: Any, value: Any) -> str | None:
@@ -158,15 +162,21 @@ def _unfit(shape: Any, value: Any) -> str | None:
         **dict.fromkeys(_NUMBERS, isinstance(value, int | float) and not isinstance(value, bool)),
     }
     if not fits.get(shape.type_name, True):
-        return f"{value!r} is not {_kind(shape)}, as {shape.name} is"
+        return f"{value!r} is not {_kind(shape)}, which {shape.name} requires"
     if shape.type_name == "string" and shape.enum and value not in shape.enum:
         near = difflib.get_close_matches(value, shape.enum, 1)
-        return f"{value!r} is no value of {shape.name}" + (f" (did you mean {near[0]!r}?)" if near else "")
+        return f"{value!r} is not a value of {shape.name}" + (f" (did you mean {near[0]!r}?)" if near else "")
     return None
 
 
 def _kind(shape: Any) -> str:
-    kinds = {"structure": "an object", "map": "an object", "list": "a list", "string": "a text", "integer": "a number"}
+    kinds = {
+        "structure": "an object",
+        "map": "an object",
+        "list": "a list",
+        "string": "a string",
+        "integer": "a number",
+    }
     return kinds.get(shape.type_name, "a number" if shape.type_name in _NUMBERS else f"a {shape.type_name}")
 
 

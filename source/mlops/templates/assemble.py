@@ -59,7 +59,9 @@ def _sections(template: Template, parts: Parts, where: str) -> Template:
     for name in includes.included(template, where) if includes.INCLUDE in template else ():
         piece = includes.part(name, parts.pieces, where)
         if not isinstance(piece, dict) or not set(piece) <= set(_SECTIONS):
-            raise BlueprintError(f"{where} includes {name!r} at its top, which has other keys than sections")
+            raise BlueprintError(
+                f"{where} includes {name!r} at its top, which has keys that are not sections of a template"
+            )
         check_sections(piece, f"_parts/{name}.yaml")
         sources.append(piece)
     merged: Template = {key: template[key] for key in _HEAD if key in template}

@@ -50,7 +50,7 @@ def _resolved(node: Any, parts: Mapping[str, Any], where: str, within: tuple[str
     merged: dict[str, Any] = {}
     for name, found in _parts_of(node, parts, where, within):
         if not isinstance(found, dict):
-            raise BlueprintError(f"{where} includes {name!r} in a mapping, and it is not one")
+            raise BlueprintError(f"{where} includes {name!r} in a mapping, but the part is not a mapping")
         merged |= found
     return merged | {key: _resolved(value, parts, where, within) for key, value in node.items() if key != INCLUDE}
 

@@ -79,7 +79,7 @@ def expand(template: Template, where: str) -> tuple[Template, dict[str, int]]:
     if not jobs:
         return template, {}
     if ROLE not in template["Resources"]:
-        raise BlueprintError(f"{where}: for {NODE} the template says at its top `Include: [state_machine]`")
+        raise BlueprintError(f"{where}: {NODE} requires `Include: [state_machine]` at the top of the template")
     _check(definition, jobs, where)
     begins = {name: job.of_its_own(BEGIN) for name, job in jobs.items()}
     made: dict[str, State] = {}
@@ -129,7 +129,7 @@ def _read(name: str, state: State, template: Template, where: str) -> Job:
     _known(state, (NODE, "Next", "End", "Comment"), where)
     where = f"{where}/{NODE}"
     if not isinstance(node, dict):
-        raise BlueprintError(f"{where} is no mapping")
+        raise BlueprintError(f"{where} is not a mapping")
     _known(node, ("Kind", "Name", "Role", "Model", "Arguments"), where)
     kind = JOB_KINDS.get(str(node.get("Kind")))
     if kind is None:
@@ -139,18 +139,18 @@ def _read(name: str, state: State, template: Template, where: str) -> Job:
         raise BlueprintError(f"{where} has no {missing[0]}")
     arguments = node["Arguments"]
     if not isinstance(arguments, dict) and expression(arguments) is None:
-        raise BlueprintError(f"{where}/Arguments is neither a mapping nor a JSONata expression {{% … %}}")
+        raise BlueprintError(f"{where}/Arguments must be a mapping or a JSONata expression {{% … %}}")
     if ("Next" in state) == (state.get("End") is True):
-        raise BlueprintError(f"{where} has beside it either `Next` or `End: true`")
+        raise BlueprintError(f"{where} requires either `Next` or `End: true` beside it")
     owner, other = ("Role", "Model") if kind.role else ("Model", "Role")
     if other in node:
-        raise BlueprintError(f"{where} has a {other}, and a {kind.key} takes a {owner}")
+        raise BlueprintError(f"{where} has a {other}; a {kind.key} requires a {owner} instead")
     if isinstance(arguments, dict) and (said := {kind.name, kind.role or "ModelName"} & set(arguments)):
-        raise BlueprintError(f"{where}/Arguments has {min(said)}, which {NODE} adds")
+        raise BlueprintError(f"{where}/Arguments contains {min(said)}, which {NODE} sets")
     logical_id = str(node.get(owner))
     wanted, attribute = {"Role": ("AWS::IAM::Role", "Arn"), "Model": ("AWS::SageMaker::Model", "ModelName")}[owner]
     if template["Resources"].get(logical_id, {}).get("Type") != wanted:
-        raise BlueprintError(f"{where}/{owner} is to be the logical id of an {wanted} in this template")
+        raise BlueprintError(f"{where}/{owner} must be the logical ID of an {wanted} in this template")
     return Job(
         name,
         kind,
@@ -173,19 +173,20 @@ def _known(node: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
 def _check(definition: Mapping[str, Any], jobs: Mapping[str, Job], where: str) -> None:
     """What jobs and the other states of their machine must not have in common."""
     if definition.get("QueryLanguage") != "JSONata":
-        raise BlueprintError(f"{where}: a definition with {NODE} has `QueryLanguage: JSONata`")
+        raise BlueprintError(f"{where}: {NODE} requires `QueryLanguage: JSONata`")
     own = [name for name in definition["States"] if name not in jobs]
     made = {*SHARED_STATES, *(job.of_its_own(suffix) for job in jobs.values() for suffix in OWN_STATES)}
     for name in definition["States"]:
         if name in made:
-            raise BlueprintError(f"{where}/{name} has the name of a state that {NODE} makes")
+            raise BlueprintError(f"{where}/{name} has the name of a state that {NODE} generates")
+    longest = _LONGEST_STATE - max(map(len, OWN_STATES))
     for name in jobs:
-        if len(name) > _LONGEST_STATE - max(map(len, OWN_STATES)):
-            raise BlueprintError(f"{where}/{name} has too long a name for the states made of it")
+        if len(name) > longest:
+            raise BlueprintError(f"{where}/{name} is longer than {longest} characters, and {NODE} adds to it")
         if not re.fullmatch("[A-Z][A-Za-z0-9_]*", name):
             raise BlueprintError(
-                f"{where}/{name} is to be a word with a capital letter: the variable ${name} gets its job's "
-                "description, and JSONata's own names begin with small letters"
+                f"{where}/{name} must begin with an uppercase letter and consist of letters, digits and underscores: "
+                f"the variable ${name} is the job's description"
             )
     reserved = {*VARIABLES, *jobs}
     for name in own:
@@ -193,9 +194,9 @@ def _check(definition: Mapping[str, Any], jobs: Mapping[str, Job], where: str) -
         assigned = state.get("Assign") if isinstance(state, dict) else None
         taken = reserved & set(assigned) if isinstance(assigned, dict) else ()
         if taken:
-            raise BlueprintError(f"{where}/{name}/Assign has {min(taken)!r}, a variable of {NODE}")
+            raise BlueprintError(f"{where}/{name}/Assign assigns {min(taken)!r}, a variable that {NODE} uses")
     if any(NODE in state for state in _nested(definition["States"])):
-        raise BlueprintError(f"{where}: {NODE} stands at the top of a definition, not in a branch or a map")
+        raise BlueprintError(f"{where}: {NODE} is not supported inside Parallel and Map states")
 
 
 def _nested(states: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
