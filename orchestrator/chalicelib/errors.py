@@ -54,7 +54,7 @@ class Code(Enum):
     UNKNOWN_HYPERPARAMETER = "warning: the algorithm has no known hyperparameter of this name"
     UNKNOWN_PIPELINE = "the pipeline that the value names does not exist"
     NO_SUCCESSFUL_RUN = "the pipeline that the value names has no successful run yet"
-    NO_MODEL = "the last successful run of the pipeline that the value names made no usable model"
+    NO_MODEL = "the last successful run of the named pipeline created no usable model"
     RESOLVED_LATER = "warning: the value is resolved when the request is sent"
     NO_PACKAGE_VERSION = "warning: the ARN of the model package has no version"
     OTHER_REGION = "warning: the key is in another Region or partition"

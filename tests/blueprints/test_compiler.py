@@ -102,7 +102,7 @@ TEMPLATE = "model_training/template.yaml"
             "/pipeline_types/model_training_builtin/required lacks model_name, which names a pipeline",
         ),
         (MANIFEST, "summary: ", "summary: [", "model_training/blueprint.yaml: while parsing"),
-        (MANIFEST, "run: true", "run: true\nrun: true", "['run'] stand twice"),
+        (MANIFEST, "run: true", "run: true\nrun: true", "duplicate keys: ['run']"),
         (SCHEMA, '"properties": {', '"propertys": {', "has no properties"),
         (SCHEMA, '"title": "Training request",', '"title": ,', "line 3 column"),
         (SCHEMA, '"description": "Use spot', '"descr": "Use spot', "did you mean"),
@@ -114,7 +114,7 @@ TEMPLATE = "model_training/template.yaml"
         ),
         (SCHEMA, "#/$defs/content_type", "#/$defs/contents", "no definition '#/$defs/contents'"),
         (SCHEMA, "sagemaker:Train", "sagemaker:Trin", "x-enum: 'sagemaker:TriningInstance"),
-        ("realtime_inference/request.schema.json", "(-*[a-zA-Z0-9])*$", "(-*[a-zA-Z0-9)*$", "no regular expression"),
+        ("realtime_inference/request.schema.json", "(-*[a-zA-Z0-9])*$", "(-*[a-zA-Z0-9)*$", "not a regular expression"),
         (SCHEMA, '"x-values": true', '"x-valuse": true', "did you mean 'x-values'?"),
         (SCHEMA, '"x-values": true', '"x-shown": true, "x-values": true', "x-shown is an unknown key"),
         (
@@ -133,7 +133,7 @@ TEMPLATE = "model_training/template.yaml"
         (TEMPLATE, "Resources:", "Resourcs:", "'Resourcs' is no section of a template"),
         (TEMPLATE, "Type: AWS::IAM::Role", "Typ: AWS::IAM::Role", "Resources/TrainingRole has no Type"),
         (TEMPLATE, "Include: [state_machine]", "Include: [stat]", "includes 'stat', which is not"),
-        ("delivery/single.yaml", "!Ref ArtifactBucket", "!Ref Bucket", "delivery/single.yaml: nothing is called what"),
+        ("delivery/single.yaml", "!Ref ArtifactBucket", "!Ref Bucket", "delivery/single.yaml: undefined names"),
     ],
 )
 def test_what_leads_nowhere_is_refused(compiled: Compile, file: str, old: str, new: str, problem: str) -> None:

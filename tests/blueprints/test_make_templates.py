@@ -94,7 +94,7 @@ def test_the_blueprints_here_are_taken(tmp_path: Path) -> None:
         ("RetentionInDays: 7", "RetentionInDays: 8", "template.yaml:13: Resources/Log/Properties/RetentionInDays: 8"),
         ("AWS::Logs::LogGroup", "AWS::Logs::LogGrup", "template.yaml:12: Resources/Log/Type: Resource type"),
         ("AWS::Logs::LogGroup", "AWS::Logs::LogGrup", "template.yaml:11: Resources/Log is an AWS::Logs::LogGrup"),
-        ("{RetentionInDays: 7}", "[7]", "template.yaml: Resources/Log/Properties is no mapping"),
+        ("{RetentionInDays: 7}", "[7]", "template.yaml: Resources/Log/Properties is not a mapping"),
         ("      PermissionsBoundary: !Ref PermissionsBoundaryArn\n", "", "yaml:3: Resources/Role has no bound"),
         ("      Path: !Ref RolePath\n", "", "yaml:3: Resources/Role has no path of the deployment"),
         ("      PermissionsB", "      RoleName: x\n      PermissionsB", "yaml:3: Resources/Role has a RoleName"),
@@ -210,7 +210,7 @@ def test_a_job_of_its_own_is_taken(made: Made) -> None:
         ("Version: ", "Versions: ", "note/template.yaml:11: "),
         ("Action: s3:ListBucket", "Actions: s3:ListBucket", "note/template.yaml:14: "),
         ("[logs, metrics]", "[log, metrics]", "note/template.yaml includes 'log', which is not in _parts"),
-        ("!Ref Text", "!Ref Texts", "nothing is called what these name: Ref Texts"),
+        ("!Ref Text", "!Ref Texts", "undefined names: Ref Texts"),
     ],
 )
 def test_a_mistake_beside_parts_and_in_a_job_is_told_with_its_line(made: Made, old: str, new: str, told: str) -> None:

@@ -143,7 +143,7 @@ def test_a_bundle_that_was_written_without_versioning_is_written_again(cloud: Cl
     s3, plan = boto3.client("s3"), make()
     (bucket,) = [one["Name"] for one in s3.list_buckets()["Buckets"] if "bundles" in one["Name"]]
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
-    with pytest.raises(Unavailable, match="enable it"):
+    with pytest.raises(Unavailable, match="Enable it"):
         cloud.put_bundle(plan, None)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     found = cloud.bundle(plan.bundle_key)

@@ -76,7 +76,9 @@ class Bundles(Calls):
         version = str(put.get("VersionId", NO_VERSION))
         if version == NO_VERSION:
             bucket = self.settings.bundle_bucket
-            raise Unavailable(f"The versioning of the bundle bucket {bucket} is not enabled: enable it and try again.")
+            raise Unavailable(
+                f"The versioning of the bundle bucket {bucket} is not enabled. Enable it, then resend the request."
+            )
         return version
 
     @translate_errors

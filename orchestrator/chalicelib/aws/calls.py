@@ -47,18 +47,14 @@ def translate_errors(call: Callable[Arguments, Result]) -> Callable[Arguments, R
         except ClientError as error:
             refused = "AccessDenied" in code(error)
             words = (
-                "AWS refused a call that the orchestrator may not make"
-                if refused
-                else "AWS could not take the request now"
+                "AWS denied access to a call of the orchestrator" if refused else "AWS could not process the request"
             )
-            raise Unavailable(
-                f"{words}; nothing is lost by sending it again.", retry_after=RETRY_AFTER, detail=str(error)
-            ) from error
+            raise Unavailable(f"{words}. Resend the request.", retry_after=RETRY_AFTER, detail=str(error)) from error
         except ParamValidationError:
             raise  # a call that we made wrongly: sending the request again would not help
         except BotoCoreError as error:
             raise Unavailable(
-                "AWS could not be reached; nothing is lost by sending the request again.",
+                "AWS could not be reached. Resend the request.",
                 retry_after=RETRY_AFTER,
                 detail=str(error),
             ) from error

@@ -141,11 +141,11 @@ def volume_kms_key(context: LookupContext) -> str:
     here = f"arn:{context.partition}:kms:{context.region}:"
     if key and not key.startswith(here):
         there = key.removesuffix(key.split(":", 4)[4])
-        problem = f"the key is in {there}, the pipeline in {here}: AWS will refuse the key"
+        problem = f"the key is in {there}, the pipeline in {here}: AWS will reject the key"
         context.warn("/kms_key_arn", Code.OTHER_REGION, problem)
     instance = str(context.value(context.source["instance"]))
     if key and has_local_storage(instance):
-        problem = f"not used for the volumes of {instance}, whose local storage is encrypted; used for everything else"
+        problem = f"not used for the volumes of {instance}, which encrypts its local storage; used for all other data"
         context.warn("/kms_key_arn", Code.NOT_APPLIED, problem)
         return ""
     return key

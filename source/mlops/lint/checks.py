@@ -59,8 +59,8 @@ def _resources(source: Source, content: Mapping[str, Any], granted: frozenset[st
         where = source.line(["Resources", logical_id])
         if resource["Type"] not in granted:
             yield (
-                f"{where} is an {resource['Type']}: say in {permissions.OWN} beside the template, written like the "
-                "files in deployment/permissions/, what CloudFormation needs to create, update and delete one"
+                f"{where} is an {resource['Type']}: list the permissions that CloudFormation requires to create, "
+                f"update and delete it in {permissions.OWN} next to the template, like in deployment/permissions/"
             )
         if resource["Type"] == "AWS::IAM::Role":
             properties = resource.get("Properties", {})

@@ -46,7 +46,7 @@ def resolved(where: str, template: Template) -> Template:
     """The template, in which every name stands for something; BlueprintError tells the others."""
     lost = references.unresolved(template)
     if lost:
-        raise BlueprintError(f"{where}: nothing is called what these name: {', '.join(lost)}")
+        raise BlueprintError(f"{where}: undefined names: {', '.join(lost)}")
     return template
 
 
@@ -54,7 +54,7 @@ def _sections(template: Template, parts: Parts, where: str) -> Template:
     """The template's sections, and those of the parts that it includes at its top."""
     for key in template:
         if key not in (*_SECTIONS, *_HEAD, includes.INCLUDE):
-            raise BlueprintError(f"{where}: {key!r} is no section of a template")
+            raise BlueprintError(f"{where}: {key!r} is not a template section")
     sources: list[Template] = [{key: value for key, value in template.items() if key != includes.INCLUDE}]
     for name in includes.included(template, where) if includes.INCLUDE in template else ():
         piece = includes.part(name, parts.pieces, where)
@@ -69,7 +69,7 @@ def _sections(template: Template, parts: Parts, where: str) -> Template:
         for source in sources:
             for name, value in source.get(section, {}).items():
                 if name in merged.setdefault(section, {}):
-                    raise BlueprintError(f"{where}: {section}/{name} stands twice")
+                    raise BlueprintError(f"{where}: {section}/{name}: duplicate key")
                 merged[section][name] = value
     found: Template = includes.resolve(merged, parts.pieces, where)
     check_sections(found, where)

@@ -105,7 +105,7 @@ def check_sections(found: cfn_yaml.Template, where: str) -> None:
         if not isinstance(resource.get("Type"), str):
             raise BlueprintError(f"{where}: Resources/{name} has no Type")
         if not isinstance(resource.get("Properties", {}), dict):
-            raise BlueprintError(f"{where}: Resources/{name}/Properties is no mapping")
+            raise BlueprintError(f"{where}: Resources/{name}/Properties is not a mapping")
 
 
 def _mapping(path: Path) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _mapping(path: Path) -> dict[str, Any]:
 
 def _object(found: Any, path: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
-        raise BlueprintError(f"{path.parent.name}/{path.name}: is no mapping of names")
+        raise BlueprintError(f"{path.parent.name}/{path.name}: is not a mapping of names")
     return found
 
 

@@ -45,7 +45,7 @@ def _lost(manifest: dict[str, Any], fields: Collection[str]) -> list[str]:
         f"{pointer} is not described by the request schema" for pointer in sorted(pointers) if pointer[1:] not in fields
     ]
     immutable = set(manifest.get("immutable", [])) - set(manifest.get("parameters", {}))
-    lost += [f"/immutable names {name}, which is no parameter" for name in sorted(immutable)]
+    lost += [f"/immutable names {name}, which is not a parameter" for name in sorted(immutable)]
     for type_name, one in manifest["pipeline_types"].items():
         identity = manifest["identity"][1:]
         if identity not in one.get("required", []):

@@ -113,7 +113,7 @@ def _wrong(key: str, field: Any, properties: dict[str, Schema]) -> list[str]:
         try:
             re.compile(pattern)
         except re.error as error:
-            found.append(f"{key} has a pattern that is no regular expression: {error}")
+            found.append(f"{key} has a pattern that is not a regular expression: {error}")
     lost = {pointer[1:] for pointer in field.get("x-hyperparameters", {}).values()} - set(properties)
     found += [f"{key}/x-hyperparameters names /{name}, which is not described" for name in sorted(lost)]
     if field.get("x-names", "bucket") not in KINDS:
@@ -131,7 +131,7 @@ _NESTED = ("propertyNames", "additionalProperties", "items")
 _COMBINED = {"allOf", "anyOf", "oneOf", "if", "then", "else"}
 _RERUN: Schema = {
     "type": "boolean",
-    "description": "Run the pipeline again although the request is the same.",
+    "description": "Rerun the pipeline even if the request has not changed.",
     "default": False,
 }
 
@@ -167,7 +167,7 @@ def _enum(shape: str) -> list[str]:
     try:
         return list(_service_model(service).shape_for(name).enum)
     except (UnknownServiceError, NoShapeFoundError, AttributeError) as error:
-        raise BlueprintError(f"x-enum: {shape!r} is no enumeration of an AWS service's model") from error
+        raise BlueprintError(f"x-enum: {shape!r} is not an enumeration in an AWS service model") from error
 
 
 @functools.cache

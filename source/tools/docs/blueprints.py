@@ -45,5 +45,5 @@ def _first_sentence(path: Path) -> str:
         lines.append(line.removeprefix("# "))
     text = " ".join(lines)
     if not text:
-        raise PageError(f"{path.parent.name}/{path.name} does not begin with a comment that says what it is")
+        raise PageError(f"{path.parent.name}/{path.name} does not begin with a descriptive comment")
     return text.partition(". ")[0].rstrip(".")
