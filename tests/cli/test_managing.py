@@ -62,7 +62,7 @@ def test_list_prints_names_alone_for_scripts(up: Up, three: list[str]) -> None:
 def test_list_says_that_there_is_none(up: Up) -> None:
     done = up.mlops("list", "no-such")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "no pipeline whose name begins with 'no-such'" in done.stderr
+    assert "No pipeline with a name that begins with 'no-such'" in done.stderr
     assert listed(up, "no-such") == {"pipelines": []}
 
 
