@@ -98,7 +98,11 @@ def test_a_state_machine_may_do_to_a_kind_what_its_states_do(kind: JobKind) -> N
     assert ("iam:PassRole" in allowed) == bool(kind.role)
     if kind.role:
         assert allowed["iam:PassRole"]["Resource"] == {"Fn::GetAtt": ["Role", "Arn"]}
+        passed_to = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+        assert allowed["iam:PassRole"]["Condition"] == passed_to
     assert ("events:PutRule" in allowed) == (kind.key != "AutoMLJob")
+    if kind.key != "AutoMLJob":
+        assert allowed["events:PutRule"]["Resource"]["Fn::Sub"].endswith(f":rule/{kind.events_rule}")
     assert not [one for one in statements if "kms" in json.dumps(one)]
 
 
