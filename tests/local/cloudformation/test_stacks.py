@@ -339,6 +339,22 @@ def stack_is_gone(account: Account, name: str) -> bool:
     return bool(status == "DELETE_COMPLETE")
 
 
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_role_in_any_types_properties_is_passed(account: Account, passes: bool) -> None:
+    writer = trusted_role(account, "apigateway.amazonaws.com")
+    condition = {"StringEquals": {"iam:PassedToService": "apigateway.amazonaws.com"}}
+    maker = trusted_role(
+        account,
+        "cloudformation.amazonaws.com",
+        {"Action": "apigateway:PATCH", "Resource": "arn:aws:apigateway:us-east-1::/account"},
+        *([{"Action": "iam:PassRole", "Resource": writer, "Condition": condition}] if passes else []),
+    )
+    settings = {"Type": "AWS::ApiGateway::Account", "Properties": {"CloudWatchRoleArn": writer}}
+    _, status, reasons = deployed(account, {"Resources": {"A": settings}}, RoleARN=maker)
+    assert status == ("CREATE_COMPLETE" if passes else "ROLLBACK_COMPLETE"), reasons
+    assert (f"is not authorized to perform: iam:PassRole on resource: {writer}" in reasons) != passes
+
+
 def test_a_role_that_may_not_delete_leaves_the_resource(account: Account) -> None:
     maker = trusted_role(account, "cloudformation.amazonaws.com", {"Action": "sqs:CreateQueue", "Resource": "*"})
     name, status, reasons = deployed(account, {"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}, RoleARN=maker)

@@ -81,7 +81,7 @@ def _name(change: cloudformation.Change, member: str) -> str:
 # --- by the registry's schema --------------------------------------------------------------------------------
 
 _READS = re.compile("(BatchGet|Describe|Get|Head|List|GET)(?![a-z])")
-_TAGS = re.compile("(Tag|Untag)|Tagging$")
+_TAGS = re.compile("^(Tag|Untag)|Tagging$")
 # The ARN of a type's resources, with the member that names them.
 _ARNS = {
     "AWS::ECR::Repository": ("ecr:{region}:{account}:repository/{name}", "RepositoryName"),
@@ -99,6 +99,17 @@ def _of_schema(change: cloudformation.Change, caller: Caller) -> Iterator[Call]:
     arn, tags = _arn(change, caller), _request_tags(change)
     allowed = (action for action in actions if identity.is_authorized(caller, action, arn, tags))
     yield Call(next(allowed, actions[0]), arn, tags)
+    if "iam:PassRole" in schemas.handler_permissions(change.type_name, change.operation):
+        for role_arn in sorted(_role_arns(change.new) - _role_arns(change.old)):
+            yield from _pass_role(role_arn, f"{actions[0].split(':')[0]}.amazonaws.com")
+
+
+def _role_arns(value: Any) -> set[str]:
+    """The roles that properties name, at any depth."""
+    if isinstance(value, str):
+        return {value} if re.fullmatch(r"arn:aws:iam::\d{12}:role/\S+", value) else set()
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {role_arn for one in inside for role_arn in _role_arns(one)}
 
 
 def _changing(type_name: str, operation: str) -> list[str]:
@@ -112,7 +123,7 @@ def _changing(type_name: str, operation: str) -> list[str]:
         return known
     verb, kind = operation.capitalize(), type_name.rsplit("::", 1)[1]
     named = [action for action in known if action.split(":")[1].startswith(verb) and _names(action, verb, kind)]
-    return named or [action for action in known if not _TAGS.match(action.split(":")[1])]
+    return named or [action for action in known if not _TAGS.search(action.split(":")[1])]
 
 
 def _names(action: str, verb: str, kind: str) -> bool:
