@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "guarantees.md").read_text("utf-8")
-PROMISES = re.findall(r"^- (.*?)(?=^- |^$)", PAGE.split("## What only AWS can show")[0], re.MULTILINE | re.DOTALL)
+PROMISES = re.findall(r"^- (.*?)(?=^- |^$)", PAGE.split("## What requires AWS")[0], re.MULTILINE | re.DOTALL)
 NAMED = sorted(
     (path, name)
     for path, names in re.findall(r"- `(tests/[\w/]+\.py)`:((?:[\s,]+`\w+`)+)", PAGE)
