@@ -25,8 +25,6 @@ class Timing:
     endpoint_creating: float = 0.4
     endpoint_updating: float = 0.4
     endpoint_deleting: float = 0.2
-    processing_starting: float = 0.2
-    transform_starting: float = 0.2
     source_polling: float = 1.0  # how often an S3 source that polls is looked at
     poll: float = 0.05  # how often a service that waits for another looks again
     save: float = 0.5  # how often changed state is written with --data

@@ -44,6 +44,7 @@ PARAMETERS = {
     "_engine._extract_deps": "resource_def all_resource_names",
     "_engine._intrinsic_references": "value",
     "_eventbridge._cron_next_fire": "fields after_dt",
+    "_eventbridge._invoke_target": "target event rule view",
     "_eventbridge._parse_cron_fields": "expr",
     "_eventbridge._put_events": "data allow_aws_source",
     "_iam_actions.access_denied_response": "service action principal_arn request_id",
@@ -120,6 +121,7 @@ PARAMETERS = {
 
 # names that work by being replaced: the function that must look each up in its module when it runs
 LOOKED_UP = {
+    "_eventbridge._invoke_target": "_eventbridge._dispatch_event",
     "_stacks._provision_resource": "_stacks._provision_keeping_seed",
     "_stacks._update_resource": "_stacks._update_keeping_seed",
     "_stacks._delete_resource": "_stacks._delete_stack_async",

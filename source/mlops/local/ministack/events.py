@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,17 @@ from ministack.services import eventbridge as _eventbridge
 def put_event(entry: dict[str, Any]) -> None:
     """Publish an event of a service (`aws.…`) on the default bus."""
     _eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+def check_targets(may_invoke: Callable[[dict[str, Any], dict[str, Any]], bool]) -> None:
+    """Invoke a rule's target only if `may_invoke(target, rule)`."""
+    invoke = _eventbridge._invoke_target
+
+    def checked(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None) -> None:
+        if may_invoke(target, rule):
+            invoke(target, event, rule, view)
+
+    _eventbridge._invoke_target = checked
 
 
 def is_cron(expression: str) -> bool:

@@ -22,7 +22,7 @@ from mlops.local.ministack import (
     stepfunctions,
 )
 from mlops.local.process import environment
-from mlops.local.services import cloudwatch, s3
+from mlops.local.services import cloudwatch, events, s3
 from mlops.local.settings import CUT_OFF, REGION
 from mlops.local.state.store import Disk
 from mlops.local.stepfunctions import rules as state_machine_rules
@@ -40,6 +40,7 @@ def assemble(directory: Path) -> None:
     stack_rules.install()
     state_machine_rules.install()
     s3.install()
+    events.install()
     permissions.install()
     isolation.install(directory / "python")
     cloudwatch.install()

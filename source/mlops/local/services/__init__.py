@@ -3,6 +3,7 @@
 
 cloudwatch/     logs as the AWS CLI reads them, access logs of APIs
 codepipeline/   CodePipeline and its actions
+events.py       what EventBridge refuses and ministack lets through
 s3.py           what S3 refuses and ministack lets through
 sagemaker/      SageMaker: jobs, models, endpoints, the model registry
 scheduler/      EventBridge Scheduler
