@@ -118,7 +118,7 @@ def test_history_names_the_reason_and_logs_the_lack_of_a_log(up: Up, three: list
     assert run["status"] == "Failed"
     unknown = up.mlops("logs", three[0], "--job", "nothing")
     assert unknown.returncode == 1
-    assert "has run no job nothing" in unknown.stderr
+    assert "has no job nothing" in unknown.stderr
 
 
 @pytest.mark.parametrize("command", ["stop", "delete", "history", "logs", "status", "run"])
