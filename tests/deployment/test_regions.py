@@ -52,7 +52,7 @@ def test_a_supported_region_is_not_refused(built: Path) -> None:
 def test_a_build_that_does_not_name_its_regions_is_to_be_made_again(tmp_path: Path) -> None:
     (tmp_path / "global-s3-assets").mkdir()
     (tmp_path / "global-s3-assets" / "mlops-orchestrator-single-account.template").write_text('{"Resources": {}}')
-    with pytest.raises(InstallError, match="rebuild it"):
+    with pytest.raises(InstallError, match="build it again"):
         regions.check("us-east-1", tmp_path)
 
 
