@@ -222,5 +222,5 @@ def test_a_regional_bucket_in_another_region_is_refused(assets: Path, name: str)
     place = {"LocationConstraint": "eu-west-1"}
     elsewhere = boto3.Session("key", "secret", region_name="eu-west-1").client("s3")
     elsewhere.create_bucket(Bucket=f"{name}-us-east-1", CreateBucketConfiguration=place)
-    with pytest.raises(InstallError, match=f"The bucket {name}-us-east-1 is in eu-west-1, and Lambda reads"):
+    with pytest.raises(InstallError, match=f"The bucket {name}-us-east-1 is in eu-west-1, but Lambda requires"):
         put(boto3.Session("key", "secret", region_name="us-east-1"), assets, name)
