@@ -88,9 +88,9 @@ def invoked(account: Account, name: str, event: dict[str, Any]) -> Any:
 @pytest.mark.parametrize(
     ("runtime", "words"),
     [
-        ("provided.al2023", b"open to all users of this machine"),
-        ("java21", b"in Python and Node.js only"),
-        ("ruby3.3", b"in Python and Node.js only"),
+        ("provided.al2023", b"all users of this machine"),
+        ("java21", b"only functions in Python and Node.js"),
+        ("ruby3.3", b"only functions in Python and Node.js"),
     ],
 )
 def test_a_runtime_that_cannot_run_here_is_an_error(own: Account, runtime: str, words: bytes) -> None:
