@@ -9,9 +9,7 @@ from urllib.parse import urlencode
 
 from tests.support.http import Answer
 from tests.support.installed import Installed
-from tests.support.requests import training
-
-LONG = {"objective": "binary:logistic", "num_round": 2_000_000}
+from tests.support.requests import LONG, training
 
 
 def stop(api: Installed, name: str, body: bytes = b"", signed: bool = True) -> Answer:

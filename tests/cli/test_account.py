@@ -19,6 +19,7 @@ from mlops.sample import dataset
 
 from tests.support import http
 from tests.support.commands import TRAINING, Up
+from tests.support.requests import LONG
 from tests.support.waiting import wait_for
 
 KEYS = {
@@ -177,7 +178,7 @@ def test_the_beginning_of_a_name_is_enough(up: Up, trained: dict[str, Any]) -> N
 
 
 def test_ctrl_c_ends_the_watching_and_not_the_pipeline(up: Up, trained: dict[str, Any]) -> None:
-    hyperparameters = {**TRAINING["algo_hyperparameters"], "num_round": 1000000}
+    hyperparameters = {**TRAINING["algo_hyperparameters"], **LONG}
     long = json.dumps(TRAINING | {"model_name": "long", "algo_hyperparameters": hyperparameters})
     name = json.loads(up.mlops("provision", "-", "--json", given=long).stdout)["name"]
     with up.started("status", name, "--watch") as watching:

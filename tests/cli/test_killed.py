@@ -16,6 +16,7 @@ import pytest
 from mlops.sample import dataset
 
 from tests.support.commands import TRAINING, Up
+from tests.support.requests import LONG
 from tests.support.waiting import wait_for
 
 STOPPED = "The laptop account was stopped while this was running."
@@ -39,7 +40,7 @@ def status(up: Up, name: str) -> Any:
 def test_what_ran_when_it_was_ended(start_up: Callable[..., Up], tmp_path: Path, number: signal.Signals) -> None:
     first = start_up("--data", str(tmp_path))
     dataset.upload(first.client("s3"), first.ready["assets_bucket"])
-    hyperparameters = {**TRAINING["algo_hyperparameters"], "num_round": 1000000}
+    hyperparameters = {**TRAINING["algo_hyperparameters"], **LONG}
     training = provision(first, request("training", algo_hyperparameters=hyperparameters))["name"]
     sagemaker = first.client("sagemaker")
     wait_for(lambda: sagemaker.list_training_jobs(StatusEquals="InProgress")["TrainingJobSummaries"])

@@ -18,6 +18,7 @@ from tests.support.waiting import wait_for
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 UNKNOWN_IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-own-algorithm:v1"
 INSTANCE = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10}
+LONG = {"num_round": "1000000", "nthread": "1"}  # hyperparameters of a job that a test stops
 ALLOW_S3_AND_LOGS = [{"Effect": "Allow", "Action": ["s3:*", "logs:*"], "Resource": "*"}]
 
 

@@ -16,7 +16,7 @@ RNG = np.random.default_rng(7)
 ROWS = RNG.normal(size=(400, 6))
 LABELS = (ROWS[:, 0] + ROWS[:, 1] * ROWS[:, 2] > 0).astype(int)
 UNSEEN = RNG.normal(size=(40, 6))
-LONG = {"objective": "binary:logistic", "num_round": 2_000_000}  # a job that a test stops
+LONG = {"objective": "binary:logistic", "num_round": 2_000_000, "nthread": 1}  # a job that a test stops
 
 
 def csv(rows: Any, labels: Any = None) -> str:

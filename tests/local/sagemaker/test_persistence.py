@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import Lab, csv, labels, rows
+from tests.support.lab import LONG, Lab, csv, labels, rows
 from tests.support.laptop import Account
 
 FEATURES = rows()
@@ -24,7 +24,7 @@ def test_after_a_kill(start: Callable[..., Account], tmp_path: Path) -> None:
     lab.settled(endpoint)
     expected = lab.invoke(endpoint, csv(FEATURES[:3]))
     long = lab.training_request(train)
-    long["HyperParameters"] |= {"num_round": "1000000"}
+    long["HyperParameters"] |= LONG
     lab.sagemaker.create_training_job(**long)
     time.sleep(1.5)
     lab.account.process.kill()

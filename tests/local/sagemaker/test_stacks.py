@@ -9,7 +9,7 @@ import pytest
 import xgboost
 from botocore.exceptions import ClientError
 
-from tests.support.lab import IMAGE, Lab, artifact, csv, labels, rows
+from tests.support.lab import IMAGE, LONG, Lab, artifact, csv, labels, rows
 from tests.support.laptop import Account
 from tests.support.naming import unique
 from tests.support.waiting import wait_for
@@ -270,7 +270,7 @@ def test_a_failed_jobs_description_is_the_cause(lab: Lab) -> None:
 
 def test_stopping_the_execution_stops_the_job(lab: Lab, train: str) -> None:
     request = lab.training_request(train)
-    request["HyperParameters"] |= {"num_round": "1000000"}
+    request["HyperParameters"] |= LONG
     execution = _start(lab, {"Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync", "Parameters": request})
     wait_for(lambda: lab.sagemaker.list_training_jobs(NameContains=request["TrainingJobName"])["TrainingJobSummaries"])
     lab.account.client("stepfunctions").stop_execution(executionArn=execution)

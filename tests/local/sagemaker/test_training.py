@@ -12,7 +12,7 @@ import pytest
 import xgboost
 from botocore.exceptions import ClientError
 
-from tests.support.lab import ALLOW_S3_AND_LOGS, UNKNOWN_IMAGE, Lab, channel, csv, labels, libsvm, rows
+from tests.support.lab import ALLOW_S3_AND_LOGS, LONG, UNKNOWN_IMAGE, Lab, channel, csv, labels, libsvm, rows
 from tests.support.laptop import Account
 from tests.support.naming import unique
 from tests.support.waiting import wait_for
@@ -278,7 +278,7 @@ def test_unknown_jobs(lab: Lab) -> None:
 
 def test_stopping_a_job(lab: Lab, train: str, completed: dict[str, Any]) -> None:
     request = lab.training_request(train)
-    request["HyperParameters"] |= {"num_round": "1000000"}
+    request["HyperParameters"] |= LONG
     lab.sagemaker.create_training_job(**request)
     name = request["TrainingJobName"]
     while lab.sagemaker.describe_training_job(TrainingJobName=name)["SecondaryStatus"] != "Training":
@@ -296,7 +296,7 @@ def test_stopping_a_job(lab: Lab, train: str, completed: dict[str, Any]) -> None
 
 def test_a_stopped_job_keeps_its_model_if_asked_to(lab: Lab, train: str) -> None:
     request = lab.training_request(train, StoppingCondition={"MaxRuntimeInSeconds": 8})
-    request["HyperParameters"] |= {"num_round": "1000000", "save_model_on_termination": "true"}
+    request["HyperParameters"] |= {**LONG, "save_model_on_termination": "true"}
     job = lab.train(request)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert lab.booster(job["ModelArtifacts"]["S3ModelArtifacts"]).num_boosted_rounds() > 1
