@@ -13,7 +13,7 @@ from tools.bench.measures import Goal, Measure, Samples
 from tools.bench.orchestrator import BARE, EMPTY, EXAMPLE, OURS, USAGE, WRONG, event, start
 from tools.bench.runtime import Package
 
-_GROUP = "A cold start"
+_GROUP = "Cold start"
 _NAMES = {"bare": "bare boto3", "empty": "an empty function"}
 _STARTS = {
     "ours": (OURS, event(EXAMPLE)),
@@ -59,7 +59,7 @@ def measure(package: Package, processes: int) -> Iterator[Measure]:
     yield Measure(_GROUP, to_first, "s", seen("ours", lambda one: one.first), bare, f"{_NAMES['bare']} ready", first)
     yield row(to_first, "s", lambda one: one.first)
     refused = seen("refused", lambda one: one.first)
-    yield Measure(_GROUP, "start to the end of a first request that is refused", "s", refused)
+    yield Measure(_GROUP, "start to the end of a rejected first request", "s", refused)
     yield row(f"{to_ready}, CPU time", "s", lambda one: one.used_ready["cpu"])
     yield row(f"{to_first}, CPU time", "s", lambda one: one.used_first["cpu"])
     yield row("peak memory when ready", "B", lambda one: one.used_ready["memory"], memory)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The account on a laptop: its start, an installation, training pipelines end to end, and what requests ask of AWS."""
+"""The laptop account: startup, installation, training pipelines from end to end, and the number of AWS calls."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tools.bench.orchestrator import OURS, event, start, through
 from tools.bench.recorder import Recorder, is_write
 from tools.bench.runtime import Function, Package
 
-_GROUP = "The account on a laptop"
+_GROUP = "Laptop account"
 _CALLS = "AWS calls"
-_MINISTACK = "ministack alone"
+_MINISTACK = "only ministack"
 _PATIENCE = 60  # seconds
 
 
@@ -63,8 +63,8 @@ def _pipelines(connection: Connection, times: int) -> Measure:
         whole.append(time.perf_counter() - begun)
         job = connection.session.client("sagemaker").describe_training_job(TrainingJobName=pipeline["job"]["name"])
         training.append((job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds())
-    what = "a training pipeline, from its request to Succeeded"
-    return Measure(_GROUP, what, "s", Samples.of(whole), Samples.of(training), "its training job alone")
+    what = "training pipeline, from the request to Succeeded"
+    return Measure(_GROUP, what, "s", Samples.of(whole), Samples.of(training), "only its training job")
 
 
 def _requests(connection: Connection, package: Package, address: str, times: int) -> Iterator[Measure]:
@@ -74,22 +74,22 @@ def _requests(connection: Connection, package: Package, address: str, times: int
         start(package, OURS, address, _installed(connection) | through(record.address)) as ours,
     ):
         answer = _provision(ours, _body("counted"))
-        yield _counted("a new pipeline", record, Samples.of(2), "the least: write the bundle, create", Goal(3))
+        yield _counted("new pipeline", record, Samples.of(2), "the minimum: write the bundle, create", Goal(3))
         _ended(connection, answer["pipeline_id"])
         _provision(ours, _body("counted"))
         repeat = record.calls
-        yield _counted("the same request again", record)
+        yield _counted("repeated request", record)
         writes = sum(map(is_write, repeat))
-        yield Measure(_CALLS, "the same request again: writes", "calls", Samples.of(writes), goal=Goal(0))
+        yield Measure(_CALLS, "repeated request: writes", "calls", Samples.of(writes), goal=Goal(0))
         status = event({"pipeline_id": answer["pipeline_id"]}, "pipelinestatus")
         ours.invoke(status)
-        yield _counted("a status request", record)
+        yield _counted("status request", record)
         repeated = warm.cpu(ours, lambda number: event(_body("counted").decode()), times)
-        yield Measure(warm.GROUP, "for a repeat, which changes nothing", "s", repeated, goal=Goal(0.008))
-        yield Measure(warm.GROUP, "for a status", "s", warm.cpu(ours, lambda number: status, times))
+        yield Measure(warm.GROUP, "repeated request", "s", repeated, goal=Goal(0.008))
+        yield Measure(warm.GROUP, "status request", "s", warm.cpu(ours, lambda number: status, times))
         record.taken()
         _provision(ours, _body("counted", instance_volume_size=30))
-        yield _counted("a changed request", record)
+        yield _counted("changed request", record)
         _ended(connection, answer["pipeline_id"])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The measures, told: a table on the terminal, docs/performance.md and docs/performance.json."""
+"""The report of the measures: a table on the terminal, docs/performance.md and docs/performance.json."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from rich.table import Table
 
 from tools.bench.measures import Goal, Measure, Samples
 
-_HEAD = ("what", "ours", "reference", "ratio", "goal", "met")
+_HEAD = ("measure", "value", "reference", "ratio", "goal", "met")
 _INTRODUCTION = """# Performance
 
-`make bench` wrote this page and [performance.json](performance.json).
+`make bench` generates this page and [performance.json](performance.json).
 
-Ours and its reference are measured in the same run, in turn. A value is a median; the middle half of the samples is in
-brackets. The orchestrator is the zip that ships, run under Lambda's own runtime client in processes that see nothing
-else of the machine. *Bare boto3* is a function that has three clients (S3, CloudFormation, CodePipeline) and makes the
-same three calls as a new pipeline does. AWS is a server on the same machine: no time here contains a network.
+Each value and its reference are measured in turn in the same run. Values are medians; brackets contain the middle
+half of the samples. The orchestrator is the built zip, run with Lambda's runtime client in processes without access to
+other packages. *Bare boto3* is a function with three clients (S3, CloudFormation, CodePipeline) that makes the same
+three calls as a new pipeline. AWS is a server on the same machine, so the times do not include network latency.
 
-A goal with a ratio was set on another machine: the ratio is the goal to what bare boto3 took there, and it is what
-is judged, so that any machine can judge it, a busy one too.
+Goals with a ratio were set on another machine. The ratio is the goal divided by the time of bare boto3 on that
+machine; it determines whether the goal is met, on any machine and under any load.
 """
 
 
 def machine() -> dict[str, Any]:
-    """What may be said of a machine: enough to read the numbers by."""
+    """A description of the machine, to interpret the numbers."""
     return {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
 
 
 def write(measures: Sequence[Measure], folder: Path) -> None:
-    """Both files, and what they say on the terminal."""
+    """Write both files."""
     document = {"machine": machine(), "measures": [measure.document() for measure in measures]}
     (folder / "performance.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
     (folder / "performance.md").write_text(_markdown(measures), "utf-8")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ships, in bytes."""
+"""Sizes of the built files, in bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mlops.deploy.upload import GLOBAL_ASSETS, MAIN_TEMPLATE, REGIONAL_ASSETS
 
 from tools.bench.measures import Goal, Measure, Samples
 
-_GROUP = "What ships"
+_GROUP = "Package sizes"
 
 
 def measure(built: Path) -> Iterator[Measure]:
@@ -18,11 +18,11 @@ def measure(built: Path) -> Iterator[Measure]:
         yield Measure(_GROUP, path.name, "B", _size(path), goal=Goal(1e6))
     yield Measure(
         _GROUP,
-        "the main template, of CloudFormation's limit",
+        "main template",
         "B",
         _size(built / GLOBAL_ASSETS / MAIN_TEMPLATE),
         Samples.of(1e6),
-        "the limit",
+        "CloudFormation's limit",
     )
 
 

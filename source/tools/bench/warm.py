@@ -11,7 +11,7 @@ from tools.bench.measures import Goal, Measure, Samples
 from tools.bench.orchestrator import BARE, EXAMPLE, OURS, USAGE, WRONG, event, start
 from tools.bench.runtime import Function, Package
 
-GROUP = "A warm request, CPU time"
+GROUP = "Warm request, CPU time"
 _BARE = "bare boto3"
 BATCH = 10
 
@@ -21,8 +21,8 @@ def measure(package: Package, batches: int) -> Iterator[Measure]:
         reference = cpu(bare, lambda number: {}, batches)
         new = cpu(ours, lambda number: event({**EXAMPLE, "model_name": f"model-{number}"}), batches)
         refused = cpu(ours, lambda number: event(WRONG), batches)
-    yield Measure(GROUP, "for a new pipeline", "s", new, reference, _BARE, Goal(0.008))
-    yield Measure(GROUP, "for a request that is refused", "s", refused, reference, _BARE)
+    yield Measure(GROUP, "new pipeline", "s", new, reference, _BARE, Goal(0.008))
+    yield Measure(GROUP, "rejected request", "s", refused, reference, _BARE)
 
 
 def cpu(function: Function, request: Callable[[int], Any], batches: int) -> Samples:
