@@ -146,7 +146,7 @@ def test_reset_removes_what_the_account_made_and_nothing_else(start: Start, mlop
     (data / "notes.txt").write_text("mine")
     busy = mlops("local", "reset", "--data", data, "--yes")
     assert busy.returncode == 1
-    assert "runs" in busy.stderr
+    assert "already running" in busy.stderr
     account.terminate()
     account.wait(20)
 
