@@ -150,7 +150,7 @@ def test_a_refused_request_is_told_as_validate_tells_it(up: Up) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["status", "nothing"], "No pipeline 'nothing'"),
+        (["status", "nothing"], "There is no pipeline 'nothing'"),
         (["run", "nothing"], "No pipeline 'nothing'"),
         (["invoke", "nothing", "--data", "-"], "Endpoint nothing of account"),
         (["provision", "-", "--stack-name", "other"], "No stack other in Region us-east-1"),
