@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 NAMED = 5
-DELIVERY = "-codepipeline"  # as in chalicelib/planning/names.py; a test compares them
+DELIVERY = "-codepipeline"  # as in chalicelib/names.py; a test compares them
 ANYWAY = (
     "To delete the stack without this check, retry the deletion and retain this resource "
     "(aws cloudformation delete-stack --retain-resources {})."

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from chalicelib.catalog import Catalog
+from chalicelib.delivery import Stage
 from chalicelib.errors import Conflict
 from chalicelib.intake.check import check_request
 from chalicelib.managing.decide_deletion import DeletionTarget
 from chalicelib.managing.delete import delete
 from chalicelib.planning import plan
-from chalicelib.planning.delivery import Stage
 from chalicelib.planning.plan import OWNER_TAG, Plan
 from chalicelib.provisioning.provision import provision
 from chalicelib.settings import Settings

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from chalicelib import names
 from chalicelib.aws.observed import RUNNING, Action, Bundle, Execution, Job, Stack, StateMachineRun
 from chalicelib.aws.port import AlreadyExists, BundleSource, PipelineGone, PipelineNames, PreconditionFailed
 from chalicelib.errors import Unavailable
-from chalicelib.planning import names
 from chalicelib.planning.plan import Plan
 
 

@@ -21,7 +21,7 @@ from chalicelib.aws.observed import (
     Phase,
     Stack,
 )
-from chalicelib.planning.delivery import Stage
+from chalicelib.delivery import Stage
 from chalicelib.planning.plan import Plan
 from chalicelib.provisioning import steps
 from chalicelib.provisioning.decide import decide

@@ -2,7 +2,7 @@
 """Names are the predecessor's, and fit AWS's limits."""
 
 import pytest
-from chalicelib.planning import names
+from chalicelib import names
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from chalicelib import names
 from chalicelib.catalog import Catalog
 from chalicelib.intake.check import check_request
-from chalicelib.planning import names, plan
+from chalicelib.planning import plan
 from chalicelib.settings import REQUEST_SECONDS, Settings
 from mlops.defaults import PIPELINE_PREFIX
 from mlops.deploy import limits

@@ -7,11 +7,11 @@ import base64
 from datetime import UTC, datetime
 from typing import TypedDict
 
+from chalicelib import names
 from chalicelib.aws.calls import Calls, code, translate_errors
 from chalicelib.aws.observed import Bundle
 from chalicelib.aws.port import BundleSource, PipelineNames, PreconditionFailed
 from chalicelib.errors import Unavailable
-from chalicelib.planning import names
 from chalicelib.settings import REQUEST_SECONDS
 
 DIGEST = "request-digest"  # the bundle's metadata key, for people

@@ -86,6 +86,15 @@ def existing(stack: Stack | None) -> Stack | None:
     return stack if stack and stack.phase is not Phase.GONE else None
 
 
+def lost_resources(stack: Stack, pipeline: str) -> str:
+    """The message if resources of a deployed stack were deleted without CloudFormation."""
+    were, them = ("was", "it") if len(stack.lost) == 1 else ("were", "them")
+    return (
+        f"{' and '.join(stack.lost)} of the stack {stack.name} {were} deleted, and CloudFormation does not recreate "
+        f"{them}: delete the pipeline (mlops delete {pipeline}), then resend the request."
+    )
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A template bundle as found: what it is by its bytes, and what compare-and-swap needs."""

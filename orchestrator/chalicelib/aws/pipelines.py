@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from chalicelib import names
 from chalicelib.aws.calls import Calls, code, translate_errors
 from chalicelib.aws.observed import Action, Execution
 from chalicelib.aws.port import Document, InvalidNextToken, PipelineGone
-from chalicelib.planning import names
 
 if TYPE_CHECKING:
     from mypy_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef, PipelineExecutionSummaryTypeDef

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from chalicelib import delivery, names
 from chalicelib.catalog import Blueprint, Catalog
 from chalicelib.errors import BadRequest, Code, Problem
 from chalicelib.intake import hyperparameters, parameters, reach, validate
 from chalicelib.intake.canonical import canonical
 from chalicelib.intake.request import parse
-from chalicelib.planning import delivery, names
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chalicelib import names
 from chalicelib.errors import Code, Problem
 from chalicelib.images import uris
 from chalicelib.images.instances import has_local_storage
 from chalicelib.intake.request import Body
-from chalicelib.planning import names
 
 
 class LookupFailed(Exception):

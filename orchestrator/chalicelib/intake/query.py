@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chalicelib.errors import BadRequest, Code, Problem
-from chalicelib.planning.names import STACK_NAME
+from chalicelib.names import STACK_NAME
 from chalicelib.quoting import shown
 
 FLAGS = {"true": True, "false": False}

@@ -21,8 +21,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chalicelib import names
 from chalicelib.aws.observed import Observed, Phase, Stack, existing
-from chalicelib.planning import bundle, names
+from chalicelib.planning import bundle
 from chalicelib.planning.plan import OWNER_TAG
 from chalicelib.provisioning.steps import RETRY_LATER, RETRY_SOON, Refuse, Wait, wait_for_other
 

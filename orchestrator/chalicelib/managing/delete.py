@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib import delivery
 from chalicelib.aws.observed import Observed, Stack
 from chalicelib.aws.port import Cloud, PreconditionFailed
 from chalicelib.errors import Conflict, NotFound
@@ -25,8 +26,7 @@ from chalicelib.managing.decide_deletion import (
     to_delete,
 )
 from chalicelib.managing.stop import stop as stop_pipeline
-from chalicelib.planning import delivery
-from chalicelib.planning.names import is_stack_name, of_delivery_stack
+from chalicelib.names import is_stack_name, of_delivery_stack
 from chalicelib.provisioning.observe import deployed_stacks, observe
 from chalicelib.provisioning.steps import RETRY_LATER, RETRY_SOON, Refuse, Wait, overtaken
 from chalicelib.quoting import shown

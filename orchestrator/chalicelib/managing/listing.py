@@ -11,11 +11,11 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib import names
 from chalicelib.aws.observed import RUNNING, Execution
 from chalicelib.aws.port import Cloud, PipelineGone
 from chalicelib.errors import RETRY_AFTER, Unavailable
 from chalicelib.intake.query import Query
-from chalicelib.planning import names
 from chalicelib.planning.plan import TYPE_TAG
 from chalicelib.settings import REQUEST_SECONDS, Settings
 from chalicelib.status import report

@@ -14,7 +14,7 @@ from typing import Any
 
 from chalicelib.aws.observed import RUNNING, Stack
 from chalicelib.aws.port import Cloud, PipelineGone
-from chalicelib.planning.names import PIPELINE_OUTPUT, of_delivery_stack
+from chalicelib.names import PIPELINE_OUTPUT, of_delivery_stack
 
 MOST = 20  # executions to check; only the latest ones can be running
 

@@ -2,7 +2,5 @@
 """A checked request -> everything that is to exist, as data. Pure: equal requests give equal plans.
 
 plan.py        the plan
-delivery.py    the delivery template, and the stages it deploys
-names.py       what everything is called
 bundle.py      the bytes of template.zip
 """

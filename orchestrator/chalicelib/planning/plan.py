@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chalicelib import delivery, names
 from chalicelib.catalog import Catalog
+from chalicelib.delivery import Stage
 from chalicelib.errors import Problem
 from chalicelib.intake.check import CheckedRequest
 from chalicelib.intake.parameters import as_json
-from chalicelib.planning import bundle, delivery, names
-from chalicelib.planning.delivery import Stage
+from chalicelib.planning import bundle
 from chalicelib.settings import Settings
 
 OWNER_TAG = "mlops_orchestrator"  # on a delivery stack: the orchestrator that made it

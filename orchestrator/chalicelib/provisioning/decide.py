@@ -21,8 +21,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chalicelib.aws.observed import SUCCEEDED, Observed, Phase, Stack, existing
-from chalicelib.planning import names
+from chalicelib import names
+from chalicelib.aws.observed import SUCCEEDED, Observed, Phase, Stack, existing, lost_resources
 from chalicelib.planning.plan import OWNER_TAG, TYPE_TAG, Plan
 from chalicelib.provisioning.steps import (
     RETRY_LATER,
@@ -192,12 +192,3 @@ def _update(plan: Plan, observed: Observed, delivery: Stack, deployed: Deployed,
 def _busy(stacks: Iterable[Stack | None]) -> Wait | None:
     busy = next((stack for stack in stacks if stack and stack.busy), None)
     return Wait(f"The stack {busy.name} is {busy.status}.", RETRY_LATER) if busy else None
-
-
-def lost_resources(stack: Stack, pipeline: str) -> str:
-    """The message if resources of a deployed stack were deleted without CloudFormation."""
-    were, them = ("was", "it") if len(stack.lost) == 1 else ("were", "them")
-    return (
-        f"{' and '.join(stack.lost)} of the stack {stack.name} {were} deleted, and CloudFormation does not recreate "
-        f"{them}: delete the pipeline (mlops delete {pipeline}), then resend the request."
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from chalicelib.aws.observed import Observed, Stack
 from chalicelib.aws.port import Cloud, PipelineGone, PipelineNames
-from chalicelib.planning.names import PIPELINE_OUTPUT
+from chalicelib.names import PIPELINE_OUTPUT
 
 
 def observe(pipeline: PipelineNames, cloud: Cloud, deployed: tuple[Stack | None, ...]) -> Observed:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from chalicelib.aws.observed import Execution, Observed, Phase
 from chalicelib.aws.port import AlreadyExists, Cloud, PreconditionFailed
 from chalicelib.errors import Conflict
-from chalicelib.planning.names import PIPELINE_OUTPUT
+from chalicelib.names import PIPELINE_OUTPUT
 from chalicelib.planning.plan import Plan
 from chalicelib.provisioning.decide import decide
 from chalicelib.provisioning.observe import deployed_stacks, observe

@@ -14,7 +14,7 @@ from typing import Any
 from chalicelib.aws.observed import RUNNING, SUCCEEDED, Execution, Job, Stack
 from chalicelib.aws.port import Cloud, PipelineGone
 from chalicelib.errors import BadRequest, Code, Conflict, NotFound, Problem
-from chalicelib.planning.names import PIPELINE_OUTPUT, of_delivery_stack
+from chalicelib.names import PIPELINE_OUTPUT, of_delivery_stack
 from chalicelib.provisioning.steps import RETRY_LATER
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings

@@ -7,9 +7,9 @@ import re
 
 from chalicelib.aws.observed import Phase, Stack
 from chalicelib.aws.port import Cloud
+from chalicelib.delivery import stacks
 from chalicelib.errors import NotFound
-from chalicelib.planning.delivery import stacks
-from chalicelib.planning.names import delivery_stack, is_delivery_stack, is_stack_name, of_delivery_stack
+from chalicelib.names import delivery_stack, is_delivery_stack, is_stack_name, of_delivery_stack
 from chalicelib.planning.plan import OWNER_TAG
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings

@@ -11,7 +11,7 @@ from chalicelib.aws.observed import RUNNING, Execution, Stack
 from chalicelib.aws.port import Cloud, InvalidNextToken, PipelineGone
 from chalicelib.errors import BadRequest, Code, Problem
 from chalicelib.intake.query import Query
-from chalicelib.planning.names import PIPELINE_OUTPUT, of_delivery_stack
+from chalicelib.names import PIPELINE_OUTPUT, of_delivery_stack
 from chalicelib.status.outcome import Outcome, iso, job_document, of_actions, run_status, visible_reason
 
 LIMIT, MOST = 10, 50  # runs in one response; each takes three calls

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.aws.observed import RUNNING, SUCCEEDED, Action, Execution, Job, Phase, Stack
+from chalicelib.aws.observed import RUNNING, SUCCEEDED, Action, Execution, Job, Phase, Stack, lost_resources
 from chalicelib.aws.port import Cloud, PipelineGone
+from chalicelib.delivery import stacks
 from chalicelib.job_kinds import RUN_ENDING
-from chalicelib.planning.delivery import stacks
-from chalicelib.planning.names import PIPELINE_OUTPUT, of_delivery_stack
+from chalicelib.names import PIPELINE_OUTPUT, of_delivery_stack
 from chalicelib.planning.plan import TYPE_TAG
-from chalicelib.provisioning.decide import lost_resources
 from chalicelib.settings import Settings
 from chalicelib.status.finding import deployed_stacks, find
 from chalicelib.status.outcome import Reason, job_document, of_actions, visible_reason

@@ -9,8 +9,8 @@ from typing import IO
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
+from chalicelib import names
 from chalicelib.aws.calls import is_no_such_stack
-from chalicelib.planning import names
 
 from mlops.cli import deployed, naming, offline, show, view, watching
 from mlops.cli.connection import Connection

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
-from chalicelib.planning import names
+from chalicelib import names
 
 from mlops.cli import show, watching
 from mlops.cli.connection import Connection

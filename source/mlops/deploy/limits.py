@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from chalicelib.planning.names import STACK_NAME
+from chalicelib.names import STACK_NAME
 
 from mlops.deploy.errors import PolicyTooLarge
 from mlops.deploy.template import Template

@@ -13,4 +13,6 @@ services/        the services that ministack lacks: a package each. It declares 
                  `stepfunctions.tasks.task`
 containers/      images that really train and serve
 settings.py      the account's number and region, and how long each status is shown
+environment.py   the process environment: nothing of the user's own AWS settings stays
+activity.py      what runs beyond the requests
 """

@@ -22,7 +22,7 @@ from chalicelib.aws.observed import (
     Phase,
     Stack,
 )
-from chalicelib.planning.delivery import Stage
+from chalicelib.delivery import Stage
 from chalicelib.planning.plan import OWNER_TAG, TYPE_TAG, Plan
 from chalicelib.provisioning.decide import decide
 from chalicelib.provisioning.steps import (

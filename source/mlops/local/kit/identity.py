@@ -14,10 +14,9 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
+from mlops.local import activity, environment
 from mlops.local.kit.errors import ApiError, Caller
 from mlops.local.ministack import context, events, iam
-from mlops.local.process import environment
-from mlops.local.state import activity
 
 if TYPE_CHECKING:
     from mypy_boto3_sts.type_defs import CredentialsTypeDef

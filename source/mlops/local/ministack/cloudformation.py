@@ -16,8 +16,8 @@ from ministack.services.cloudformation import helpers as _stack_helpers
 from ministack.services.cloudformation import provisioners as _provisioners
 from ministack.services.cloudformation import stacks as _stacks
 
+from mlops.local import activity
 from mlops.local.ministack import router
-from mlops.local.state import activity
 
 Wire = Callable[..., Any]
 STACKS = "cloudformation"  # as `state` and `activity` call it

@@ -9,8 +9,8 @@ from typing import Any
 
 from ministack.services import stepfunctions as _stepfunctions
 
+from mlops.local import activity
 from mlops.local.ministack import context
-from mlops.local.state import activity
 
 _execution: ContextVar[str] = ContextVar("execution", default="")
 

@@ -3,7 +3,6 @@
 
 server.py          the process: claims a directory, listens, serves until a signal comes
 account.py         puts the account together, and reads its state again
-environment.py     the process environment; nothing of the user's own AWS settings stays
 request_filter.py  refuses by headers alone: pages of a browser, other host names, ministack's own controls
 page.py            what a browser is shown
 connections.py     closes a connection when its client has

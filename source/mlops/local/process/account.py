@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
+from mlops.local import environment
 from mlops.local.cloudformation import permissions, resources, roles
 from mlops.local.cloudformation import rules as stack_rules
 from mlops.local.functions import isolation
@@ -21,7 +22,6 @@ from mlops.local.ministack import (
     state,
     stepfunctions,
 )
-from mlops.local.process import environment
 from mlops.local.services import cloudwatch, events, s3
 from mlops.local.settings import CUT_OFF, REGION
 from mlops.local.state.store import Disk

@@ -26,7 +26,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.local.process import environment, request_filter, running
+from mlops.local import environment
+from mlops.local.process import request_filter, running
 from mlops.local.process.running import Running
 from mlops.local.settings import ACCOUNT_ID, PORT, REGION
 from mlops.local.state import directory
@@ -122,9 +123,10 @@ async def _serve(listener: socket.socket, disk: Disk | None, this: Running) -> i
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
+    from mlops.local import activity
     from mlops.local.ministack import router
     from mlops.local.process import connections
-    from mlops.local.state import activity, saving
+    from mlops.local.state import saving
 
     connections.install()
     started, ended = asyncio.Event(), asyncio.Event()

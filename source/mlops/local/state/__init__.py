@@ -6,6 +6,5 @@ directory.py   the directory that holds them, one account's at a time
 journal.py     the file they are written to, in frames that each hold one moment
 saving.py      when they are written, and which responses wait for it
 writes.py      which requests may change something
-activity.py    who is at work beyond the requests
 outbox.py      what is written a moment later, many at once
 """

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from mlops.local.state import activity
+from mlops.local import activity
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")

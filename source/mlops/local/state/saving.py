@@ -16,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+from mlops.local import activity
 from mlops.local.ministack import s3
 from mlops.local.settings import TIMING
-from mlops.local.state import activity, writes
+from mlops.local.state import writes
 from mlops.local.state.store import Disk
 
 _TURN = 0.0005  # seconds that a thread keeps Python's lock: while state is looked at, answers wait for a few of them

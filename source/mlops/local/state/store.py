@@ -13,8 +13,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from mlops.local import activity
 from mlops.local.ministack import cloudformation, context, s3, state
-from mlops.local.state import activity
 from mlops.local.state.journal import Journal, Key, freeze, thaw
 
 Record = dict[str, Any]
