@@ -20,7 +20,7 @@ logger.setLevel(logging.INFO)
 REASON_LIMIT = 1_000  # characters; CloudFormation accepts a response of at most 4,096 bytes
 DENIALS = ("403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 # IAM takes some seconds to propagate a new policy.
-PATIENCE = 30
+RETRY_SECONDS = 30
 RESERVED = 15  # seconds of the function's timeout, reserved for sending the response
 
 
@@ -28,12 +28,12 @@ class Refused(Exception):
     """The resource cannot be created or deleted; the message gives the reason and the solution."""
 
 
-class Patience:
+class DeniedCallRetries:
     """Retries calls that IAM denies, until a new policy must have propagated or the function is about to time out."""
 
     def __init__(self, context: Any) -> None:
         left = context.get_remaining_time_in_millis() / 1_000 - RESERVED
-        self._until = time.monotonic() + max(0.0, min(PATIENCE, left))
+        self._until = time.monotonic() + max(0.0, min(RETRY_SECONDS, left))
 
     def call(self, operation: Callable[..., Any], **arguments: Any) -> Any:
         pause = 1.0
@@ -51,13 +51,13 @@ class Patience:
             pause = min(2 * pause, 8)
 
 
-Work = Callable[[dict[str, Any], Patience], str]
+Work = Callable[[dict[str, Any], DeniedCallRetries], str]
 
 
 def serve(event: dict[str, Any], context: Any, work: Work, physical_id: str) -> None:
     """Do the work and send the response: success with the text that it returns, or failure with the reason."""
     try:
-        status, reason = "SUCCESS", work(event, Patience(context))
+        status, reason = "SUCCESS", work(event, DeniedCallRetries(context))
     except Refused as refusal:
         status, reason = "FAILED", str(refusal)
     except Exception as error:  # without a response, CloudFormation would wait for the timeout

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
-from _custom_resource import DENIALS, Patience, Refused, serve
+from _custom_resource import DENIALS, DeniedCallRetries, Refused, serve
 from botocore.exceptions import BotoCoreError, ClientError
 
 logger = logging.getLogger()
@@ -23,12 +23,12 @@ def handler(event: dict[str, Any], context: Any) -> None:
     serve(event, context, work, "install-check")
 
 
-def work(event: dict[str, Any], patience: Patience) -> str:
+def work(event: dict[str, Any], retries: DeniedCallRetries) -> str:
     if event["RequestType"] == "Delete":
         return "Nothing to check"
     if event["RequestType"] == "Update" and is_rolled_back(event):
         return "Not checked: the stack is rolling back"
-    if problems := list(check(event["ResourceProperties"], patience)):
+    if problems := list(check(event["ResourceProperties"], retries)):
         raise Refused(" ".join(problems))
     return "All checks passed"
 
@@ -48,7 +48,7 @@ def is_rolled_back(event: dict[str, Any]) -> bool:
     return str(own["StackStatus"]).startswith("UPDATE_ROLLBACK")
 
 
-def check(properties: dict[str, Any], patience: Patience) -> Iterator[str]:
+def check(properties: dict[str, Any], retries: DeniedCallRetries) -> Iterator[str]:
     """Every problem, with its solution."""
     region = properties["Region"]
     supported = properties["SupportedRegions"]
@@ -57,7 +57,7 @@ def check(properties: dict[str, Any], patience: Patience) -> Iterator[str]:
         return
     yield from check_stack_name(properties["StackName"])
     yield from check_distribution(properties)
-    buckets = Buckets(region, properties["Account"], patience)
+    buckets = Buckets(region, properties["Account"], retries)
     key = properties.get("AssetsBucketKmsKeyArn", "")
     if name := properties.get("ExistingS3Bucket"):
         yield from (f"ExistingS3Bucket: {problem}" for problem in buckets.check(name) or buckets.check_key(name, key))
@@ -71,7 +71,7 @@ def check(properties: dict[str, Any], patience: Patience) -> Iterator[str]:
     for name in names[:MOST_DATA_BUCKETS]:
         yield from (f"DataBuckets: {problem}" for problem in buckets.check(name))
     if repository := properties.get("ExistingECRRepo"):
-        yield from check_repository(repository, region, patience)
+        yield from check_repository(repository, region, retries)
 
 
 def check_stack_name(name: str) -> Iterator[str]:
@@ -98,14 +98,14 @@ def check_distribution(properties: dict[str, Any]) -> Iterator[str]:
 class Buckets:
     """Existing buckets, which must be in this account and region."""
 
-    def __init__(self, region: str, account: str, patience: Patience) -> None:
-        self.region, self.account, self.patience = region, account, patience
+    def __init__(self, region: str, account: str, retries: DeniedCallRetries) -> None:
+        self.region, self.account, self.retries = region, account, retries
         self.s3 = boto3.client("s3", region_name=region)
 
     def check(self, name: str) -> list[str]:
         """The problems of a bucket: it must exist in this account and region."""
         try:
-            head = self.patience.call(self.s3.head_bucket, Bucket=name, ExpectedBucketOwner=self.account)
+            head = self.retries.call(self.s3.head_bucket, Bucket=name, ExpectedBucketOwner=self.account)
         except ClientError as error:
             return [self.explain(name, error)]
         except BotoCoreError as error:
@@ -135,7 +135,7 @@ class Buckets:
             return has == given or given.endswith(f":kms:{self.region}:{self.account}:key/{has}")
         kms = boto3.client("kms", region_name=self.region)
         try:
-            return bool(self.patience.call(kms.describe_key, KeyId=has)["KeyMetadata"]["Arn"] == given)
+            return bool(self.retries.call(kms.describe_key, KeyId=has)["KeyMetadata"]["Arn"] == given)
         except ClientError as error:
             if error.response["Error"]["Code"] in DENIALS:  # only the given key can be described
                 return False
@@ -145,7 +145,7 @@ class Buckets:
         """The customer managed key that encrypts new objects; empty if there is none."""
         try:
             bucket = {"Bucket": name, "ExpectedBucketOwner": self.account}
-            found = self.patience.call(self.s3.get_bucket_encryption, **bucket)
+            found = self.retries.call(self.s3.get_bucket_encryption, **bucket)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ServerSideEncryptionConfigurationNotFoundError":
                 return ""
@@ -166,11 +166,11 @@ class Buckets:
         return f"the bucket {name} cannot be used: {error}."
 
 
-def check_repository(name: str, region: str, patience: Patience) -> Iterator[str]:
+def check_repository(name: str, region: str, retries: DeniedCallRetries) -> Iterator[str]:
     """The image repository must exist in this account and region."""
     try:
         ecr = boto3.client("ecr", region_name=region)
-        patience.call(ecr.list_images, repositoryName=name, maxResults=1)
+        retries.call(ecr.list_images, repositoryName=name, maxResults=1)
     except ClientError as error:
         if error.response["Error"]["Code"] == "RepositoryNotFoundException":
             yield (

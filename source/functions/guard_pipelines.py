@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from _custom_resource import Patience, Refused, serve
+from _custom_resource import DeniedCallRetries, Refused, serve
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 NAMED = 5
 DELIVERY = "-codepipeline"  # as in chalicelib/names.py; a test compares them
-ANYWAY = (
+OVERRIDE = (
     "To delete the stack without this check, retry the deletion and retain this resource "
     "(aws cloudformation delete-stack --retain-resources {})."
 )
@@ -29,19 +29,19 @@ def handler(event: dict[str, Any], context: Any) -> None:
     serve(event, context, work, "guard-pipelines")
 
 
-def work(event: dict[str, Any], patience: Patience) -> str:
+def work(event: dict[str, Any], retries: DeniedCallRetries) -> str:
     if event["RequestType"] != "Delete":
         return "Nothing to do"
     try:
-        return check(event, patience)
+        return check(event, retries)
     except Refused:
         raise
     except Exception as error:
-        how = ANYWAY.format(event["LogicalResourceId"])
+        how = OVERRIDE.format(event["LogicalResourceId"])
         raise Refused(f"Cannot check for pipelines: {type(error).__name__}: {error} {how}") from error
 
 
-def check(event: dict[str, Any], patience: Patience) -> str:
+def check(event: dict[str, Any], retries: DeniedCallRetries) -> str:
     """Raise Refused if the stack is being deleted and has pipelines."""
     # Imported here, so that an installation does not spend time on it.
     import boto3
@@ -50,10 +50,10 @@ def check(event: dict[str, Any], patience: Patience) -> str:
     region, role = event["ResourceProperties"]["Region"], event["ResourceProperties"]["CloudFormationRole"]
     config = Config(retries={"mode": "standard", "total_max_attempts": 8})
     cloudformation = boto3.client("cloudformation", region_name=region, config=config)
-    (own,) = patience.call(cloudformation.describe_stacks, StackName=event["StackId"])["Stacks"]
+    (own,) = retries.call(cloudformation.describe_stacks, StackName=event["StackId"])["Stacks"]
     if own["StackStatus"] != "DELETE_IN_PROGRESS":
         return f"Not checked: the stack is {own['StackStatus']}, not being deleted"
-    left = pipelines(cloudformation, role, patience)
+    left = pipelines(cloudformation, role, retries)
     if not left:
         return "No pipelines"
     named, more = ", ".join(left[:NAMED]), len(left) - NAMED
@@ -64,12 +64,12 @@ def check(event: dict[str, Any], patience: Patience) -> str:
     )
 
 
-def pipelines(cloudformation: CloudFormationClient, role: str, patience: Patience) -> list[str]:
+def pipelines(cloudformation: CloudFormationClient, role: str, retries: DeniedCallRetries) -> list[str]:
     """The pipelines with a delivery stack or a deployed stack that uses the role."""
     found: set[str] = set()
     token: dict[str, str] = {}
     while True:
-        page = patience.call(cloudformation.describe_stacks, **token)
+        page = retries.call(cloudformation.describe_stacks, **token)
         names = [stack["StackName"] for stack in page["Stacks"] if stack.get("RoleARN") == role]
         found.update(name.removesuffix(DELIVERY) for name in names)
         if not page.get("NextToken"):

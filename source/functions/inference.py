@@ -16,13 +16,13 @@ from typing import Any
 
 # Lambda's limit for the payloads of a synchronous invocation, below those of API Gateway (10 MB) and SageMaker:
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-MOST_BYTES = 6 * 1024 * 1024
-ENVELOPE = 4096  # bytes of a response besides its body
-MOST_LEVELS = 100
+MAX_BYTES = 6 * 1024 * 1024
+RESPONSE_OVERHEAD = 4096  # bytes of a response besides its body
+MAX_DEPTH = 100
 CONTENT_TYPE = re.compile(
     r"[!-~]([ -~]{0,1022}[!-~])?"
 )  # as InvokeEndpoint accepts it: ASCII, at most 1,024 characters
-SAID = 300  # characters of an error message from a model or SageMaker
+MAX_ERROR_LENGTH = 300  # characters of an error message from a model or SageMaker
 EXAMPLE = 'send {"payload": …, "content_type": "text/csv"}'
 # SageMaker uses the same error for an invalid request and for an endpoint that does not exist or is not in service.
 ABSENT = re.compile(r"not (be )?found|not in ?service|does not exist", re.IGNORECASE)
@@ -42,9 +42,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         found = runtime().invoke_endpoint(
             EndpointName=os.environ["ENDPOINT_NAME"], ContentType=content_type, Body=payload
         )
-        return passed_on(found["Body"].read(MOST_BYTES + 1), found.get("ContentType"))
+        return proxied(found["Body"].read(MAX_BYTES + 1), found.get("ContentType"))
     except Refused as refused:
-        return refusal(refused.status, refused.message, request_id, refused.problems)
+        return error_response(refused.status, refused.message, request_id, refused.problems)
     except ClientError as error:
         response: dict[str, Any] = {**error.response}
         fault, sent = response.get("Error", {}), response.get("ResponseMetadata", {})
@@ -54,16 +54,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         said = fault.get("Message", "")
         # Only the model's own 4xx is returned to the caller.
         if fault.get("Code") == "ModelError" and 400 <= response.get("OriginalStatusCode", 500) < 500:
-            said = without(payload, response.get("OriginalMessage", said))
-            return refusal(400, f"The model rejected the payload: {said}", request_id)
+            said = redact(payload, response.get("OriginalMessage", said))
+            return error_response(400, f"The model rejected the payload: {said}", request_id)
         if fault.get("Code") == "ValidationError" and not ABSENT.search(said):
-            return refusal(400, f"SageMaker rejected the request: {without(payload, said)}", request_id)
+            return error_response(400, f"SageMaker rejected the request: {redact(payload, said)}", request_id)
         if fault.get("Code") == "ValidationError":
-            return refusal(503, "The endpoint is not in service.", request_id, retry_after=30)
-        return refusal(503, "The endpoint returned an error; see its log.", request_id, retry_after=5)
+            return error_response(503, "The endpoint is not in service.", request_id, retry_after=30)
+        return error_response(503, "The endpoint returned an error; see its log.", request_id, retry_after=5)
     except BotoCoreError as error:
         log.warning("%s: %s", request_id, type(error).__name__)
-        return refusal(503, "The endpoint could not be reached.", request_id, retry_after=5)
+        return error_response(503, "The endpoint could not be reached.", request_id, retry_after=5)
 
 
 class Refused(Exception):
@@ -82,7 +82,7 @@ def wrong(path: str, problem: str, hint: str, status: int = 400) -> Refused:
 
 def nested() -> Refused:
     """The body is nested too deeply for Python, or for a model."""
-    return wrong("", f"the payload is nested more than {MOST_LEVELS} levels deep", "send a flatter payload")
+    return wrong("", f"the payload is nested more than {MAX_DEPTH} levels deep", "send a flatter payload")
 
 
 def read(event: dict[str, Any]) -> tuple[bytes, str]:
@@ -96,23 +96,23 @@ def read(event: dict[str, Any]) -> tuple[bytes, str]:
     if not CONTENT_TYPE.fullmatch(content_type):
         hint = "send at most 1,024 ASCII characters without line breaks, for example text/csv"
         raise wrong("/content_type", "is not a content type", hint)
-    if deeper_than(MOST_LEVELS, payload):
+    if deeper_than(MAX_DEPTH, payload):
         raise nested()
     text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
         raise wrong("/payload", "contains a lone surrogate, which is not a character", "send Unicode text") from None
-    if len(data) > MOST_BYTES:
-        raise wrong("/payload", f"has {len(data):,} bytes, more than {MOST_BYTES:,}", "send fewer rows", 413)
+    if len(data) > MAX_BYTES:
+        raise wrong("/payload", f"has {len(data):,} bytes, more than {MAX_BYTES:,}", "send fewer rows", 413)
     return data, content_type
 
 
 def parsed(event: dict[str, Any]) -> dict[str, Any]:
     """The body as an object; raises Refused."""
     text = event.get("body") or ""
-    if len(text) > MOST_BYTES * (4 / 3 if event.get("isBase64Encoded") else 1) + ENVELOPE:
-        raise wrong("", f"the body has more than {MOST_BYTES:,} bytes", "send fewer rows", 413)
+    if len(text) > MAX_BYTES * (4 / 3 if event.get("isBase64Encoded") else 1) + RESPONSE_OVERHEAD:
+        raise wrong("", f"the body has more than {MAX_BYTES:,} bytes", "send fewer rows", 413)
     if "\ufffd" in text:  # API Gateway replaces bytes that are not valid UTF-8
         hint = "send the body as UTF-8; write a literal replacement character as \\ufffd"
         raise wrong("", "contains a replacement character in place of invalid UTF-8", hint)
@@ -162,27 +162,30 @@ def deeper_than(most: int, value: Any) -> bool:
     return any(isinstance(item, list | dict) for item in level)
 
 
-def passed_on(body: bytes, content_type: str | None) -> dict[str, Any]:
+def proxied(body: bytes, content_type: str | None) -> dict[str, Any]:
     """The endpoint's response, with its bytes and content type unchanged; raises Refused if that is impossible."""
     itself = "call the endpoint directly (sagemaker-runtime, `mlops invoke`)"
     try:
-        text = body[:MOST_BYTES].decode("utf-8")
+        text = body[:MAX_BYTES].decode("utf-8")
     except UnicodeDecodeError:
-        if len(body) <= MOST_BYTES:
+        if len(body) <= MAX_BYTES:
             message = f"The endpoint's response is not UTF-8 text, which this API cannot return: {itself}."
             raise Refused(502, message, []) from None
         text = ""
-    if len(body) > MOST_BYTES or len(json.dumps(text, ensure_ascii=False).encode("utf-8")) + ENVELOPE > MOST_BYTES:
-        message = f"The endpoint's response is longer than {MOST_BYTES:,} bytes: send fewer rows, or {itself}."
+    if (
+        len(body) > MAX_BYTES
+        or len(json.dumps(text, ensure_ascii=False).encode("utf-8")) + RESPONSE_OVERHEAD > MAX_BYTES
+    ):
+        message = f"The endpoint's response is longer than {MAX_BYTES:,} bytes: send fewer rows, or {itself}."
         raise Refused(413, message, [])
     usable = content_type if content_type and CONTENT_TYPE.fullmatch(content_type) else "text/plain; charset=utf-8"
-    return answer(200, text, usable)
+    return proxy_response(200, text, usable)
 
 
-def without(payload: bytes, said: str) -> str:
+def redact(payload: bytes, said: str) -> str:
     """An error message from a model or SageMaker, with the words that also occur in the payload removed."""
     asked = payload.decode("utf-8")
-    cut = said if len(said) <= SAID else f"{said[: SAID - 1]}…"
+    cut = said if len(said) <= MAX_ERROR_LENGTH else f"{said[: MAX_ERROR_LENGTH - 1]}…"
     return re.sub(r"[\w.+-]{4,}", lambda word: "…" if word[0].strip(".") in asked else word[0], cut)
 
 
@@ -196,7 +199,7 @@ def runtime() -> Any:
     return boto3.client("sagemaker-runtime", config=once)
 
 
-def answer(status: int, body: str, content_type: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
+def proxy_response(status: int, body: str, content_type: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
     """A response in API Gateway's proxy format."""
     return {
         "statusCode": status,
@@ -206,7 +209,7 @@ def answer(status: int, body: str, content_type: str, headers: dict[str, str] | 
     }
 
 
-def refusal(
+def error_response(
     status: int,
     message: str,
     request_id: str,
@@ -215,4 +218,4 @@ def refusal(
 ) -> dict[str, Any]:
     """An error response, in the shape that all errors have."""
     body = json.dumps({"message": message, "errors": problems or [], "request_id": request_id})
-    return answer(status, body, "application/json", {"Retry-After": str(retry_after)} if retry_after else None)
+    return proxy_response(status, body, "application/json", {"Retry-After": str(retry_after)} if retry_after else None)

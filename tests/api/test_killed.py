@@ -22,7 +22,7 @@ from tests.support.installed import Installed, installed
 from tests.support.laptop import Account, running_account, start_account
 from tests.support.requests import LABELS, ROWS, UNSEEN, csv, job, realtime, training
 
-PATIENCE = 180.0  # seconds: a busy machine takes long, and how long does not matter here
+RETRY_SECONDS = 180.0  # seconds: a busy machine takes long, and how long does not matter here
 WHOLE_LIFE = 1.2  # of what a request takes undisturbed: a kill may come just after its end, too
 
 
@@ -116,9 +116,9 @@ def existing(api: Installed) -> set[str]:
 
 
 def succeeded(api: Installed, body: dict[str, Any]) -> dict[str, Any]:
-    answer = api.insisting(body, PATIENCE)
+    answer = api.insisting(body, RETRY_SECONDS)
     assert answer.status == 200, answer.text
-    pipeline: dict[str, Any] = api.ended(answer.body["pipeline_id"], PATIENCE)
+    pipeline: dict[str, Any] = api.ended(answer.body["pipeline_id"], RETRY_SECONDS)
     assert pipeline["status"] == "Succeeded", pipeline
     return pipeline
 

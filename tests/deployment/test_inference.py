@@ -226,7 +226,7 @@ def test_an_answer_that_cannot_be_passed_on_is_an_error_and_never_mangled(
 
 def test_the_longest_answer_fits_what_lambda_takes(endpoint: Endpoint) -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 6 MB, in fact 6,291,556 bytes."""
-    endpoint.bytes = b"x" * (endpoint.function.MOST_BYTES - endpoint.function.ENVELOPE - 2)
+    endpoint.bytes = b"x" * (endpoint.function.MAX_BYTES - endpoint.function.RESPONSE_OVERHEAD - 2)
     answer = endpoint.ask(_body())
     assert answer["statusCode"] == 200
     assert len(json.dumps(answer)) <= 6_291_556

@@ -372,4 +372,4 @@ def test_a_failed_deployment_is_explained_by_the_stack_that_the_action_deployed(
     failed = Action("DeployProd", "deploy_stack", "Failed", arn, "see the stack")
     cloud: Any = Failures(execution=None, stages=[])
     outcome = of_actions([failed], Execution("one", "Failed"), stacks, cloud)
-    assert outcome.reason == Reason(f"of {NAME}-prod-2", ours=False)
+    assert outcome.reason == Reason(f"of {NAME}-prod-2", from_aws=True)

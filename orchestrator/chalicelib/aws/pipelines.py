@@ -81,8 +81,8 @@ class Pipelines(Calls):
     def pipeline_state(self, pipeline: str) -> Document:
         with _pipeline_gone():
             state = self.codepipeline.get_pipeline_state(name=pipeline)
-        told = {key: value for key, value in state.items() if key != "ResponseMetadata"}
-        document: Document = json.loads(json.dumps(told, default=_iso))
+        content = {key: value for key, value in state.items() if key != "ResponseMetadata"}
+        document: Document = json.loads(json.dumps(content, default=_iso))
         return document
 
 

@@ -155,7 +155,7 @@ def _status(pipeline_id: str) -> dict[str, Any]:
 
     deployment = _deployment()
     snapshot = report.look_up(pipeline_id, deployment.settings, deployment.cloud)
-    if snapshot.reason and not snapshot.reason.ours:
+    if snapshot.reason and snapshot.reason.from_aws:
         log.info("%s: %s", snapshot.delivery.name, snapshot.reason.text)
     return report.document(snapshot, deployment.settings.allow_detailed_error_message)
 

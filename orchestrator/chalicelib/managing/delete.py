@@ -28,7 +28,7 @@ from chalicelib.managing.decide_deletion import (
 from chalicelib.managing.stop import stop as stop_pipeline
 from chalicelib.names import is_stack_name, of_delivery_stack
 from chalicelib.provisioning.observe import deployed_stacks, observe
-from chalicelib.provisioning.steps import RETRY_LATER, RETRY_SOON, Refuse, Wait, overtaken
+from chalicelib.provisioning.steps import RETRY_LATER, RETRY_SOON, Refuse, Wait, lost_race
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings
 
@@ -118,11 +118,11 @@ def _delete_bundle(pipeline: DeletionTarget, observed: Observed, marked: bool, c
     if tombstone is None:
         return
     if tombstone.digest != pipeline.digest:
-        raise overtaken(pipeline.name)
+        raise lost_race(pipeline.name)
     try:
         cloud.delete_bundle(pipeline.bundle_key, tombstone.etag)
     except PreconditionFailed as error:
-        raise overtaken(pipeline.name) from error
+        raise lost_race(pipeline.name) from error
 
 
 def _write_tombstone(pipeline: DeletionTarget, observed: Observed, cloud: Cloud) -> None:
@@ -134,10 +134,10 @@ def _write_tombstone(pipeline: DeletionTarget, observed: Observed, cloud: Cloud)
     try:
         version = cloud.put_bundle(pipeline, observed.bundle.etag if observed.bundle else None)
     except PreconditionFailed as error:
-        raise overtaken(pipeline.name) from error
+        raise lost_race(pipeline.name) from error
     if observed.delivery is None and cloud.stack(pipeline.delivery_stack):
         cloud.remove_bundle(pipeline, version)
-        raise overtaken(pipeline.name)
+        raise lost_race(pipeline.name)
 
 
 def _retry_after(stack: Stack, pipeline: DeletionTarget) -> int:

@@ -27,7 +27,7 @@ from chalicelib.provisioning.steps import (
     Step,
     Upload,
     Wait,
-    overtaken,
+    lost_race,
 )
 
 
@@ -67,7 +67,7 @@ def provision(plan: Plan, cloud: Cloud) -> Provisioned:
         if taken and same and observed.bundle:
             written = observed.bundle.version
         known = True
-    raise overtaken(plan.name)
+    raise lost_race(plan.name)
 
 
 def next_step(plan: Plan, observed: Observed, cloud: Cloud) -> Step:

@@ -84,6 +84,6 @@ def wait_for_other(pipeline: str) -> Wait:
     return Wait(f"Another request for {pipeline} is being processed.", RETRY_SOON)
 
 
-def overtaken(pipeline: str) -> Conflict:
+def lost_race(pipeline: str) -> Conflict:
     """A conditional write failed, so this request is rejected."""
     return Conflict(f"A concurrent request for {pipeline} was accepted first.", retry_after=RETRY_SOON)

@@ -23,7 +23,7 @@ def find(pipeline_id: str, settings: Settings, cloud: Cloud) -> Stack:
     Raises NotFound if there is none in this deployment.
     """
     candidates = (cloud.stack(name) for name in _candidates(pipeline_id, settings))
-    delivery = next((stack for stack in candidates if stack and ours(stack, settings)), None)
+    delivery = next((stack for stack in candidates if stack and is_owned(stack, settings)), None)
     if delivery is None:
         raise NotFound(f"There is no pipeline {shown(pipeline_id)} in this deployment.")
     return delivery
@@ -42,7 +42,7 @@ def _candidates(pipeline_id: str, settings: Settings) -> list[str]:
     return [name] if is_delivery_stack(name) else [delivery_stack(name), name]
 
 
-def ours(stack: Stack, settings: Settings) -> bool:
+def is_owned(stack: Stack, settings: Settings) -> bool:
     """Whether a stack belongs to this deployment and is not deleted. AWS still describes deleted stacks by their id."""
     return stack.tags.get(OWNER_TAG) == settings.orchestrator_stack and stack.phase is not Phase.GONE
 

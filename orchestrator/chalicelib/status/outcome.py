@@ -20,10 +20,10 @@ _FAILED = {"Failed", "Abandoned"}
 
 @dataclass(frozen=True)
 class Reason:
-    """Why something failed or is waiting; `ours` if the text is not from AWS."""
+    """Why something failed or is waiting; `from_aws` if the text is AWS's own."""
 
     text: str
-    ours: bool = True
+    from_aws: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def of_actions(
         why = execution.summary or why
     elif ended_badly and not why:
         why = execution.summary
-    return Outcome(job, Reason(why, ours=False) if ended_badly and why else None)
+    return Outcome(job, Reason(why, from_aws=True) if ended_badly and why else None)
 
 
 def _deployed_by(action: Action, deployed: Sequence[Stack | None]) -> Stack | None:
@@ -80,7 +80,7 @@ def _of_this_run(job: Job | None, execution: Execution) -> Job | None:
 
 def visible_reason(reason: Reason | None, detailed: bool, job: Job | None, stage: str | None) -> str | None:
     """A reason for callers: with AWS's text only if the deployment allows it."""
-    if reason is None or reason.ours or detailed:
+    if reason is None or not reason.from_aws or detailed:
         return reason.text if reason else None
     what = (
         f"{job.kind} {job.name} has the status {job.status}"

@@ -201,7 +201,7 @@ def _action(action: Document, latest: Document, detailed: bool) -> dict[str, Any
 
 
 def _stack_failure(stack: Stack, cloud: Cloud) -> Reason:
-    return Reason(cloud.first_failure(stack, since=0) or stack.reason, ours=False)
+    return Reason(cloud.first_failure(stack, since=0) or stack.reason, from_aws=True)
 
 
 def _disabled_transition(snapshot: PipelineSnapshot) -> Reason | None:

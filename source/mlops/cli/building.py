@@ -59,8 +59,8 @@ def building(folder: Path, bucket: str, version: str | None = None) -> Iterator[
         def finished() -> Build:
             output, errors = process.communicate()
             if process.returncode:
-                told = last_line(errors or output)
-                raise Failure(f"The build failed: {told}", f"for the full output, run: {shlex.join(command)}")
+                reason = last_line(errors or output)
+                raise Failure(f"The build failed: {reason}", f"for the full output, run: {shlex.join(command)}")
             return built
 
         try:

@@ -93,7 +93,7 @@ class Connection:
         return self.session.client("cloudformation").meta.endpoint_url
 
     @property
-    def is_elsewhere(self) -> bool:
+    def is_custom_endpoint(self) -> bool:
         """Whether the endpoint is not AWS's, for example the laptop account's."""
         return not (urlsplit(self.endpoint).hostname or "").endswith(AWS_HOSTS)
 
@@ -120,7 +120,7 @@ class Connection:
         except ClientError as error:
             if not is_no_such_stack(error):
                 raise
-            at = f" at {self.endpoint}" if self.is_elsewhere else ""
+            at = f" at {self.endpoint}" if self.is_custom_endpoint else ""
             raise Failure(
                 f"No stack {self.stack_name} in Region {self.region_name}{at}",
                 "use another Region (--region, AWS_REGION) or another stack (--stack-name), "
@@ -159,7 +159,7 @@ class Connection:
         AWS's host names always resolve to AWS, so at other endpoints the path contains the API's id.
         """
         parts = urlsplit(url)
-        if not self.is_elsewhere or not parts.netloc.endswith(AWS_HOSTS):
+        if not self.is_custom_endpoint or not parts.netloc.endswith(AWS_HOSTS):
             return url.rstrip("/")
         api = parts.netloc.split(".")[0]
         return f"{self.endpoint.rstrip('/')}/_aws/execute-api/{api}/{parts.path.strip('/')}"
@@ -170,7 +170,7 @@ class Connection:
             return {name: self.all_reachable(one) for name, one in value.items()}
         if isinstance(value, list):
             return [self.all_reachable(one) for one in value]
-        if not isinstance(value, str) or not _STAGE_URL.fullmatch(value) or not self.is_elsewhere:
+        if not isinstance(value, str) or not _STAGE_URL.fullmatch(value) or not self.is_custom_endpoint:
             return value
         return self.reachable(value) + ("/" if value.endswith("/") else "")
 

@@ -65,7 +65,7 @@ def up(port: int, data: Path | None, assets: Path | None, sample: bool) -> None:
         if show.wants_json():
             click.echo(json.dumps(laptop.document()))
         else:
-            introduce(laptop, data)
+            print_summary(laptop, data)
             click.echo(
                 f"\nThen, for example:\n\n  mlops provision {show.path(EXAMPLE) if sample else 'FILE'} --watch\n"
             )
@@ -89,7 +89,7 @@ def serve(process: subprocess.Popen[str]) -> None:
         raise Failure("The laptop account stopped unexpectedly", "see its error messages above")
 
 
-def introduce(laptop: Laptop, data: Path | None) -> None:
+def print_summary(laptop: Laptop, data: Path | None) -> None:
     show.success(
         "The laptop account is running, with the orchestrator installed",
         {

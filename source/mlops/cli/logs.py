@@ -38,7 +38,7 @@ class Log:
     group: str
     prefix: str
     since: int = 0  # milliseconds since the epoch
-    told: set[str] = field(default_factory=set)  # ids of the events that were printed
+    printed: set[str] = field(default_factory=set)  # ids of the events that were printed
 
     def new(self, connection: Connection) -> Iterator[FilteredLogEventTypeDef]:
         """The new events. None if nothing has been logged."""
@@ -47,8 +47,8 @@ class Log:
         try:
             for page in pages.paginate(logGroupName=self.group, startTime=self.since, **prefix):
                 for event in page["events"]:
-                    if event["eventId"] not in self.told:
-                        self.told.add(event["eventId"])
+                    if event["eventId"] not in self.printed:
+                        self.printed.add(event["eventId"])
                         yield event
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
@@ -137,7 +137,7 @@ def following(connection: Connection, name: str, log: Log) -> None:
     while True:
         running = log.group.startswith(ENDPOINTS) or is_running(connection, name, log, quiet)
         if not running:  # its last events take time to appear
-            time.sleep(pause if connection.is_elsewhere else LATE)
+            time.sleep(pause if connection.is_custom_endpoint else LATE)
         show_events(log.new(connection), True)
         if not running:
             return

@@ -179,4 +179,4 @@ def call_by_name(connection: Connection, method: str, name: str, action: str = "
 
 def poll_interval(connection: Connection) -> float:
     """Seconds between two status requests."""
-    return watching.PAUSE_ON_LAPTOP if connection.is_elsewhere else watching.PAUSE
+    return watching.PAUSE_ON_LAPTOP if connection.is_custom_endpoint else watching.PAUSE

@@ -89,8 +89,8 @@ def now(document: Mapping[str, Any]) -> str:
 
 
 def job_line(job: Mapping[str, Any]) -> str:
-    told = dict.fromkeys(filter(None, (job["status"], job.get("progress"))))  # once, where both are the same
-    return f"{spaced(job['kind'])} {job['name']}: {', '.join(map(spaced, told))}"
+    words = dict.fromkeys(filter(None, (job["status"], job.get("progress"))))  # once, where both are the same
+    return f"{spaced(job['kind'])} {job['name']}: {', '.join(map(spaced, words))}"
 
 
 def job_block(job: Mapping[str, Any]) -> Iterator[Text]:

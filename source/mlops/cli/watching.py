@@ -78,7 +78,7 @@ def follow(connection: Connection, pipeline: str, execution: str | None = None) 
 
 
 def watched(connection: Connection, pipeline: str, execution: str | None, activity: Activity) -> Document:
-    interval = PAUSE_ON_LAPTOP if connection.is_elsewhere else PAUSE
+    interval = PAUSE_ON_LAPTOP if connection.is_custom_endpoint else PAUSE
     deadline = time.monotonic() + APPEARS_WITHIN
     while True:
         document = patient_status_of(connection, pipeline, activity)

@@ -63,7 +63,7 @@ def on_this_laptop(keep: bool, port: int) -> None:
         )
         console.print(f"\n[dim]{time.monotonic() - began:.0f} seconds.[/]")
         if keep:
-            laptop.introduce(running, None)
+            laptop.print_summary(running, None)
             click.echo("\nPress Ctrl-C to stop the account.")
             laptop.serve(process)
 

@@ -162,7 +162,7 @@ def delete(connection: Connection) -> None:
     cloudformation = connection.session.client("cloudformation")
     waiter = cloudformation.get_waiter("stack_delete_complete")
     pause: WaiterConfigTypeDef = (
-        {"Delay": 1, "MaxAttempts": 300} if connection.is_elsewhere else {"Delay": 15, "MaxAttempts": 80}
+        {"Delay": 1, "MaxAttempts": 300} if connection.is_custom_endpoint else {"Delay": 15, "MaxAttempts": 80}
     )
     with show.progress("deleting the pipelines") as progress:
         for stacks in (PIPELINES, [names.delivery_stack(name) for name in PIPELINES]):
