@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inference API: {"payload": <text or JSON>, "content_type": "text/csv"} -> the endpoint's response, unchanged.
 
-Environment: ENDPOINT_NAME. Errors are returned as {"message", "errors": [{"path", "problem", "hint"}], "request_id"}.
+Environment: ENDPOINT_NAME. Errors have the shape of the orchestrator's API (docs/api.md).
 Payloads and model responses are not logged, and error messages do not repeat payloads (docs/decisions/0025).
 """
 
@@ -74,15 +74,15 @@ class Refused(Exception):
         self.status, self.message, self.problems = status, message, problems
 
 
-def wrong(path: str, problem: str, hint: str, status: int = 400) -> Refused:
-    """One problem of the request."""
-    problems = [{"path": path, "problem": problem, "hint": hint}]
+def wrong(path: str, code: str, problem: str, hint: str, status: int = 400) -> Refused:
+    """One problem of the request; its code is one of chalicelib/errors.py."""
+    problems = [{"path": path, "code": code, "problem": problem, "hint": hint}]
     return Refused(status, "Invalid inference request", problems)
 
 
 def nested() -> Refused:
     """The body is nested too deeply for Python, or for a model."""
-    return wrong("", f"the payload is nested more than {MAX_DEPTH} levels deep", "send a flatter payload")
+    return wrong("", "too_deep", f"the payload is nested more than {MAX_DEPTH} levels deep", "send a flatter payload")
 
 
 def read(event: dict[str, Any]) -> tuple[bytes, str]:
@@ -90,21 +90,28 @@ def read(event: dict[str, Any]) -> tuple[bytes, str]:
     body = parsed(event)
     payload, content_type = body.get("payload"), body.get("content_type")
     if payload is None:
-        raise wrong("/payload", "is required", "send the input of the model, as text or as JSON")
+        raise wrong("/payload", "missing", "is required", "send the input of the model, as text or as JSON")
     if not isinstance(content_type, str) or not content_type:
-        raise wrong("/content_type", "must be a non-empty string", "send the payload's type, for example text/csv")
+        raise wrong(
+            "/content_type",
+            "wrong_type" if content_type else "missing",
+            "must be a non-empty string",
+            "send the payload's type, for example text/csv",
+        )
     if not CONTENT_TYPE.fullmatch(content_type):
         hint = "send at most 1,024 ASCII characters without line breaks, for example text/csv"
-        raise wrong("/content_type", "is not a content type", hint)
+        raise wrong("/content_type", "wrong_format", "is not a content type", hint)
     if deeper_than(MAX_DEPTH, payload):
         raise nested()
     text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
     try:
         data = text.encode("utf-8")
     except UnicodeEncodeError:
-        raise wrong("/payload", "contains a lone surrogate, which is not a character", "send Unicode text") from None
+        raise wrong(
+            "/payload", "invalid_json", "contains a lone surrogate, which is not a character", "send Unicode text"
+        ) from None
     if len(data) > MAX_BYTES:
-        raise wrong("/payload", f"has {len(data):,} bytes, more than {MAX_BYTES:,}", "send fewer rows", 413)
+        raise wrong("/payload", "too_long", f"has {len(data):,} bytes, more than {MAX_BYTES:,}", "send fewer rows", 413)
     return data, content_type
 
 
@@ -112,10 +119,10 @@ def parsed(event: dict[str, Any]) -> dict[str, Any]:
     """The body as an object; raises Refused."""
     text = event.get("body") or ""
     if len(text) > MAX_BYTES * (4 / 3 if event.get("isBase64Encoded") else 1) + RESPONSE_OVERHEAD:
-        raise wrong("", f"the body has more than {MAX_BYTES:,} bytes", "send fewer rows", 413)
+        raise wrong("", "too_long", f"the body has more than {MAX_BYTES:,} bytes", "send fewer rows", 413)
     if "\ufffd" in text:  # API Gateway replaces bytes that are not valid UTF-8
         hint = "send the body as UTF-8; write a literal replacement character as \\ufffd"
-        raise wrong("", "contains a replacement character in place of invalid UTF-8", hint)
+        raise wrong("", "invalid_json", "contains a replacement character in place of invalid UTF-8", hint)
     try:
         if event.get("isBase64Encoded"):
             text = base64.b64decode(text, validate=True).decode("utf-8")
@@ -123,29 +130,29 @@ def parsed(event: dict[str, Any]) -> dict[str, Any]:
     except RecursionError:
         raise nested() from None
     except ValueError:
-        raise wrong("", "the body is not JSON", EXAMPLE) from None
+        raise wrong("", "invalid_json", "the body is not JSON", EXAMPLE) from None
     if not isinstance(body, dict):
-        raise wrong("", "the body is not an object", EXAMPLE)
+        raise wrong("", "wrong_type", "the body is not an object", EXAMPLE)
     return body
 
 
 def refuse_number(text: str) -> float:
     """Python accepts NaN and Infinity, which are not JSON."""
-    raise wrong("", f"{text} is not JSON", "send finite numbers")
+    raise wrong("", "invalid_json", f"{text} is not JSON", "send finite numbers")
 
 
 def finite(text: str) -> float:
     """A number; for example, 1e400 would become infinite."""
     number = float(text)
     if not math.isfinite(number):
-        raise wrong("", "a number in the body is too large for a double", "send finite numbers")
+        raise wrong("", "too_large", "a number in the body is too large for a double", "send finite numbers")
     return number
 
 
 def integer(text: str) -> int:
     """An integer that is short enough for Python to convert."""
     if len(text) > 400:
-        raise wrong("", "a number in the body is too large for a double", "send smaller numbers")
+        raise wrong("", "too_large", "a number in the body is too large for a double", "send smaller numbers")
     return int(text)
 
 

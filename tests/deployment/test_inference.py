@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+from chalicelib.errors import Code
 from mlops.deploy.build import Sources
 
 
@@ -155,48 +156,49 @@ def _body(payload: str = '"1"', content_type: str = '"text/csv"') -> str:
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "path"),
+    ("body", "status", "path", "code"),
     [
-        (None, 400, ""),
-        ("", 400, ""),
-        ("{", 400, ""),
-        ("[]", 400, ""),
-        ("[" * 100_000, 400, ""),
-        (_body("[" * 101 + "]" * 101), 400, ""),
-        (_body("[" * 3000 + "]" * 3000), 400, ""),
-        (_body('{"a":' * 150 + "1" + "}" * 150), 400, ""),
-        (_body("NaN"), 400, ""),
-        (_body("[1, -Infinity]"), 400, ""),
-        (_body("1e400"), 400, ""),
-        (_body("9" * 5000), 400, ""),
-        (_body('"gr\ufffd\ufffde"'), 400, ""),
-        (_body("null"), 400, "/payload"),
-        (_body('"\\ud800"'), 400, "/payload"),
-        (_body('{"\\udc00": 1}'), 400, "/payload"),
-        (_body(content_type="7"), 400, "/content_type"),
-        (_body(content_type='""'), 400, "/content_type"),
-        (_body(content_type='"text/csv\\r\\nX-Evil: 1"'), 400, "/content_type"),
-        (_body(content_type='"text/csv\\n"'), 400, "/content_type"),
-        (_body(content_type='"text/\\u0000csv"'), 400, "/content_type"),
-        (_body(content_type='"text/größe"'), 400, "/content_type"),
-        (_body(content_type='"\\ud800"'), 400, "/content_type"),
-        (_body(content_type='" "'), 400, "/content_type"),
-        (_body(content_type=f'"{"x" * 1025}"'), 400, "/content_type"),
-        (_body(json.dumps("x" * (6 * 1024 * 1024 + 1))), 413, "/payload"),
-        (_body(json.dumps("é" * (3 * 1024 * 1024 + 1), ensure_ascii=False)), 413, "/payload"),
-        (_body(json.dumps("x" * (7 * 1024 * 1024))), 413, ""),
+        (None, 400, "", "invalid_json"),
+        ("", 400, "", "invalid_json"),
+        ("{", 400, "", "invalid_json"),
+        ("[]", 400, "", "wrong_type"),
+        ("[" * 100_000, 400, "", "too_deep"),
+        (_body("[" * 101 + "]" * 101), 400, "", "too_deep"),
+        (_body("[" * 3000 + "]" * 3000), 400, "", "too_deep"),
+        (_body('{"a":' * 150 + "1" + "}" * 150), 400, "", "too_deep"),
+        (_body("NaN"), 400, "", "invalid_json"),
+        (_body("[1, -Infinity]"), 400, "", "invalid_json"),
+        (_body("1e400"), 400, "", "too_large"),
+        (_body("9" * 5000), 400, "", "too_large"),
+        (_body('"gr\ufffd\ufffde"'), 400, "", "invalid_json"),
+        (_body("null"), 400, "/payload", "missing"),
+        (_body('"\\ud800"'), 400, "/payload", "invalid_json"),
+        (_body('{"\\udc00": 1}'), 400, "/payload", "invalid_json"),
+        (_body(content_type="7"), 400, "/content_type", "wrong_type"),
+        (_body(content_type='""'), 400, "/content_type", "missing"),
+        (_body(content_type='"text/csv\\r\\nX-Evil: 1"'), 400, "/content_type", "wrong_format"),
+        (_body(content_type='"text/csv\\n"'), 400, "/content_type", "wrong_format"),
+        (_body(content_type='"text/\\u0000csv"'), 400, "/content_type", "wrong_format"),
+        (_body(content_type='"text/größe"'), 400, "/content_type", "wrong_format"),
+        (_body(content_type='"\\ud800"'), 400, "/content_type", "wrong_format"),
+        (_body(content_type='" "'), 400, "/content_type", "wrong_format"),
+        (_body(content_type=f'"{"x" * 1025}"'), 400, "/content_type", "wrong_format"),
+        (_body(json.dumps("x" * (6 * 1024 * 1024 + 1))), 413, "/payload", "too_long"),
+        (_body(json.dumps("é" * (3 * 1024 * 1024 + 1), ensure_ascii=False)), 413, "/payload", "too_long"),
+        (_body(json.dumps("x" * (7 * 1024 * 1024))), 413, "", "too_long"),
     ],
     ids=lambda value: str(value)[:40],
 )
 def test_what_no_endpoint_takes_is_refused_in_the_one_shape(
-    endpoint: Endpoint, body: str | None, status: int, path: str
+    endpoint: Endpoint, body: str | None, status: int, path: str, code: str
 ) -> None:
     answer = endpoint.ask(body)
     assert (answer["statusCode"], endpoint.asked) == (status, 0)
     assert answer["headers"] == {"Content-Type": "application/json"}
     told = json.loads(answer["body"])
     assert set(told) == {"message", "errors", "request_id"}
-    assert [one["path"] for one in told["errors"]] == [path]
+    assert [(one["path"], one["code"]) for one in told["errors"]] == [(path, code)]
+    assert Code[code.upper()], "a code of the orchestrator's API"
     assert len(answer["body"]) < 500
 
 
