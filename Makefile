@@ -9,7 +9,7 @@ PIN := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-vers
   $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-deep lint bench templates docs image-uris instance-families hyperparameters pins clean
+.PHONY: help setup demo test pytest test-deep lint bench templates docs image-uris instance-families hyperparameters pins clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -19,7 +19,10 @@ setup: $(READY) ## Create the virtual environment in .venv
 demo: setup ## Train, serve and invoke a model in a laptop account (KEEP=1 keeps it running)
 	$(BIN)/python -m mlops.demo $(if $(KEEP),--keep)
 
-test: setup lint ## Run lint and the tests
+test: setup ## Run lint and the tests, at the same time
+	$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+pytest: setup ## Run the tests alone
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-deep: setup ## Run the slow tests: all pairs of faults, long fuzzing
@@ -29,7 +32,7 @@ lint: setup $(CHECKOV)/.ready ## Check style and types, and lint the built templ
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m mlops.deploy.build --out dist/checked lint-bucket mlops-orchestrator v0 > dist/checked.txt
+	$(BIN)/python -m mlops.deploy.build --out dist/checked lint-bucket mlops-orchestrator v0 > /dev/null
 	$(BIN)/python -m mlops.deploy.regions dist/checked
 	$(CHECKOV)/bin/checkov --config-file .checkov.yaml
 
