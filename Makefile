@@ -23,7 +23,7 @@ test: setup ## Run lint and the tests, at the same time
 	$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 pytest: setup ## Run the tests alone
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 test-deep: setup ## Run the slow tests: all pairs of faults, long fuzzing
 	$(BIN)/python -m pytest -m slow
