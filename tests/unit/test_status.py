@@ -289,6 +289,15 @@ def test_somebody_elses_stack_is_no_pipeline(settings: Settings) -> None:
         report.look_up(NAME, settings, cloud)
 
 
+def test_why_a_stack_failed_is_kept_inside_where_the_deployment_says_so(settings: Settings) -> None:
+    secret = "arn:aws:iam::123456789012:role/secret"
+    broken = replace(DELIVERY, status="ROLLBACK_COMPLETE")
+    cloud: Any = ScriptedCloud(broken, execution=None, stages=[], first_failure=f"Pipeline: {secret} may not")
+    snapshot = report.look_up(NAME, settings, cloud)
+    assert secret in str(report.document(snapshot, detailed=True)["pipeline"]["reason"])
+    assert "arn:aws:iam" not in str(report.document(snapshot, detailed=False)["pipeline"]["reason"])
+
+
 def test_awss_words_and_arns_are_kept_inside_where_the_deployment_says_so(settings: Settings) -> None:
     secret = "arn:aws:iam::123456789012:role/secret"
     stages = [
