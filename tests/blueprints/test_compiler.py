@@ -33,7 +33,11 @@ def compiled(tmp_path: Path) -> Compile:
 
 MANIFEST = "model_training/blueprint.yaml"
 SCHEMA = "model_training/request.schema.json"
+FIELDS = "_parts/training_fields.yaml"
 TEMPLATE = "model_training/template.yaml"
+TRAINING = "_parts/training.yaml"
+RULES = "_parts/training_rules.yaml"
+PARAMETERS = "_parts/training_parameters.yaml"
 
 
 @pytest.mark.parametrize(
@@ -49,42 +53,42 @@ TEMPLATE = "model_training/template.yaml"
         (MANIFEST, "identity: /model_name", "", "/identity is missing"),
         (MANIFEST, "delivery: home", "delivery: hom", "did you mean 'home'?"),
         (MANIFEST, "stack_suffix:", "stack_sufix:", "did you mean 'stack_suffix'?"),
-        (MANIFEST, "/use_spot_instances\n", "/use_spots\n", "/use_spots is not described"),
-        (MANIFEST, "training_image", "trainig_image", "no lookup 'trainig_image'"),
+        (RULES, "/use_spot_instances\n", "/use_spots\n", "/use_spots is not described"),
+        (PARAMETERS, "training_image", "trainig_image", "no lookup 'trainig_image'"),
         ("realtime_inference/blueprint.yaml", "[EndpointName]", "[Endpoint]", "Endpoint, which is not a parameter"),
         ("realtime_inference/blueprint.yaml", "per_stage: true", "per_stages: true", "did you mean 'per_stage'?"),
         ("realtime_inference/blueprint.yaml", "run: false", "run: true", "StateMachineVersionArn"),
-        (TEMPLATE, "!Ref JobName", "!Ref JobNam", "Ref JobNam"),
-        (TEMPLATE, "${TrainingData}", "${TrainingDat}", "Ref TrainingDat"),
+        (TRAINING, "!Ref JobName", "!Ref JobNam", "Ref JobNam"),
+        (TRAINING, "${TrainingData}", "${TrainingDat}", "Ref TrainingDat"),
         (TEMPLATE, "!GetAtt StateMachineRole.Arn", "!GetAtt Role.Arn", "Fn::GetAtt Role"),
-        (TEMPLATE, "  TrainingRole:\n", "  TrainingRole:\n    DependsOn: Role\n", "DependsOn Role"),
-        (TEMPLATE, "- HasValidation", "- HasData", "Condition HasData"),
+        (TRAINING, "  TrainingRole:\n", "  TrainingRole:\n    DependsOn: Role\n", "DependsOn Role"),
+        (TRAINING, "- HasValidation", "- HasData", "Condition HasData"),
         (
-            MANIFEST,
-            "    because: only",
-            "    becuase: only",
+            RULES,
+            "  because: only",
+            "  becuase: only",
             "/rules/2/becuase is an unknown key (did you mean 'because'?)",
         ),
         (
-            MANIFEST,
+            RULES,
             "not_less: [/max_wait",
             "not_less: [/maximum_wait",
             "/maximum_wait_time_spot_instances is not described",
         ),
-        (MANIFEST, "needs: {/data_input_mode", "needs: {/data_mode", "/data_mode is not described"),
-        (MANIFEST, "/s3_data_type: Aug", "/data_type: Aug", "/data_type is not described"),
+        (RULES, "needs: {/data_input_mode", "needs: {/data_mode", "/data_mode is not described"),
+        (RULES, "/s3_data_type: Aug", "/data_type: Aug", "/data_type is not described"),
         (MANIFEST, "identity: /model_name", "identity: model_name", "/identity"),
         (MANIFEST, "kind: training", "kin: training", "did you mean 'kind'?"),
         (MANIFEST, ", kind: training", "", "/JobName needs 'kind', an argument of the lookup"),
         (MANIFEST, "kind: training", "kind: A B", "/JobName has 'kind' 'A B': write a short word"),
         (
-            MANIFEST,
+            PARAMETERS,
             "training_image}",
             "training_image, kind: x}",
             "/ImageUri has 'kind', and the lookup training_image has no such argument",
         ),
         (
-            MANIFEST,
+            PARAMETERS,
             "{from: /instance_count}",
             "{from: /instance_count, kind: x}",
             "/JobInstanceCount has 'kind', and only a lookup has arguments",
@@ -105,18 +109,18 @@ TEMPLATE = "model_training/template.yaml"
         (MANIFEST, "run: true", "run: true\nrun: true", "duplicate keys: ['run']"),
         (SCHEMA, '"properties": {', '"propertys": {', "has no properties"),
         (SCHEMA, '"title": "Training request",', '"title": ,', "line 3 column"),
-        (SCHEMA, '"description": "Use spot', '"descr": "Use spot', "did you mean"),
+        (FIELDS, "description: Use spot", "descr: Use spot", "did you mean"),
         (
-            SCHEMA,
-            '"type": "boolean", "description": "Use',
-            '"type": "bool", "description": "Use',
+            FIELDS,
+            "type: boolean\n  description: Use",
+            "type: bool\n  description: Use",
             "use_spot_instances/type 'bool' is not an allowed value (did you mean 'boolean'?)",
         ),
-        (SCHEMA, "#/$defs/content_type", "#/$defs/contents", "no definition '#/$defs/contents'"),
-        (SCHEMA, "sagemaker:Train", "sagemaker:Trin", "x-enum: 'sagemaker:TriningInstance"),
+        (FIELDS, "#/$defs/content_type", "#/$defs/contents", "no definition '#/$defs/contents'"),
+        (FIELDS, "sagemaker:Train", "sagemaker:Trin", "x-enum: 'sagemaker:TriningInstance"),
         ("realtime_inference/request.schema.json", "(-*[a-zA-Z0-9])*$", "(-*[a-zA-Z0-9)*$", "not a regular expression"),
-        (SCHEMA, '"x-values": true', '"x-valuse": true', "did you mean 'x-values'?"),
-        (SCHEMA, '"x-values": true', '"x-shown": true, "x-values": true', "x-shown is an unknown key"),
+        (FIELDS, "x-values: true", "x-valuse: true", "did you mean 'x-values'?"),
+        (FIELDS, "x-values: true", "x-shown: true\n  x-values: true", "x-shown is an unknown key"),
         (
             "realtime_inference/request.schema.json",
             '"x-names": "image"',
@@ -129,10 +133,10 @@ TEMPLATE = "model_training/template.yaml"
             '"x-resolves": "modl_a',
             "modl_artifact_location",
         ),
-        (SCHEMA, ': "/model_framework_version"', ': "/version"', "names /version, which is not"),
+        (FIELDS, ": /model_framework_version", ": /version", "names /version, which is not"),
         (TEMPLATE, "Resources:", "Resourcs:", "'Resourcs' is not a template section"),
-        (TEMPLATE, "Type: AWS::IAM::Role", "Typ: AWS::IAM::Role", "Resources/TrainingRole has no Type"),
-        (TEMPLATE, "Include: [state_machine]", "Include: [stat]", "includes 'stat', which is not"),
+        (TRAINING, "Type: AWS::IAM::Role", "Typ: AWS::IAM::Role", "Resources/TrainingRole has no Type"),
+        (TEMPLATE, "Include: [state_machine,", "Include: [stat,", "includes 'stat', which is not"),
         ("delivery/single.yaml", "!Ref ArtifactBucket", "!Ref Bucket", "delivery/single.yaml: undefined names"),
     ],
 )

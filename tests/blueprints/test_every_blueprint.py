@@ -20,7 +20,7 @@ from mlops.templates import cfn_yaml
 from mlops.templates.folder import read_folders, read_parts
 from tools.docs.blueprint_readmes import fields_table, with_fields
 
-from tests.support.blueprint_folders import EXAMPLES, FOLDERS
+from tests.support.blueprint_folders import EXAMPLES, FOLDERS, fields
 
 TYPES = [
     (folder, name)
@@ -71,12 +71,12 @@ def test_every_parameter_is_used(folder: Path, catalog: Catalog) -> None:
 @each_folder
 def test_every_field_becomes_a_parameter(folder: Path, catalog: Catalog) -> None:
     blueprint = catalog.blueprint(folder.name)
-    schema = json.loads((folder / "request.schema.json").read_text("utf-8"))
+    described = fields(folder)
     read = {source["from"].removeprefix("/") for source in blueprint.parameters.values() if "from" in source}
     asked = [LOOKUPS[source["lookup"]] for source in blueprint.parameters.values() if "lookup" in source]
     by_lookup = {pointer.removeprefix("/") for one in asked for pointer in one.fields}
-    resolved = {key for key, one in schema["properties"].items() if "x-resolves" in one}
-    assert set(schema["properties"]) - resolved - read - by_lookup - {blueprint.identity.removeprefix("/")} == set()
+    resolved = {key for key, one in described.items() if "x-resolves" in one}
+    assert set(described) - resolved - read - by_lookup - {blueprint.identity.removeprefix("/")} == set()
 
 
 @each_folder

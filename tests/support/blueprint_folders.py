@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
+
+from mlops.templates.folder import read_folders, read_parts
+from mlops.templates.schema import properties_of
 
 ROOT = Path(__file__).parents[2]
 ROOTS = (ROOT / "blueprints", ROOT / "tests" / "catalogue")
@@ -20,3 +24,9 @@ def gathered(into: Path) -> Path:
     for root in ROOTS:
         shutil.copytree(root, into, dirs_exist_ok=True)
     return into
+
+
+def fields(folder: Path) -> dict[str, dict[str, Any]]:
+    """The fields that a folder's request schema describes, those of parts among them."""
+    (read,) = [one for one in read_folders(folder.parent) if one.name == folder.name]
+    return properties_of(read, read_parts(ROOT / "blueprints"))

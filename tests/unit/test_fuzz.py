@@ -20,7 +20,6 @@ from hypothesis import strategies as some
 from tests.support import blueprint_folders
 
 EXAMPLES = [json.loads(path.read_bytes()) for path in blueprint_folders.EXAMPLES]
-SCHEMAS = [json.loads((folder / "request.schema.json").read_bytes()) for folder in blueprint_folders.FOLDERS]
 ODD = [
     "",
     " ",
@@ -56,7 +55,9 @@ values = some.recursive(
     lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-fields = sorted({"rerun", "odd", *(key for schema in SCHEMAS for key in schema["properties"])})
+fields = sorted(
+    {"rerun", "odd", *(key for folder in blueprint_folders.FOLDERS for key in blueprint_folders.fields(folder))}
+)
 changes = some.dictionaries(some.sampled_from(fields) | some.text(max_size=8), values, min_size=1, max_size=5)
 
 

@@ -2,21 +2,21 @@
 """Reads one blueprint folder, and the parts that blueprints share."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlops.templates import cfn_yaml
+from mlops.templates import cfn_yaml, includes
+from mlops.templates.errors import BlueprintError
+
+__all__ = ["BlueprintError", "Folder", "Parts", "check_sections", "read_delivery", "read_folders", "read_parts"]
 
 PARTS = "_parts"
 CONDITIONS = "conditions"  # in _parts: those that templates share
 PARAMETERS = "parameters"
 DELIVERY = "delivery"
 SECTIONS = ("Metadata", "Parameters", "Rules", "Mappings", "Conditions", "Resources", "Outputs")
-
-
-class BlueprintError(Exception):
-    """A blueprint folder says something that does not hold together; the message names the file."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Folder:
-    """A blueprint folder as it stands on disk, parsed and not yet interpreted."""
+    """A blueprint folder as it stands on disk: parsed, and with the parts that manifest and schema include."""
 
     name: str
     manifest: dict[str, Any]
@@ -59,7 +59,8 @@ def read_parts(blueprints: Path) -> Parts:
 
 def read_folders(blueprints: Path) -> list[Folder]:
     """Every blueprint folder below `blueprints`: each folder that has a blueprint.yaml."""
-    return [_read(manifest.parent) for manifest in sorted(blueprints.glob("*/blueprint.yaml"))]
+    pieces = read_parts(blueprints).pieces
+    return [_read(manifest.parent, pieces) for manifest in sorted(blueprints.glob("*/blueprint.yaml"))]
 
 
 def read_delivery(blueprints: Path) -> dict[str, cfn_yaml.Template]:
@@ -67,14 +68,20 @@ def read_delivery(blueprints: Path) -> dict[str, cfn_yaml.Template]:
     return {path.stem: _template(path) for path in sorted((blueprints / DELIVERY).glob("*.yaml"))}
 
 
-def _read(folder: Path) -> Folder:
+def _read(folder: Path, pieces: Mapping[str, Any]) -> Folder:
     for name in ("request.schema.json", "template.yaml"):
         if not (folder / name).exists():
             raise BlueprintError(f"{folder.name}: {name} is missing")
-    manifest = _mapping(folder / "blueprint.yaml")
-    examples = {path.name: path.read_bytes() for path in sorted((folder / "examples").glob("*.json"))}
+
+    def whole(found: Any, name: str) -> dict[str, Any]:
+        return _object(includes.resolve(found, pieces, f"{folder.name}/{name}"), folder / name)
+
     return Folder(
-        folder.name, manifest, _json(folder / "request.schema.json"), _template(folder / "template.yaml"), examples
+        folder.name,
+        whole(_mapping(folder / "blueprint.yaml"), "blueprint.yaml"),
+        whole(_json(folder / "request.schema.json"), "request.schema.json"),
+        _template(folder / "template.yaml"),
+        {path.name: path.read_bytes() for path in sorted((folder / "examples").glob("*.json"))},
     )
 
 

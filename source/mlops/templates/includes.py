@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mlops.templates.folder import BlueprintError
+from mlops.templates.errors import BlueprintError
 
 INCLUDE = "Include"
 
