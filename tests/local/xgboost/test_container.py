@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xgboost
 from mlops.local import containers
-from mlops.local.containers import InferenceError, ModelLoadError
+from mlops.local.containers import InferenceError, Model, ModelLoadError
 from mlops.local.containers.xgboost import hyperparameters, metrics
 from mlops.local.containers.xgboost.data import DataError, delimiter_of, read_csv, read_libsvm
 from mlops.local.containers.xgboost.errors import UserError
@@ -41,7 +41,7 @@ def train(tmp_path: Path) -> Train:
         container = containers.find(IMAGE)
         assert container is not None
         with subprocess.Popen(
-            container.training_command(tmp_path, image),
+            container.training(tmp_path, image, {}).command,
             stdin=subprocess.PIPE,
             text=True,
             stdout=subprocess.PIPE,
@@ -227,7 +227,7 @@ def test_the_process_ends_when_its_input_does(tmp_path: Path, train: Train) -> N
     (tree / "input/config/hyperparameters.json").write_text(json.dumps({**BINARY, "num_round": "10000000"}))
     container = containers.find(IMAGE)
     assert container is not None
-    command = container.training_command(tree, IMAGE)
+    command = container.training(tree, IMAGE, {}).command
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdin is not None
@@ -313,4 +313,4 @@ def test_a_pickle_is_not_run(tmp_path: Path) -> None:
     container = containers.find(IMAGE)
     assert container is not None
     with pytest.raises(ModelLoadError, match="Python pickle"):
-        container.load(tmp_path)
+        container.load(Model(tmp_path))

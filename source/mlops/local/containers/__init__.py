@@ -7,7 +7,7 @@ and the image is a program of ours that reads and writes the same files:
     input/config/hyperparameters.json    input/data/<channel>/...     model/...
     input/config/inputdataconfig.json    output/failure               output/data/...
 
-base.py      what a container is: it trains, it serves
+base.py      what a container is: it trains, it processes, it serves
 xgboost/     SageMaker's built-in XGBoost image
 
 Nothing in here knows SageMaker's API or this account, so that a training process starts fast.
@@ -15,12 +15,34 @@ Nothing in here knows SageMaker's API or this account, so that a training proces
 
 from __future__ import annotations
 
-from mlops.local.containers.base import Container, InferenceError, ModelLoadError, Prediction, Predictor
+from mlops.local.containers.base import (
+    CannotRun,
+    Container,
+    InferenceError,
+    Model,
+    ModelLoadError,
+    Prediction,
+    Predictor,
+    Program,
+)
 from mlops.local.containers.xgboost import XGBoostContainer
 
+# A new image is a package here and an entry in this list.
 KNOWN: tuple[Container, ...] = (XGBoostContainer(),)
 
-__all__ = ["KNOWN", "Container", "InferenceError", "ModelLoadError", "Prediction", "Predictor", "find", "unknown_image"]
+__all__ = [
+    "KNOWN",
+    "CannotRun",
+    "Container",
+    "InferenceError",
+    "Model",
+    "ModelLoadError",
+    "Prediction",
+    "Predictor",
+    "Program",
+    "find",
+    "unknown_image",
+]
 
 
 def find(image_uri: str) -> Container | None:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What SageMaker asks of an image: train on a folder tree, load a model, answer an invocation."""
+"""What SageMaker asks of an image: train or process on a folder tree, load a model, answer an invocation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,27 @@ class ModelLoadError(Exception):
     """The model artifact holds nothing that this container can serve."""
 
 
+class CannotRun(Exception):
+    """The container does not run such a job; the message says why."""
+
+
+def _nobody(line: str) -> None:
+    """Where the lines of a container go that nobody reads."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What SageMaker gives an image that is to serve."""
+
+    folder: Path  # the unpacked artifact; it stays until the predictor is closed
+    image_uri: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)  # of the model's container definition
+    access: Mapping[str, str] = field(
+        default_factory=dict
+    )  # variables by which a process reaches AWS as the model's role
+    log: Callable[[str], None] = _nobody  # takes a line of the container's log; may be called from any thread
+
+
 @dataclass(frozen=True)
 class Prediction:
     body: bytes
@@ -28,32 +49,52 @@ class Prediction:
 
 
 class Predictor(Protocol):
-    """A model in memory."""
+    """A model that answers: in memory, or in a process of its own."""
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Prediction:
         """Answer one request; raises InferenceError. May be called from several threads."""
         ...
 
+    def close(self) -> None:
+        """End what was started for it. Called once, when no request is under way; nothing is asked afterwards."""
+        ...
+
+
+@dataclass(frozen=True)
+class Program:
+    """A process to start."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]  # all of it: nothing of this process's own is added
+
 
 class Container(Protocol):
-    """An image this laptop can run."""
+    """An image this laptop can run.
+
+    A training or processing program gets a folder tree for `/opt/ml` and works in it. Its output is the job's log; it
+    fails by leaving a reason in output/failure or output/message and a status other than 0. It ends when its standard
+    input does, so that it doesn't outlive an account that was killed.
+    """
 
     description: str
 
     def matches(self, image_uri: str) -> bool: ...
 
-    def training_command(self, tree: Path, image_uri: str) -> list[str]:
-        """The process that trains on a folder tree as that image does.
+    def training(self, tree: Path, image_uri: str, access: Mapping[str, str]) -> Program:
+        """What trains on a folder tree as that image does. `access`: as in Model, of the job's role.
 
-        Its output is the job's log; it fails by leaving a reason in output/failure and a status other than 0. It ends
-        when its standard input does, so that it doesn't outlive an account that was killed.
+        Raises CannotRun.
         """
+        ...
+
+    def processing(self, tree: Path, image_uri: str, access: Mapping[str, str]) -> Program:
+        """What runs the job that config/processingjobconfig.json describes. Raises CannotRun."""
         ...
 
     def metrics(self, log: str) -> Mapping[str, float]:
         """The last value of each metric that a training log reports."""
         ...
 
-    def load(self, model_dir: Path) -> Predictor:
-        """A model from an unpacked artifact; raises ModelLoadError."""
+    def load(self, model: Model) -> Predictor:
+        """A model that answers; raises ModelLoadError."""
         ...

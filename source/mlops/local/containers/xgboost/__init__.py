@@ -8,11 +8,14 @@ is trained by one process on all of its data.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mlops.local.containers.base import CannotRun, Model, Program
 
 if TYPE_CHECKING:
     from mlops.local.containers.xgboost.serve import XGBoostPredictor
@@ -33,13 +36,17 @@ class XGBoostContainer:
     def matches(self, image_uri: str) -> bool:
         return _IMAGE.fullmatch(image_uri) is not None
 
-    def training_command(self, tree: Path, image_uri: str) -> list[str]:
-        return [sys.executable, "-u", "-m", f"{__name__}.train", str(tree), image_uri]
+    def training(self, tree: Path, image_uri: str, access: Mapping[str, str]) -> Program:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        return Program([sys.executable, "-u", "-m", f"{__name__}.train", str(tree), image_uri], environment)
+
+    def processing(self, tree: Path, image_uri: str, access: Mapping[str, str]) -> Program:
+        raise CannotRun(f"The laptop account runs no processing jobs in {image_uri}.")
 
     def metrics(self, log: str) -> Mapping[str, float]:
         return {f"{channel}:{metric}": float(value) for channel, metric, value in _METRIC.findall(log)}
 
-    def load(self, model_dir: Path) -> XGBoostPredictor:
+    def load(self, model: Model) -> XGBoostPredictor:
         from mlops.local.containers.xgboost.serve import load  # brings numpy and xgboost: only where needed
 
-        return load(model_dir)
+        return load(model.folder)

@@ -68,6 +68,9 @@ class XGBoostPredictor:
             return Prediction(json.dumps(predictions).encode(), answer)
         return Prediction(",".join(map(str, scores)).encode(), "text/csv; charset=utf-8")
 
+    def close(self) -> None:
+        """The model is in memory: nothing was started for it."""
+
     def _predict(self, rows: xgboost.DMatrix) -> list[Any]:
         with self._lock:  # dart and linear boosters keep state while they predict
             try:

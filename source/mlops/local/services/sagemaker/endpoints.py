@@ -8,7 +8,9 @@ InService on the old config again and FailureReason says why.
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from collections import defaultdict
 from typing import Any
 
 from mlops.local.kit import identity
@@ -21,6 +23,7 @@ from mlops.local.state.store import Record
 _LOG = logging.getLogger(__name__)
 _endpoints = store.table("Endpoint")
 _deployed: dict[str, list[serving.Variant]] = {}  # by endpoint ARN; filled again on demand after a restart
+_loading: dict[str, threading.Lock] = defaultdict(threading.Lock)  # by endpoint ARN: one thread loads its models
 _CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _SERVING = ("InService", "Updating", "SystemUpdating", "RollingBack")
 
@@ -38,7 +41,9 @@ def serving_variants(name: str, caller: Caller) -> list[serving.Variant]:
         return []
     endpoint_arn = endpoint["EndpointArn"]
     if endpoint_arn not in _deployed:
-        _deployed[endpoint_arn] = serving.load(endpoint["_Config"], caller, endpoint_arn)
+        with _loading[endpoint_arn]:
+            if endpoint_arn not in _deployed:
+                _deployed[endpoint_arn] = serving.load(endpoint["_Config"], caller, endpoint_arn)
     return _deployed[endpoint_arn]
 
 
@@ -197,7 +202,7 @@ def _deploy(endpoint: Record, config: Record, caller: Caller) -> None:
     except Exception as error:  # nobody waits for this thread: the endpoint itself must say what went wrong
         _LOG.exception("endpoint %s", endpoint["EndpointName"])
         raise serving.DeploymentFailed(f"Internal error: {type(error).__name__}: {error}") from error
-    _deployed[endpoint["EndpointArn"]] = variants
+    before = _serve(endpoint, variants)
     endpoint.update(
         EndpointConfigName=config["EndpointConfigName"], _Config=config, ProductionVariants=_summaries(config, variants)
     )
@@ -214,6 +219,17 @@ def _deploy(endpoint: Record, config: Record, caller: Caller) -> None:
         }
     _set_status(endpoint, "InService")
     _tell(endpoint, caller)
+    serving.close(before)
+
+
+def _serve(endpoint: Record, variants: list[serving.Variant]) -> list[serving.Variant]:
+    """Answer with these variants from now on, or with none; those that answered until now."""
+    endpoint_arn = endpoint["EndpointArn"]
+    with _loading[endpoint_arn]:
+        before = _deployed.pop(endpoint_arn, [])
+        if variants:
+            _deployed[endpoint_arn] = variants
+    return before
 
 
 def _summaries(config: Record, variants: list[serving.Variant]) -> list[dict[str, Any]]:
@@ -226,7 +242,8 @@ def _summaries(config: Record, variants: list[serving.Variant]) -> list[dict[str
             "CurrentWeight": weight,
             "DesiredWeight": weight,
             "DeployedImages": [
-                {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": moment} for image in variant.images
+                {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": moment}
+                for image in variant.model.images
             ],
         }
         if "InitialInstanceCount" in given:
@@ -239,9 +256,10 @@ def _summaries(config: Record, variants: list[serving.Variant]) -> list[dict[str
 
 def _delete(endpoint: Record) -> None:
     time.sleep(TIMING.endpoint_deleting)
-    _deployed.pop(endpoint["EndpointArn"], None)
+    serves = _serve(endpoint, [])
     _endpoints.pop(endpoint["EndpointName"], None)
     tags.forget(endpoint["EndpointArn"])
+    serving.close(serves)
 
 
 def _set_status(endpoint: Record, status: str) -> None:

@@ -27,16 +27,20 @@ def invoke_endpoint(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         if request.get(member):
             raise _refuse(f"{member} is not supported by endpoint {name}: the laptop account does not support it.")
     began = time.monotonic()
-    variant = _choose(name, request.get("TargetVariant"), caller)
-    endpoint = endpoints.find(name, caller)
     body = request.get("Body", b"")
     content_type = request.get("ContentType", "")
-    asked = time.monotonic()
-    try:
-        answer = variant.predictor.invoke(body, content_type, request.get("Accept", ""))
-    except InferenceError as error:
-        _report(variant, endpoint, began, asked, error.status, len(error.message), error.message)
-        raise _model_error(error, endpoint, caller) from error
+    answer = None
+    while answer is None:
+        variant = _choose(name, request.get("TargetVariant"), caller)
+        endpoint = endpoints.find(name, caller)
+        asked = time.monotonic()
+        try:
+            answer = variant.model.invoke(body, content_type, request.get("Accept", ""))
+        except serving.Closed:
+            continue  # the endpoint was updated or deleted just now
+        except InferenceError as error:
+            _report(variant, endpoint, began, asked, error.status, len(error.message), error.message)
+            raise _model_error(error, endpoint, caller) from error
     _report(variant, endpoint, began, asked, 200, len(answer.body))
     data_capture.capture(
         endpoint["_Config"].get("DataCaptureConfig"),

@@ -1,104 +1,153 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models in memory: what an endpoint's variants answer with."""
+"""Models that answer, by their names: what an endpoint's variants and a batch transform job ask.
+
+with serving.open_model("churn", caller, source_arn=job_arn) as model:
+    answer = model.invoke(body, "text/csv", "")
+"""
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import boto3
 from botocore.exceptions import ClientError
 
 from mlops.local import containers
-from mlops.local.containers import ModelLoadError, Prediction, Predictor
+from mlops.local.containers import Model, ModelLoadError, Prediction, Predictor
 from mlops.local.kit import identity
 from mlops.local.kit.errors import ApiError, Caller
-from mlops.local.services.sagemaker import archives, models, reports, storage
+from mlops.local.services.sagemaker import access, archives, models, reports, storage
 from mlops.local.services.sagemaker.service import PRINCIPAL
 from mlops.local.state.store import Record
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+Log = Callable[[str], None]
+
 
 class DeploymentFailed(Exception):
-    """An endpoint cannot serve its config; the message is its FailureReason."""
+    """A model cannot be served; the message says why, in the words of an endpoint's FailureReason."""
+
+
+class Closed(Exception):
+    """The model was closed: another has taken its place, or its endpoint was deleted."""
+
+
+class OpenModel:
+    """A model with all of its containers. Each container's answer is the next one's request.
+
+    Closing it waits for the requests under way, and ends the processes that serve it.
+    """
+
+    def __init__(self, name: str, images: tuple[str, ...], predictors: list[Predictor], close: Callable[[], None]):
+        self.name, self.images = name, images
+        self._predictors, self._close = predictors, close
+        self._state = threading.Condition()
+        self._under_way, self._closed = 0, False
+
+    def invoke(self, body: bytes, content_type: str, accept: str) -> Prediction:
+        """Answer one request; raises InferenceError, or Closed. May be called from several threads."""
+        with self._state:
+            if self._closed:
+                raise Closed(self.name)
+            self._under_way += 1
+        try:
+            for predictor in self._predictors[:-1]:
+                answer = predictor.invoke(body, content_type, "")
+                body, content_type = answer.body, answer.content_type
+            return self._predictors[-1].invoke(body, content_type, accept)
+        finally:
+            with self._state:
+                self._under_way -= 1
+                self._state.notify_all()
+
+    def close(self) -> None:
+        """Answer nothing more. A second call does nothing."""
+        with self._state:
+            if self._closed:
+                return
+            self._closed = True
+            self._state.wait_for(lambda: not self._under_way)
+        self._close()
+
+    def __enter__(self) -> OpenModel:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_model(
+    name: str,
+    caller: Caller,
+    *,
+    source_arn: str,
+    environment: Mapping[str, str] | None = None,
+    log: Log = lambda line: None,
+    place: str = "",
+) -> OpenModel:
+    """Load an AWS::SageMaker::Model by its name, with its execution role; raises DeploymentFailed.
+
+    `source_arn` is what asks for it (an endpoint, a job); `environment` is added to that of every container; `log`
+    takes the containers' lines; `place` follows the container's name in messages: " for production variant AllTraffic".
+    """
+    try:
+        model = models.find(name, caller)
+        specified = models.containers(model)
+        session = identity.role_session(model["ExecutionRoleArn"], PRINCIPAL, caller, source_arn)
+    except ApiError as error:
+        raise DeploymentFailed(error.message) from error
+    loader = _Loader(session, dict(environment or {}), log, place)
+    with contextlib.ExitStack() as stack:
+        predictors = [loader.load(container, number, stack) for number, container in enumerate(specified, 1)]
+        images = tuple(container["Image"] for container in specified)
+        return OpenModel(name, images, predictors, stack.pop_all().close)
 
 
 @dataclass(frozen=True)
-class Variant:
-    """A production variant that serves."""
+class _Loader:
+    """Loads the containers of one model."""
 
-    name: str
-    model_name: str
-    images: tuple[str, ...]
-    predictor: Predictor
-    source: reports.Source
+    session: boto3.Session
+    environment: Mapping[str, str]
+    log: Log
+    place: str
 
-    @property
-    def role_arn(self) -> str:
-        return self.source.role_arn
-
-
-class _Chain:
-    """An inference pipeline: each container's answer is the next one's request."""
-
-    def __init__(self, predictors: list[Predictor]) -> None:
-        self._predictors = predictors
-
-    def invoke(self, body: bytes, content_type: str, accept: str) -> Prediction:
-        for predictor in self._predictors[:-1]:
-            answer = predictor.invoke(body, content_type, "")
-            body, content_type = answer.body, answer.content_type
-        return self._predictors[-1].invoke(body, content_type, accept)
-
-
-def load(config: Record, caller: Caller, endpoint_arn: str) -> list[Variant]:
-    """Load all models of an endpoint config, each with its own execution role."""
-    instance = reports.instance_id(endpoint_arn, config["EndpointConfigName"])
-    return [_load_variant(variant, caller, endpoint_arn, instance) for variant in config["ProductionVariants"]]
-
-
-def _load_variant(variant: dict[str, Any], caller: Caller, endpoint_arn: str, instance: str) -> Variant:
-    try:
-        model = models.find(variant["ModelName"], caller)
-        specified = models.containers(model)
-        s3 = identity.role_session(model["ExecutionRoleArn"], PRINCIPAL, caller, endpoint_arn).client("s3")
-    except ApiError as error:
-        raise DeploymentFailed(error.message) from error
-    name = endpoint_arn.rsplit("/", 1)[-1]
-    source = reports.Source(caller, name, variant["VariantName"], instance, model["ExecutionRoleArn"])
-    predictors = [_load_container(container, number, source, s3) for number, container in enumerate(specified, 1)]
-    return Variant(
-        variant["VariantName"],
-        variant["ModelName"],
-        tuple(container["Image"] for container in specified),
-        predictors[0] if len(predictors) == 1 else _Chain(predictors),
-        source,
-    )
-
-
-def _load_container(container: dict[str, Any], number: int, source: reports.Source, s3: S3Client) -> Predictor:
-    name = container.get("ContainerHostname", "primary" if number == 1 else f"container_{number}")
-    unhealthy = f"The {name} container for production variant {source.variant} did not pass the ping health check"
-    known = containers.find(container["Image"])
-    if known is None:
-        raise DeploymentFailed(f"{unhealthy}: {containers.unknown_image(container['Image'])}")
-    with tempfile.TemporaryDirectory(prefix="mlops-model-", ignore_cleanup_errors=True) as temporary:
-        folder = Path(temporary)
+    def load(self, container: dict[str, Any], number: int, stack: contextlib.ExitStack) -> Predictor:
+        """A container that answers; what it needs until it is closed goes onto the stack."""
+        image = container["Image"]
+        name = container.get("ContainerHostname", "primary" if number == 1 else f"container_{number}")
+        unhealthy = f"The {name} container{self.place} did not pass the ping health check"
+        known = containers.find(image)
+        if known is None:
+            raise DeploymentFailed(f"{unhealthy}: {containers.unknown_image(image)}")
+        folder = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="mlops-model-", ignore_cleanup_errors=True))
+        )
         uri = models.artifact(container)
         if uri is not None:
-            _fetch(container, uri, name, s3, folder)
+            _fetch(container, uri, name, self.session.client("s3"), folder)
+        environment = {**container.get("Environment", {}), **self.environment}
         try:
-            predictor = known.load(folder)
+            predictor = known.load(Model(folder, image, environment, access.variables(self.session), self.log))
         except ModelLoadError as error:
-            reports.log(source, f"[ERROR] Unable to load model from {uri or 'no artifact'}: {error}")
+            self.log(f"[ERROR] Unable to load model from {uri or 'no artifact'}: {error}")
             raise DeploymentFailed(
                 f"{unhealthy}: unable to load model from {uri or 'no artifact'}: {error}."
             ) from error
-    reports.log(source, f"[INFO] {container['Image']} serves the model from {uri or 'no artifact'}")
-    return predictor
+        stack.callback(predictor.close)
+        self.log(f"[INFO] {image} serves the model from {uri or 'no artifact'}")
+        return predictor
 
 
 def _fetch(container: dict[str, Any], uri: str, name: str, s3: S3Client, folder: Path) -> None:
@@ -121,3 +170,54 @@ def _fetch(container: dict[str, Any], uri: str, name: str, s3: S3Client, folder:
         raise DeploymentFailed(
             f'Failed to download model data for container "{name}" from URL: "{uri}": {error}.'
         ) from error
+
+
+# --- the variants of an endpoint ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A production variant that serves."""
+
+    name: str
+    model: OpenModel
+    source: reports.Source
+
+    @property
+    def role_arn(self) -> str:
+        return self.source.role_arn
+
+
+def load(config: Record, caller: Caller, endpoint_arn: str) -> list[Variant]:
+    """Load all models of an endpoint config, each with its own execution role; raises DeploymentFailed."""
+    instance = reports.instance_id(endpoint_arn, config["EndpointConfigName"])
+    with contextlib.ExitStack() as stack:
+        variants = []
+        for variant in config["ProductionVariants"]:
+            variants.append(_load_variant(variant, caller, endpoint_arn, instance))
+            stack.callback(variants[-1].model.close)
+        stack.pop_all()
+    return variants
+
+
+def close(variants: list[Variant]) -> None:
+    """End what serves these variants, when their requests are answered."""
+    for variant in variants:
+        variant.model.close()
+
+
+def _load_variant(variant: dict[str, Any], caller: Caller, endpoint_arn: str, instance: str) -> Variant:
+    try:
+        role_arn = models.find(variant["ModelName"], caller)["ExecutionRoleArn"]
+    except ApiError as error:
+        raise DeploymentFailed(error.message) from error
+    name = variant["VariantName"]
+    source = reports.Source(caller, endpoint_arn.rsplit("/", 1)[-1], name, instance, role_arn)
+    model = open_model(
+        variant["ModelName"],
+        caller,
+        source_arn=endpoint_arn,
+        log=lambda line: reports.log(source, line),
+        place=f" for production variant {name}",
+    )
+    return Variant(name, model, source)

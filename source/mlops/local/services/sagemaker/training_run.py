@@ -14,13 +14,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import boto3
 from botocore.exceptions import ClientError
 from chalicelib.job_kinds import JOB_KINDS
 
 from mlops.local import containers
+from mlops.local.containers import CannotRun
 from mlops.local.kit.errors import ApiError, Caller
 from mlops.local.ministack import cloudwatch
-from mlops.local.services.sagemaker import archives, storage
+from mlops.local.services.sagemaker import access, archives, storage
 from mlops.local.services.sagemaker.jobs import JobFailed, JobStopped, Run
 from mlops.local.services.sagemaker.logs import LogStream
 from mlops.local.services.sagemaker.service import now
@@ -72,7 +74,7 @@ def _train_in(folder: Path, run: Run) -> None:
     log = folder / "log"
     log.touch()
     stream = LogStream(session, _LOG_GROUP, f"{job['TrainingJobName']}/algo-1-{int(time.time())}", log)
-    ended = _train(container, folder, log, stream, run)
+    ended = _train(container, folder, log, stream, run, session)
     _carry(stream, container, job, now=True)
     text = log.read_text(errors="replace")
     job["FinalMetricDataList"] = [
@@ -158,12 +160,25 @@ def _download(s3: S3Client, channel: Record, folder: Path, job: Record, caller: 
     )
 
 
-def _train(container: containers.Container, tree: Path, log: Path, stream: LogStream, run: Run) -> str:
+def _train(
+    container: containers.Container, tree: Path, log: Path, stream: LogStream, run: Run, session: boto3.Session
+) -> str:
     """Run the training process; how it ended: Completed, Failed, Stopped or MaxRuntimeExceeded."""
-    command = container.training_command(tree, run.job["AlgorithmSpecification"]["TrainingImage"])
+    image = run.job["AlgorithmSpecification"]["TrainingImage"]
+    try:
+        program = container.training(tree, image, access.variables(session))
+    except CannotRun as error:
+        raise JobFailed(f"ClientError: {error}") from error
     with (
         log.open("wb") as output,
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, cwd=tree) as process,
+        subprocess.Popen(
+            program.command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=tree,
+            env=program.environment,
+        ) as process,
     ):
         usage = HostUsage(_NAMESPACE, f"{run.job['TrainingJobName']}/algo-1", process.pid)
 
