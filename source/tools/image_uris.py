@@ -14,13 +14,14 @@ longer served. A version that can't be told from framework and version alone has
 {"choose": [...]}. Scopes are training, inference, arm (Graviton) and trainium, and monitoring or processing
 for the two images we run jobs with.
 
-The SDK itself is never imported: its wheel is read as the zip it is. tests/unit/test_images.py holds the
-result against the SDK where that is installed.
+The SDK itself is never imported: its wheel is read as the zip it is. tests/sdk/test_images.py compares the
+result with the SDK's answers.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,7 @@ import botocore.session
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "orchestrator" / "chalicelib" / "images" / "image_uris.json"
-PIN = ROOT / "requirements-sdk.txt"
+PINS = ROOT / "requirements-sdk.txt"
 CONFIGS = "sagemaker/core/image_uri_config/"
 
 SCOPES = {"training": "training", "inference": "inference", "inference_graviton": "arm"}
@@ -190,8 +191,12 @@ def configs_in(wheel: Path) -> dict[str, Json]:
 
 def download(folder: str) -> Path:
     """The pinned wheel alone, 1.4 MB: what it depends on is 447 MB and not needed to read its data."""
+    pinned = re.search(r"^sagemaker-core==.*(\n .*)*", PINS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert pinned is not None, f"{PINS.name} pins no sagemaker-core"
+    requirement = Path(folder, "requirements.txt")
+    requirement.write_text(pinned[0], encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    subprocess.run([*pip, "--dest", folder, "-r", str(PIN)], check=True)
+    subprocess.run([*pip, "--require-hashes", "--dest", folder, "-r", str(requirement)], check=True)
     return next(Path(folder).glob("sagemaker_core-*.whl"))
 
 

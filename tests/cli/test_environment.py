@@ -90,6 +90,7 @@ def files() -> dict[str, int]:
         ".git",
         ".venv",
         ".venv-checkov",
+        ".venv-sdk",
         "__pycache__",
         ".pytest_cache",
         ".mypy_cache",

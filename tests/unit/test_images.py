@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of container images: what it answers, how it refuses, and that it agrees with the SDK's."""
+"""The table of container images: what it answers, and how it refuses."""
 
 from __future__ import annotations
 
 import json
-import logging
 import time
-from collections.abc import Iterator
-from functools import cache
-from typing import Any
 
 import pytest
 from chalicelib.images import instances, uris
@@ -118,73 +114,3 @@ def _seconds_to_load() -> float:
 def test_the_table_is_written_the_same_way_every_time() -> None:
     text = uris.TABLE.read_text(encoding="utf-8")
     assert image_uris.written(json.loads(text)) == text
-
-
-# -- against the SDK ---------------------------------------------------------------------------------
-
-KINDS = ("m5", "c7i-flex", "r8i", "p6-b200", "g7e", "c5", "g5", "p2", "p3", "p4d", "m6g", "inf1", "inf2", "trn1")
-
-# Where the SDK hands out the image of another version or scope than the one asked for, we refuse.
-STRICTER = {
-    ("pytorch", "training", "ml.trn1.xlarge"),  # it has one version for Trainium
-    ("pytorch", "inference", "ml.trn1.xlarge"),  # and that one is for training
-    ("sklearn", "training", "ml.m6g.xlarge"),  # it has one version for Graviton
-    ("sklearn", "inference", "ml.m6g.xlarge"),
-}
-
-
-@pytest.fixture
-def sdk(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The SDK's own module. It reads its files anew for every question; here it remembers them."""
-    module = pytest.importorskip("sagemaker.core.image_uris", reason="the SageMaker SDK is not installed")
-    logging.getLogger("sagemaker").setLevel(logging.ERROR)
-    monkeypatch.setattr(module, "config_for_framework", cache(module.config_for_framework))
-    monkeypatch.setattr(module.utils, "_botocore_resolver", cache(module.utils._botocore_resolver))
-    return module
-
-
-def questions() -> Iterator[tuple[str, str, str, str, uris.Scope]]:
-    """Every framework, version, scope and kind of instance in one region; every region for some versions."""
-    regions = sorted({region for accounts in uris.table()["registries"] for region in accounts})
-    scopes: tuple[uris.Scope, ...] = ("training", "inference")
-    for framework, images_of in uris.table()["frameworks"].items():
-        versions = list(dict.fromkeys(version for rows in images_of.values() for version in rows))
-        for scope in scopes:
-            if scope not in images_of:
-                continue
-            for version in versions:
-                for kind in KINDS:
-                    yield framework, version, "us-west-2", f"ml.{kind}.xlarge", scope
-            for version in {versions[0], versions[-1]}:
-                for region in regions:
-                    yield framework, version, region, "ml.m5.xlarge", scope
-
-
-def test_every_image_is_the_one_the_sdk_gives(sdk: Any) -> None:
-    wrong, given = [], 0
-    for framework, version, region, instance_type, scope in questions():
-        try:
-            ours = uris.find(framework, version, region, instance_type, scope)
-        except ImageError:
-            ours = None
-        try:
-            theirs = sdk.retrieve(framework, region, version=version, instance_type=instance_type, image_scope=scope)
-        except (ValueError, KeyError, AttributeError):
-            theirs = None
-        given += ours is not None
-        if ours != theirs and not (ours is None and (framework, scope, instance_type) in STRICTER):
-            wrong.append(f"{framework} {version} {region} {instance_type} {scope}: {ours}, not {theirs}")
-    assert not wrong, "\n".join(wrong)
-    assert given > 5_000
-
-
-def test_the_images_of_our_own_jobs_are_the_ones_the_sdk_gives(sdk: Any) -> None:
-    for region in ("us-east-1", "eu-west-1", "cn-north-1"):
-        assert uris.monitor_image(region) == sdk.retrieve("model-monitor", region)
-        assert uris.clarify_image(region) == sdk.retrieve("clarify", region, version="1.0")
-
-
-def test_no_key_is_asked_for_where_the_sdk_asks_for_none(sdk: Any) -> None:
-    takes_key = sdk.utils.instance_supports_kms
-    asked = {name for name in instances.table() if not instances.has_local_storage(f"ml.{name}.xlarge")}
-    assert not {name for name in asked if not takes_key(f"ml.{name}.xlarge")}

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The SageMaker SDK: programs in tests/sdk/programs, run with the Python of its own environment, which `make` makes.
+
+A program reads one JSON value from its standard input and writes one to its standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from mlops.source_tree import ROOT
+
+from tests.support.environments import without_aws
+
+ENVIRONMENT = ROOT / ".venv-sdk"
+PROGRAMS = ROOT / "tests" / "sdk" / "programs"
+
+
+def installed() -> Path:
+    """The Python that has the SDK. Waits as long as `make pytest`, which installs the SDK meanwhile, says."""
+    deadline = time.monotonic() + float(os.environ.get("WAIT_FOR_SDK", "0"))
+    while not (ENVIRONMENT / ".ready").exists():
+        assert time.monotonic() < deadline, f"the SageMaker SDK is not installed: make {ENVIRONMENT.name}/.ready"
+        time.sleep(0.2)
+    return ENVIRONMENT / "bin" / "python"
+
+
+def ask(python: Path, program: str, given: Any = None, seconds: float = 120, **environment: str) -> Any:
+    """What a program answers."""
+    done = subprocess.run(
+        [python, "-W", "ignore", PROGRAMS / f"{program}.py"],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        env={**without_aws(), "AWS_DEFAULT_REGION": "us-east-1", **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
