@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules of a manifest over two fields -> the problems of a body that breaks them.
 
-when:      the fields the rule depends on: a pointer (set, and not false), or pointers with the value of each
+when:      the fields the rule depends on: a pointer (set, and not false), or pointers with the value of each; null means
+           set, and not false
 not_less:  [greater, less], two fields with whole numbers
-needs:     {field: the value it must have}, with `because`
+product:   [field, field], two fields with whole numbers, whose product is `at_most` a number
+equal:     [field, other], two fields that must have the same value, with `because`
+needs:     {field: the value it must have, or a list of such values}, with `because`
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ def problems(body: Body, rules: tuple[Rule, ...], wrong: set[str]) -> list[Probl
 
 def fields(rule: Rule) -> set[str]:
     """The JSON pointers of the fields that a rule reads."""
-    return {*rule.get("not_less", ()), *rule.get("needs", ()), *_when(rule)}
+    pairs = (rule.get(kind, ()) for kind in ("not_less", "product", "equal"))
+    return {*(field for pair in pairs for field in pair), *rule.get("needs", ()), *_when(rule)}
 
 
 def _when(rule: Rule) -> Mapping[str, Any]:
@@ -48,8 +52,25 @@ def _broken(rule: Rule, body: Body) -> Iterator[Problem]:
         greater, less = value(path), value(other)
         if isinstance(greater, int) and isinstance(less, int) and greater < less:
             yield Problem(path, Code.CONFLICT, f"{shown(greater)} is less than {other} ({less})", f"at least {less}")
+    if "product" in rule:
+        path, other = rule["product"]
+        one, two, limit = value(path), value(other), rule["at_most"]
+        if isinstance(one, int) and isinstance(two, int) and one * two > limit:
+            problem = f"{shown(one)} multiplied by {other} ({two}) is {one * two}"
+            yield Problem(path, Code.CONFLICT, problem, f"at most {limit}")
+    if "equal" in rule:
+        path, other = rule["equal"]
+        if value(path) != value(other):
+            problem = f"{shown(value(path))} differs from {other} ({shown(value(other))}), which {_given(when)} requires"
+            yield Problem(path, Code.CONFLICT, problem, f"{shown(value(other))}: {rule['because']}")
     for path, needed in rule.get("needs", {}).items():
-        if value(path) != needed:
-            given = " and ".join(one if wanted is None else f"{one} {shown(wanted)}" for one, wanted in when.items())
-            problem = f"{shown(value(path))} cannot be used with {given}"
-            yield Problem(path, Code.CONFLICT, problem, f"{shown(needed)}: {rule['because']}")
+        allowed = needed if isinstance(needed, list) else [needed]
+        if value(path) not in allowed:
+            problem = f"{shown(value(path))} cannot be used with {_given(when)}"
+            listed = " or ".join(shown(one) for one in allowed)
+            yield Problem(path, Code.CONFLICT, problem, f"{listed}: {rule['because']}")
+
+
+def _given(when: Mapping[str, Any]) -> str:
+    """The fields that a rule depends on, as its problems name them."""
+    return " and ".join(one if wanted is None else f"{one} {shown(wanted)}" for one, wanted in when.items())

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from chalicelib.intake import rules
 from chalicelib.intake.explain import explain
 from chalicelib.intake.lookups import FIELD, LOOKUPS
 
@@ -39,8 +40,7 @@ def _lost(manifest: dict[str, Any], fields: Collection[str]) -> list[str]:
     """What a manifest names and nothing has."""
     pointers = {manifest["identity"]}
     for rule in manifest.get("rules", []):
-        when = rule.get("when", [])
-        pointers |= {*rule.get("not_less", []), *rule.get("needs", []), *([when] if isinstance(when, str) else when)}
+        pointers |= rules.fields(rule)
     lost = [
         f"{pointer} is not described by the request schema" for pointer in sorted(pointers) if pointer[1:] not in fields
     ]
