@@ -33,6 +33,7 @@ def compiled(tmp_path: Path) -> Compile:
 
 MANIFEST = "model_training/blueprint.yaml"
 SCHEMA = "model_training/request.schema.json"
+DEFINITIONS = "_parts/definitions.yaml"
 FIELDS = "_parts/training_fields.yaml"
 TEMPLATE = "model_training/template.yaml"
 TRAINING = "_parts/training.yaml"
@@ -122,15 +123,15 @@ PARAMETERS = "_parts/training_parameters.yaml"
         (FIELDS, "x-values: true", "x-valuse: true", "did you mean 'x-values'?"),
         (FIELDS, "x-values: true", "x-shown: true\n  x-values: true", "x-shown is an unknown key"),
         (
-            "realtime_inference/request.schema.json",
-            '"x-names": "image"',
-            '"x-names": "imag"',
+            DEFINITIONS,
+            "x-names: image",
+            "x-names: imag",
             "x-names is 'imag', not one of",
         ),
         (
-            "realtime_inference/request.schema.json",
-            '"x-resolves": "model_a',
-            '"x-resolves": "modl_a',
+            DEFINITIONS,
+            "x-resolves: model_a",
+            "x-resolves: modl_a",
             "modl_artifact_location",
         ),
         (FIELDS, ": /model_framework_version", ": /version", "names /version, which is not"),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules of a manifest over two fields -> the problems of a body that breaks them.
 
-when:      the fields the rule depends on: a pointer (set, and not false), or pointers with the value of each; null means
-           set, and not false
+when:      the fields the rule depends on: a pointer (set, and not false), or pointers with the value of each, of which
+           null is any
 not_less:  [greater, less], two fields with whole numbers
 product:   [field, field], two fields with whole numbers, whose product is `at_most` a number
 equal:     [field, other], two fields that must have the same value, with `because`
@@ -61,7 +61,9 @@ def _broken(rule: Rule, body: Body) -> Iterator[Problem]:
     if "equal" in rule:
         path, other = rule["equal"]
         if value(path) != value(other):
-            problem = f"{shown(value(path))} differs from {other} ({shown(value(other))}), which {_given(when)} requires"
+            problem = (
+                f"{shown(value(path))} differs from {other} ({shown(value(other))}), which {_given(when)} requires"
+            )
             yield Problem(path, Code.CONFLICT, problem, f"{shown(value(other))}: {rule['because']}")
     for path, needed in rule.get("needs", {}).items():
         allowed = needed if isinstance(needed, list) else [needed]
