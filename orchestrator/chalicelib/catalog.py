@@ -7,7 +7,7 @@ import functools
 import hashlib
 import importlib.util
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from chalicelib.quoting import shown
 Schema = Mapping[str, Any]
 
 ANY = "any"  # the variant of a type that has one schema, wherever models come from
+ARTIFACT, REGISTRY = "artifact", "registry"  # the variants of other types
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,21 @@ class Blueprint:
     def schema(self, pipeline_type: str, registry: bool) -> tuple[str, Schema]:
         """A type's schema and the name of its variant, by whether models come from the registry."""
         schemas: Mapping[str, Schema] = self.pipeline_types[pipeline_type]["schemas"]
-        variant = ANY if ANY in schemas else "registry" if registry else "artifact"
+        variant = ANY if ANY in schemas else REGISTRY if registry else ARTIFACT
         return variant, schemas[variant]
+
+    def own_keys(self, pipeline_type: str, variant: str) -> frozenset[str]:
+        """The keys that only this variant of a type has, in every spelling."""
+        schemas: Mapping[str, Schema] = self.pipeline_types[pipeline_type]["schemas"]
+        others = {key for name, one in schemas.items() if name != variant for key in one["properties"]}
+        own = schemas.get(variant, {}).get("properties", {})
+        return frozenset(
+            spelt for key, one in own.items() if key not in others for spelt in (key, *one.get("x-aliases", ()))
+        )
+
+    def takes_package(self, pipeline_type: str, given: Collection[str]) -> bool:
+        """Whether a request with these keys takes its model from the registry, whatever the deployment does."""
+        return not self.own_keys(pipeline_type, REGISTRY).isdisjoint(given)
 
 
 class Catalog:

@@ -56,6 +56,8 @@ class Code(Enum):
     NO_SUCCESSFUL_RUN = "the pipeline that the value names has no successful run yet"
     NO_MODEL = "the last successful run of the named pipeline created no usable model"
     RESOLVED_LATER = "warning: the value is resolved when the request is sent"
+    UNKNOWN_MODEL_PACKAGE = "the model package or the group that the value names does not exist"
+    NOT_APPROVED = "the model package is not approved, or the group has no approved version"
     NO_PACKAGE_VERSION = "warning: the ARN of the model package has no version"
     OTHER_REGION = "warning: the key is in another Region or partition"
     NOT_APPLIED = "warning: the value is not used for a part of what it is for"

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from chalicelib import names
-from chalicelib.aws.observed import RUNNING, Action, Bundle, Execution, Job, Stack, StateMachineRun
+from chalicelib.aws.observed import RUNNING, Action, Bundle, Execution, Job, ModelPackage, Stack, StateMachineRun
 from chalicelib.aws.port import AlreadyExists, BundleSource, PipelineGone, PipelineNames, PreconditionFailed
 from chalicelib.errors import Unavailable
 from chalicelib.planning.plan import Plan
@@ -51,6 +51,7 @@ class World:
     jobs: dict[str, tuple[str, str]] = field(default_factory=dict)  # of state machines' executions
     stopped: set[str] = field(default_factory=set)  # executions of state machines, and jobs
     undeletable: set[str] = field(default_factory=set)  # stacks whose deletion fails
+    approvals: dict[str, str] = field(default_factory=dict)  # of model packages; the others are approved
     _written: dict[str, BundleSource] = field(default_factory=dict)  # what each bundle's version holds
     _before: dict[str, list[Bundle | None]] = field(default_factory=dict)  # a key's earlier versions
 
@@ -285,3 +286,10 @@ class MemoryCloud:
 
     def job(self, kind: str, name: str) -> Job | None:
         raise NotImplementedError("status is tested against the account on the laptop")
+
+    @_call(write=False)
+    def model_package(self, arn: str) -> ModelPackage | None:
+        return ModelPackage(arn, "Completed", self.world.approvals.get(arn, "Approved"), int(arn.rpartition("/")[2]))
+
+    def model_packages(self, group: str, approval: str = "") -> list[ModelPackage] | None:
+        raise NotImplementedError("resolving is tested on its own and against the account on the laptop")

@@ -14,8 +14,9 @@ from chalicelib.aws.port import PipelineGone
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest, Conflict
 from chalicelib.intake.check import check_request
+from chalicelib.intake.references import PIPELINE, Reference
 from chalicelib.planning import plan
-from chalicelib.provisioning.resolve import PAGE, Resolved, resolve
+from chalicelib.provisioning.resolve import PAGE, ResolvedModel, resolve
 from chalicelib.settings import Settings
 
 NAME = "mlops-pipeline-m-modeltraining"
@@ -76,8 +77,10 @@ def request_body(example: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     return {**body, "model_from": NAME}
 
 
-def find(settings: Settings, cloud: Any) -> Resolved:
-    return resolve({"model_from": NAME}, settings, cloud)["model_from"]
+def find(settings: Settings, cloud: Any) -> ResolvedModel:
+    found = resolve({"model_from": Reference(PIPELINE, NAME)}, settings, cloud)["model_from"]
+    assert isinstance(found, ResolvedModel)
+    return found
 
 
 def test_the_model_is_that_of_the_last_successful_run(settings: Settings) -> None:
@@ -85,7 +88,7 @@ def test_the_model_is_that_of_the_last_successful_run(settings: Settings) -> Non
         ("InProgress", None), ("Failed", job("failed")), ("Succeeded", job("second")), ("Succeeded", job("first"))
     )
     found = find(settings, cloud)
-    assert found.key == "out/second/model.tar.gz"
+    assert found.value == "out/second/model.tar.gz"
     assert found.document() == {
         "pipeline": NAME,
         "run": "run-2",
@@ -151,7 +154,7 @@ def test_a_newer_model_makes_an_equal_request_a_changed_one(
     catalog: Catalog, settings: Settings, request_body: dict[str, Any]
 ) -> None:
     raw = json.dumps(request_body).encode()
-    assert check_request(raw, catalog, settings).unresolved == {"model_from": NAME}
+    assert check_request(raw, catalog, settings).unresolved == {"model_from": Reference(PIPELINE, NAME)}
     plans = [
         plan.make(check_request(raw, catalog, settings, resolved={"model_from": key}), settings, catalog)
         for key in ("out/first/model.tar.gz", "out/first/model.tar.gz", "out/second/model.tar.gz")
@@ -188,10 +191,13 @@ def test_a_name_that_no_pipeline_can_have_is_refused_before_it_is_looked_up(
     assert [problem.path for problem in refused.value.problems] == ["/model_from"]
 
 
-def test_a_deployment_with_a_registry_takes_no_model_from_a_pipeline(
+def test_a_request_takes_its_model_from_a_pipeline_or_from_the_registry(
     catalog: Catalog, settings: Settings, example: Callable[[str], dict[str, Any]]
 ) -> None:
     body = {**example("byom_realtime_builtin.registry"), "model_from": NAME}
-    checked = check_request(json.dumps(body).encode(), catalog, replace(settings, use_model_registry=True))
-    assert checked.unresolved == {}
-    assert [warning.path for warning in checked.warnings] == ["/model_from"]
+    for switch in (False, True):
+        with pytest.raises(BadRequest) as refused:
+            check_request(json.dumps(body).encode(), catalog, replace(settings, use_model_registry=switch))
+        (problem,) = refused.value.problems
+        assert (problem.path, problem.hint) == ("/model_from", "remove one of them")
+        assert "/model_package_name" in problem.problem

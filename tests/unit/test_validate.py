@@ -192,8 +192,8 @@ def test_a_model_package_without_a_version_is_taken_with_a_warning(
     ]
     group = arn.replace(":model-package/", ":model-package-group/")
     with pytest.raises(BadRequest) as refused:
-        check_request(json.dumps({**body, "model_package_name": group}).encode(), catalog, registry)
-    assert [one.hint for one in refused.value.problems] == [f"specify a version of the group: '{arn}/1'"]
+        check_request(json.dumps({**body, "model_package_name": f"{group}/3"}).encode(), catalog, registry)
+    assert [one.hint for one in refused.value.problems] == [f"the ARN of a version is '{arn}/3'"]
 
 
 def test_hyphens_may_stand_together_in_a_model_name(told: Check, example: Example) -> None:

@@ -6,9 +6,10 @@ from __future__ import annotations
 from chalicelib.aws.bundles import Bundles
 from chalicelib.aws.jobs import Jobs
 from chalicelib.aws.pipelines import Pipelines
+from chalicelib.aws.registry import Registry
 from chalicelib.aws.resources import Resources
 from chalicelib.aws.stacks import Stacks
 
 
-class Aws(Stacks, Bundles, Pipelines, Jobs, Resources):
+class Aws(Stacks, Bundles, Pipelines, Jobs, Registry, Resources):
     """The calls, made with the credentials and the endpoint of the environment."""

@@ -52,6 +52,7 @@ STACK_PHASES: Mapping[str, Phase] = {
 RUNNING = frozenset({"InProgress", "Stopping"})
 ENDED_BADLY = frozenset({"Failed", "Stopped", "Cancelled", "Superseded"})
 SUCCEEDED = "Succeeded"
+APPROVED = "Approved"  # of a version in the model registry
 
 
 @dataclass(frozen=True)
@@ -172,3 +173,13 @@ class Job:
     metrics: Mapping[str, float] = field(default_factory=dict)  # the final ones, by name
     artifact: str = ""  # the S3 URI of what it made
     is_model: bool = False  # whether that is a model
+
+
+@dataclass(frozen=True)
+class ModelPackage:
+    """A model package: a version in a group, or one that is in no group."""
+
+    arn: str
+    status: str  # of its creation
+    approval: str = ""  # of a version
+    version: int = 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from chalicelib.aws.observed import Action, Bundle, Execution, Job, Stack, StateMachineRun
+from chalicelib.aws.observed import Action, Bundle, Execution, Job, ModelPackage, Stack, StateMachineRun
 from chalicelib.planning.plan import Plan
 
 Document = Mapping[str, Any]
@@ -22,6 +22,10 @@ class AlreadyExists(Exception):
 
 class PipelineGone(Exception):
     """A delivery stack's pipeline was deleted behind its back."""
+
+
+class NotShared(Exception):
+    """A model package or a group of another account, which AWS does not let us read."""
 
 
 class InvalidNextToken(Exception):
@@ -124,3 +128,12 @@ class Cloud(Protocol):
 
     def job(self, kind: str, name: str) -> Job | None:
         """A job; None where there is none."""
+
+    def model_package(self, arn: str) -> ModelPackage | None:
+        """A model package; None where there is none. Raises NotShared."""
+
+    def model_packages(self, group: str, approval: str = "") -> Sequence[ModelPackage] | None:
+        """The newest versions in a group, by name or ARN; None where there is no such group. Raises NotShared.
+
+        With `approval`, those with this approval status.
+        """

@@ -111,15 +111,15 @@ def provision_pipeline(raw: bytes) -> dict[str, Any]:
         from chalicelib.provisioning.resolve import resolve
 
         resolved = resolve(checked.unresolved, deployment.settings, deployment.cloud)
-        keys = {name: model.key for name, model in resolved.items()}
-        checked = check_request(raw, deployment.catalog, deployment.settings, resolved=keys)
+        values = {name: one.value for name, one in resolved.items()}
+        checked = check_request(raw, deployment.catalog, deployment.settings, resolved=values)
     plan = planning.make(checked, deployment.settings, deployment.catalog)
     done = provision(plan, deployment.cloud)
     response: dict[str, Any] = {"message": done.message, "pipeline_id": done.pipeline_id, "name": plan.name}
     if done.execution_id:
         response["execution_id"] = done.execution_id
     if resolved:
-        response["resolved"] = {name: model.document() for name, model in resolved.items()}
+        response["resolved"] = {name: one.document() for name, one in resolved.items()}
     if plan.warnings:
         response["warnings"] = [warning.document() for warning in plan.warnings]
     return response

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from chalicelib import delivery, names
-from chalicelib.catalog import Blueprint, Catalog
+from chalicelib.catalog import ARTIFACT, REGISTRY, Blueprint, Catalog
 from chalicelib.errors import BadRequest, Code, Problem
-from chalicelib.intake import hyperparameters, parameters, reach, validate
+from chalicelib.intake import hyperparameters, parameters, preconditions, reach, references, validate
 from chalicelib.intake.canonical import canonical
+from chalicelib.intake.preconditions import Precondition
+from chalicelib.intake.references import Reference
 from chalicelib.intake.request import parse
-from chalicelib.quoting import shown
+from chalicelib.quoting import pointer, shown
 from chalicelib.settings import Settings
 
 
@@ -26,7 +28,8 @@ class CheckedRequest:
     parameters: Mapping[str, str]  # of the blueprint's template
     rerun: bool
     warnings: tuple[Problem, ...]
-    unresolved: Mapping[str, str] = field(default_factory=dict)  # field -> the pipeline whose model it stands for
+    unresolved: Mapping[str, Reference] = field(default_factory=dict)  # field -> what only AWS can tell its value of
+    preconditions: tuple[Precondition, ...] = ()  # what must be so in AWS before anything is written
 
 
 def check_request(
@@ -45,12 +48,15 @@ def check_request(
     written = parse(raw)
     blueprint = catalog.find(written.get("pipeline_type"))
     pipeline_type: str = written["pipeline_type"]
-    variant, schema = blueprint.schema(pipeline_type, settings.use_model_registry)
+    given = {key for key, value in written.items() if str(value).strip()}
+    registry = settings.use_model_registry or blueprint.takes_package(pipeline_type, given)
+    variant, schema = blueprint.schema(pipeline_type, registry)
     form = canonical(written, schema, catalog.keys)
     body = form.body
     for name, value in (resolved or {}).items():
         del body[name]
         body[schema["properties"][name]["x-resolves"]] = value
+    form.problems += _two_models(blueprint, pipeline_type, given)
     known = {problem.path for problem in form.problems}
     found = validate.problems(body, schema, catalog.validator(pipeline_type, variant), blueprint.rules)
     problems = form.problems + [problem for problem in found if problem.path not in known]
@@ -68,9 +74,7 @@ def check_request(
         problems += _too_long(identity, blueprint.identity, settings.pipeline_stack_name, suffix)
     if not delivery.is_supported(blueprint.delivery, settings):
         problems.append(_unsupported(pipeline_type))
-    unresolved = {
-        name: body[name] for name, one in schema["properties"].items() if "x-resolves" in one and name in body
-    }
+    unresolved = references.unresolved(body, schema)
     if problems:
         many = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         raise BadRequest(f"{many} in this {pipeline_type} request", sorted(problems, key=lambda one: one.path))
@@ -87,12 +91,21 @@ def check_request(
             *(_resolved_later(*one) for one in unresolved.items()),
         ),
         unresolved=unresolved,
+        preconditions=preconditions.of(body, schema),
     )
 
 
-def _resolved_later(name: str, pipeline: str) -> Problem:
-    problem = f"resolved when the request is sent, to the model of the last successful run of {pipeline}"
+def _resolved_later(name: str, reference: Reference) -> Problem:
+    problem = f"resolved when the request is sent, to {reference.stands_for}"
     return Problem(f"/{name}", Code.RESOLVED_LATER, problem)
+
+
+def _two_models(blueprint: Blueprint, pipeline_type: str, given: Collection[str]) -> list[Problem]:
+    """The keys that say how to make a model, in a request that also names one in the registry."""
+    packages = sorted(blueprint.own_keys(pipeline_type, REGISTRY).intersection(given))
+    others = sorted(blueprint.own_keys(pipeline_type, ARTIFACT).intersection(given)) if packages else []
+    problem = f"cannot be used together with /{''.join(packages[:1])}, which names a model in the registry"
+    return [Problem(pointer(key), Code.CONFLICT, problem, "remove one of them") for key in others]
 
 
 def _unsupported(pipeline_type: str) -> Problem:

@@ -106,9 +106,10 @@ def inference_image(context: LookupContext) -> str:
     """The container image for inference; empty if the model package has it."""
     if "model_package_name" in context.body:
         package = str(context.body["model_package_name"])
-        if not re.search(r"/[0-9]+$", package):
+        if re.search(r":model-package/[^/]+$", package):
             problem = "has no version: SageMaker treats it as a model package that is in no group"
-            hint = f"for a package in a group, append its version: '{package}/1'"
+            group = package.partition("/")[2]
+            hint = f"for a package in a group, append its version: '{package}/1', or write only the group: '{group}'"
             context.warn("/model_package_name", Code.NO_PACKAGE_VERSION, problem, hint)
         return ""
     if "custom_image_uri" in context.body:

@@ -47,8 +47,16 @@ def _image(uri: str, settings: Settings) -> Refusal:
     return _account(account, "images", settings.image_accounts, "ImageAccounts", settings)
 
 
-def _model_package(arn: str, settings: Settings) -> Refusal:
-    return _account(arn.split(":")[4], "model packages", settings.image_accounts, "ImageAccounts", settings)
+def _model_package(name_or_arn: str, settings: Settings) -> Refusal:
+    if not name_or_arn.startswith("arn:"):
+        return None  # a group of this account
+    _, _, _, region, account, _ = name_or_arn.split(":")
+    if region != settings.aws_region:
+        return (
+            f"the model package is in {region}, and the pipeline in {settings.aws_region}",
+            f"SageMaker creates models from packages of its own Region: register the model in {settings.aws_region}",
+        )
+    return _account(account, "model packages", settings.image_accounts, "ImageAccounts", settings)
 
 
 def _key(arn: str, settings: Settings) -> Refusal:

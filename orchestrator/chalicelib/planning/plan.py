@@ -17,6 +17,7 @@ from chalicelib.delivery import Stage
 from chalicelib.errors import Problem
 from chalicelib.intake.check import CheckedRequest
 from chalicelib.intake.parameters import as_json
+from chalicelib.intake.preconditions import Precondition
 from chalicelib.planning import bundle
 from chalicelib.settings import Settings
 
@@ -41,6 +42,7 @@ class Plan:
     role: str  # that CloudFormation works as, for every stack
     rerun: bool
     warnings: tuple[Problem, ...]
+    preconditions: tuple[Precondition, ...] = ()  # only AWS knows them: checked before anything is written
 
     @property
     def delivery_stack(self) -> str:
@@ -92,6 +94,7 @@ def make(checked: CheckedRequest, settings: Settings, catalog: Catalog) -> Plan:
         role=settings.cfn_role_arn,
         rerun=checked.rerun,
         warnings=checked.warnings,
+        preconditions=checked.preconditions,
     )
 
 

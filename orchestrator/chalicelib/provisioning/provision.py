@@ -15,6 +15,7 @@ from chalicelib.aws.port import AlreadyExists, Cloud, PreconditionFailed
 from chalicelib.errors import Conflict
 from chalicelib.names import PIPELINE_OUTPUT
 from chalicelib.planning.plan import Plan
+from chalicelib.provisioning import preconditions
 from chalicelib.provisioning.decide import decide
 from chalicelib.provisioning.observe import deployed_stacks, observe
 from chalicelib.provisioning.steps import (
@@ -44,7 +45,8 @@ class Provisioned:
 def provision(plan: Plan, cloud: Cloud) -> Provisioned:
     """Take the next step towards a plan.
 
-    Raises Conflict if the name is busy or in use for something else, Unavailable if AWS fails.
+    Raises Conflict if the name is busy or in use for something else, or a precondition does not hold; BadRequest for a
+    precondition about something that does not exist; Unavailable if AWS fails.
     """
     deployed = deployed_stacks(plan, cloud)
     known = any(deployed)  # else it is assumed that nothing exists
@@ -54,6 +56,8 @@ def provision(plan: Plan, cloud: Cloud) -> Provisioned:
         step = next_step(plan, observed, cloud)
         if isinstance(step, Refuse) and written:
             cloud.remove_bundle(plan, written)
+        if not isinstance(step, Nothing | Wait | Refuse):  # right before the first write
+            preconditions.check(plan.preconditions, cloud)
         try:
             return execute(plan, step, observed, cloud)
         except PreconditionFailed:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A field that names a pipeline -> the model of that pipeline's last successful run.
+"""A field that refers to something -> what it stands for: of a pipeline, the model of its last successful run.
 
-The lookup calls AWS, so it runs between two checks of the request, and the plan stays pure (law 3): the first check
+A group of model packages stands for its latest approved version (resolve_package.py). The lookup calls AWS, so it runs between two checks of the request, and the plan stays pure (law 3): the first check
 finds the field, the second replaces it by the model. A newer model makes the same request a changed one.
 """
 
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from chalicelib.aws.observed import RUNNING, SUCCEEDED, Execution, Job, Stack
 from chalicelib.aws.port import Cloud, PipelineGone
 from chalicelib.errors import BadRequest, Code, Conflict, NotFound, Problem
+from chalicelib.intake.references import MODEL_PACKAGE, Reference
 from chalicelib.names import PIPELINE_OUTPUT, of_delivery_stack
+from chalicelib.provisioning.resolve_package import resolve_package
 from chalicelib.provisioning.steps import RETRY_LATER
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings
@@ -23,14 +25,25 @@ from chalicelib.status.finding import find
 PAGE, PAGES = 100, 10  # of executions; AWS keeps them for a year
 
 
+class Resolved(Protocol):
+    """What a field was resolved to."""
+
+    @property
+    def value(self) -> str:
+        """The value of the field that takes its place."""
+
+    def document(self) -> dict[str, Any]:
+        """For the API's response."""
+
+
 @dataclass(frozen=True)
-class Resolved:
-    """The value of a field: a model, and the run and the job that created it."""
+class ResolvedModel:
+    """A model, and the run and the job that created it."""
 
     pipeline: str
     run: str
     job: Job
-    key: str  # in the assets bucket
+    value: str  # its key in the assets bucket
 
     def document(self) -> dict[str, Any]:
         """For the API's response."""
@@ -42,15 +55,22 @@ class Resolved:
         }
 
 
-def resolve(unresolved: Mapping[str, str], settings: Settings, cloud: Cloud) -> dict[str, Resolved]:
-    """The model of each field.
+def resolve(unresolved: Mapping[str, Reference], settings: Settings, cloud: Cloud) -> dict[str, Resolved]:
+    """What each field stands for.
 
-    Raises BadRequest if a pipeline does not create models, Conflict if it has not created one yet.
+    Raises BadRequest if a pipeline does not create models or a group does not exist, Conflict if there is no model yet,
+    or none is approved.
     """
-    return {name: _model(f"/{name}", pipeline, settings, cloud) for name, pipeline in unresolved.items()}
+    return {name: _resolved(f"/{name}", reference, settings, cloud) for name, reference in unresolved.items()}
 
 
-def _model(path: str, name: str, settings: Settings, cloud: Cloud) -> Resolved:
+def _resolved(path: str, reference: Reference, settings: Settings, cloud: Cloud) -> Resolved:
+    if reference.kind == MODEL_PACKAGE:
+        return resolve_package(path, reference.value, settings, cloud)
+    return _model(path, reference.value, settings, cloud)
+
+
+def _model(path: str, name: str, settings: Settings, cloud: Cloud) -> ResolvedModel:
     try:
         delivery = find(name, settings, cloud)
     except NotFound as error:
@@ -68,7 +88,7 @@ def _model(path: str, name: str, settings: Settings, cloud: Cloud) -> Resolved:
     if not job.artifact.startswith(ours):
         problem = f"{job.artifact}, the model of {name}, is not in the assets bucket"
         raise _bad_request(path, Code.NOT_REACHABLE, problem, f"copy it to {ours}")
-    return Resolved(of_delivery_stack(delivery.name), execution.id, job, job.artifact.removeprefix(ours))
+    return ResolvedModel(of_delivery_stack(delivery.name), execution.id, job, job.artifact.removeprefix(ours))
 
 
 def _last_success(path: str, delivery: Stack, cloud: Cloud) -> Execution:

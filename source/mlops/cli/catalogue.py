@@ -23,7 +23,7 @@ from mlops.templates import compile_catalog
 
 DELIVERY = {"home": "single account", "staged": "single account, multi-account planned"}
 MODELS = {
-    "artifact": "the deployment does not use the model registry",
+    "artifact": "the deployment does not use the model registry, and the request has no model_package_name",
     "registry": "the deployment uses the model registry",
 }
 SCOPES: Mapping[str, uris.Scope] = {"training_image": "training", "inference_image": "inference"}
@@ -182,14 +182,15 @@ def _conditions(key: str, schema: Mapping[str, Any]) -> Iterator[str]:
 
 def _resolved(schema: Mapping[str, Any]) -> set[str]:
     """The fields that another field can replace."""
-    return {one["x-resolves"] for one in schema["properties"].values() if "x-resolves" in one}
+    fields = schema["properties"].items()
+    return {one["x-resolves"] for key, one in fields if one.get("x-resolves", key) != key}
 
 
 def _instead(key: str, fields: Mapping[str, Any]) -> Iterator[str]:
     """The field that this one replaces, or is replaced by."""
     for name, one in fields.items():
         to = one.get("x-resolves")
-        if to and key in (name, to):
+        if to and to != name and key in (name, to):
             yield f"specify {to} or {name}, not both"
 
 

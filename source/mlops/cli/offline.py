@@ -34,6 +34,7 @@ class Verdict:
     pipeline_type: str = ""
     name: str = ""
     parameters: dict[str, str] | None = None
+    preconditions: tuple[Document, ...] = ()
 
 
 def check(
@@ -60,4 +61,5 @@ def check(
         checked.pipeline_type,
         checked.name,
         dict(checked.parameters),
+        tuple(one.document() for one in checked.preconditions),
     )

@@ -46,7 +46,8 @@ def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool,
     answer = watching.send_until_accepted(connection, body, timeout if watch else None)
     name = answer.get("name") or answer["pipeline_id"]
     if not show.wants_json():
-        models = {field: one["artifact"] for field, one in answer.get("resolved", {}).items()}
+        found = answer.get("resolved", {}).items()
+        models = {field: one.get("artifact") or one["model_package"] for field, one in found}
         show.success(answer["message"], {"pipeline": name, "id": answer["pipeline_id"], **models})
         show.warnings(answer.get("warnings", []))
     if watch:
@@ -182,7 +183,8 @@ def validate(connection: Connection, file: IO[bytes], registry: bool, alone: boo
     """Check a request without sending it.
 
     FILE (- for stdin) is checked in the same way as by the API. If a deployment is reachable, its settings are used,
-    for example the allowed buckets and images. Whether objects and images exist is not checked.
+    for example the allowed buckets and images. Whether objects and images exist is not checked. Preconditions, such as an
+    approved model package, are listed and not checked.
 
     With --json, the output contains the template parameters. Without a deployment, its values are placeholders such as
     <assets-bucket>.
@@ -202,9 +204,13 @@ def validate(connection: Connection, file: IO[bytes], registry: bool, alone: boo
     checked = {"checked_for": connection.stack_name, "region": region} if settings else {"not_checked_for": reason}
     if show.wants_json():
         document = {"message": verdict.message, "name": verdict.name, "pipeline_type": verdict.pipeline_type}
-        show.as_json({**document, "warnings": verdict.warnings, "parameters": verdict.parameters, **checked})
+        document = {**document, "warnings": verdict.warnings, "preconditions": verdict.preconditions}
+        show.as_json({**document, "parameters": verdict.parameters, **checked})
         return
     show.success(verdict.message, {"type": verdict.pipeline_type})
     show.warnings(verdict.warnings)
+    for one in verdict.preconditions:
+        text = f"  checked when the request is sent: {one['description']} ({one['resource']})"
+        show.err().print(text, markup=False, style="dim")
     if not settings and not alone:
         show.err().print(f"  checked without a deployment: {reason}", markup=False, style="dim")

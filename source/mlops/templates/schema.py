@@ -15,6 +15,7 @@ import botocore.session
 from botocore.exceptions import UnknownServiceError
 from botocore.model import NoShapeFoundError
 from chalicelib.catalog import ANY
+from chalicelib.intake import preconditions
 from chalicelib.intake.explain import explain
 from chalicelib.intake.reach import KINDS
 
@@ -60,7 +61,7 @@ def variants(folder: Folder, type_name: str, parts: Parts) -> dict[str, Schema]:
         for key in _COMBINED & set(folder.schema):
             schemas[variant][key] = _resolve(folder.schema[key], parts)
         for key, to in resolving.items():
-            if key in own:
+            if key in own and key != to:
                 _either(schemas[variant], key, to)
     return schemas
 
@@ -118,6 +119,9 @@ def _wrong(key: str, field: Any, properties: dict[str, Schema]) -> list[str]:
     found += [f"{key}/x-hyperparameters names /{name}, which is not described" for name in sorted(lost)]
     if field.get("x-names", "bucket") not in KINDS:
         found.append(f"{key}/x-names is {field['x-names']!r}, not one of {', '.join(sorted(KINDS))}")
+    required = field.get("x-precondition")
+    if required not in (None, *preconditions.KINDS):
+        found.append(f"{key}/x-precondition is {required!r}, not one of {', '.join(sorted(preconditions.KINDS))}")
     return found
 
 
