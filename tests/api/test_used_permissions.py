@@ -20,6 +20,8 @@ BESIDE = {
     "iam:PassRole": "CreateStack with a role asks for it",
     "logs:CreateLogStream": "Lambda's",
     "logs:PutLogEvents": "Lambda's",
+    "sagemaker:DescribeModelPackage": "for requests that name a model package: see test_registry.py",
+    "sagemaker:ListModelPackages": "for requests that name a group of model packages: see test_registry.py",
     "sagemaker:DescribeAutoMLJobV2": "for blueprints that run such jobs",
     "sagemaker:DescribeHyperParameterTuningJob": "for blueprints that run such jobs",
     "sagemaker:DescribeProcessingJob": "for blueprints that run such jobs",

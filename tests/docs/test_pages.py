@@ -105,7 +105,9 @@ def assert_command(command: click.Command, words: list[str]) -> None:
     for word in words:
         if word.startswith("--"):
             assert word.split("=")[0] in options, word
-        elif "/" in word and not word.startswith("~"):
+        elif (
+            "/" in word and not word.startswith("~") and not re.fullmatch(r"[\w-]+/\d+", word)
+        ):  # not a model's version
             assert (ROOT / word).exists(), word
 
 

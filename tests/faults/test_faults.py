@@ -75,9 +75,11 @@ def calls_of(plan: Plan, world: World) -> int:
 
 def test_a_new_pipeline_takes_three_calls(make: Make) -> None:
     cloud = MemoryCloud(World())
-    done = provision(make(), cloud)
+    planned = make()
+    done = provision(planned, cloud)
     assert done.message == "success: stack creation started"
-    assert cloud.calls == ["stack", "put_bundle", "create_delivery"]
+    checks = ["model_package"] * len(planned.preconditions)  # one each
+    assert cloud.calls == ["stack", *checks, "put_bundle", "create_delivery"]
 
 
 def test_the_same_request_again_writes_nothing_and_says_how_to_run_again(make: Make) -> None:

@@ -8,6 +8,7 @@ calls.py       boto3's clients; AWS's errors become ours
 stacks.py      CloudFormation
 bundles.py     S3
 pipelines.py   CodePipeline
+registry.py    SageMaker's model registry
 jobs.py        Step Functions and SageMaker
 resources.py   what a deployed stack holds
 """

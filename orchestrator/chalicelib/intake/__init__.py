@@ -8,6 +8,8 @@ validate.py         whether the body fits its schema; gathers what does not
 rules.py            the rules over two fields
 explain.py          what does not fit a schema, as problems with hints; imported for a wrong request only
 reach.py            buckets, images and keys: this account's, AWS's own, or allowed by the installer
+references.py       fields whose values only AWS can tell
+preconditions.py    what must be so in AWS before anything is written
 hyperparameters.py  what the built-in algorithms' containers would refuse
 parameters.py       fields, settings and lookups -> template parameters
 lookups.py          the values a blueprint can ask for by name

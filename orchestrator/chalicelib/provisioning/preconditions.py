@@ -52,7 +52,7 @@ def not_approved(path: str, problem: str, hint: str) -> Conflict:
 
 def no_such_package(path: str, problem: str) -> BadRequest:
     """The 400 for a model package or a group that does not exist."""
-    hint = "mlops models list lists the groups of this account; mlops models list --group NAME the versions of a group"
+    hint = "to list the model registry of this account: mlops models list"
     return _bad_request(path, Code.UNKNOWN_MODEL_PACKAGE, problem, hint)
 
 

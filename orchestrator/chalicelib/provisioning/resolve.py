@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A field that refers to something -> what it stands for: of a pipeline, the model of its last successful run.
 
-A group of model packages stands for its latest approved version (resolve_package.py). The lookup calls AWS, so it runs between two checks of the request, and the plan stays pure (law 3): the first check
-finds the field, the second replaces it by the model. A newer model makes the same request a changed one.
+A group of model packages stands for its latest approved version (resolve_package.py). The lookup calls AWS, so it runs
+between two checks of the request, and the plan stays pure (law 3): the first check finds the field, the second replaces
+it by what it stands for. A newer model makes the same request a changed one.
 """
 
 from __future__ import annotations

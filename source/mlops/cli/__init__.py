@@ -4,6 +4,7 @@
 app.py         the command group and its global options; formats errors
 pipelines.py   provision, status, run, validate
 endpoints.py   invoke
+models.py      models list, show, approve, reject
 installing.py  install
 laptop.py      local up
 connection.py  credentials, region, endpoint; the API's URL and signed calls to it

@@ -183,8 +183,8 @@ def validate(connection: Connection, file: IO[bytes], registry: bool, alone: boo
     """Check a request without sending it.
 
     FILE (- for stdin) is checked in the same way as by the API. If a deployment is reachable, its settings are used,
-    for example the allowed buckets and images. Whether objects and images exist is not checked. Preconditions, such as an
-    approved model package, are listed and not checked.
+    for example the allowed buckets and images. Whether objects and images exist is not checked. Preconditions, for
+    example that a model package is approved, are listed; the API checks them.
 
     With --json, the output contains the template parameters. Without a deployment, its values are placeholders such as
     <assets-bucket>.
@@ -204,8 +204,8 @@ def validate(connection: Connection, file: IO[bytes], registry: bool, alone: boo
     checked = {"checked_for": connection.stack_name, "region": region} if settings else {"not_checked_for": reason}
     if show.wants_json():
         document = {"message": verdict.message, "name": verdict.name, "pipeline_type": verdict.pipeline_type}
-        document = {**document, "warnings": verdict.warnings, "preconditions": verdict.preconditions}
-        show.as_json({**document, "parameters": verdict.parameters, **checked})
+        found = {"warnings": verdict.warnings, "preconditions": verdict.preconditions, "parameters": verdict.parameters}
+        show.as_json({**document, **found, **checked})
         return
     show.success(verdict.message, {"type": verdict.pipeline_type})
     show.warnings(verdict.warnings)

@@ -49,6 +49,9 @@ def invalid(message: str) -> ApiError:
 @sagemaker.resources
 def _resources(operation: str, request: dict[str, Any], caller: Caller) -> list[str]:
     """The ARNs that a caller's policies must allow."""
+    if operation == "ListModelPackages":
+        group = request.get("ModelPackageGroupName", "*").rpartition("/")[2]
+        return [arn(caller, "model-package", f"{group}/*")]
     if operation.startswith("List") and operation != "ListTags":
         return ["*"]
     if "ResourceArn" in request:
