@@ -29,6 +29,10 @@ COMMANDS = [
     "local status",
     "local up",
     "logs",
+    "models approve",
+    "models list",
+    "models reject",
+    "models show",
     "provision",
     "run",
     "status",
@@ -182,7 +186,7 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     assert f"mlops {command}" in done.output.split("Example:")[1]
 
 
-@pytest.mark.parametrize("group", [[], ["local"]])
+@pytest.mark.parametrize("group", [[], ["local"], ["models"]])
 def test_no_summary_of_a_command_is_cut(group: list[str]) -> None:
     done = CliRunner().invoke(main, [*group, "--help"], terminal_width=78)
     assert "..." not in done.output.split("Commands:")[1]
