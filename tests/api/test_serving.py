@@ -12,7 +12,7 @@ import pytest
 import xgboost
 
 from tests.support.installed import Installed
-from tests.support.requests import UNSEEN, artifact, booster, csv, job, realtime
+from tests.support.requests import UNSEEN, artifact, booster, csv, job, network, realtime
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def served(api: Installed, trained: dict[str, Any]) -> dict[str, Any]:
     answer = api.provision(realtime(api, artifact(api, job(api, trained))))
     assert answer.status == 200, answer.text
     pipeline: dict[str, Any] = api.ended(answer.body["pipeline_id"])
-    assert pipeline["status"] == "Succeeded", pipeline
+    assert pipeline["status"] == "Succeeded", pipeline["reason"]
     return pipeline
 
 
@@ -105,7 +105,11 @@ def test_a_changed_endpoint_name_is_refused_and_a_changed_instance_updates(
 
     models = api.client("sagemaker").list_training_jobs(NameContains="first-training")["TrainingJobSummaries"]
     key = f"first/output/{models[-1]['TrainingJobName']}/output/model.tar.gz"
-    changed = api.provision(realtime(api, key, inference_instance="ml.m5.xlarge"))
+    subnet, group = network(api)
+    vpc = {"security_group_ids": [group], "subnets": [subnet]}
+    changed = api.provision(
+        realtime(api, key, inference_instance="ml.m5.xlarge", vpc_config=vpc, enable_network_isolation=True)
+    )
     assert changed.status == 200, changed.text
     pipeline = api.ended(changed.body["pipeline_id"])
     assert pipeline["status"] == "Succeeded", pipeline
@@ -115,6 +119,9 @@ def test_a_changed_endpoint_name_is_refused_and_a_changed_instance_updates(
     assert after["EndpointConfigName"] != described["EndpointConfigName"]
     config = api.client("sagemaker").describe_endpoint_config(EndpointConfigName=after["EndpointConfigName"])
     assert config["ProductionVariants"][0]["InstanceType"] == "ml.m5.xlarge"
+    model = api.client("sagemaker").describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    assert model["VpcConfig"] == {"SecurityGroupIds": [group], "Subnets": [subnet]}
+    assert model["EnableNetworkIsolation"]
     # The live endpoint kept its role until the new configuration was live; then the old one went.
     assert model_role(api, after["EndpointConfigName"]) != role
     assert "/mlops-orchestrator/" in role

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.installed import Installed
-from tests.support.requests import LABELS, ROWS, csv, job, training
+from tests.support.requests import LABELS, ROWS, csv, job, network, training
 
 
 def test_a_training_request_trains_a_model(api: Installed, trained: dict[str, Any]) -> None:
@@ -19,11 +19,14 @@ def test_a_training_request_trains_a_model(api: Installed, trained: dict[str, An
     assert {metric["MetricName"] for metric in described["FinalMetricDataList"]} >= {"validation:auc", "train:auc"}
     assert trained["pipeline_type"] == "model_training_builtin"
     assert [stage["status"] for stage in trained["stages"]] == ["Succeeded"] * 3
+    assert "VpcConfig" not in described
+    assert not described["EnableNetworkIsolation"]
 
 
 def test_every_optional_key_reaches_the_training_job(api: Installed) -> None:
     api.put("keys/train.csv", csv(ROWS[:100], LABELS[:100]))
     key = api.client("kms").create_key()["KeyMetadata"]["Arn"]
+    subnet, group = network(api)
     answer = api.provision(
         training(
             "keys",
@@ -40,6 +43,8 @@ def test_every_optional_key_reaches_the_training_job(api: Installed) -> None:
             data_distribution="ShardedByS3Key",
             data_input_mode="File",
             kms_key_arn=key,
+            vpc_config=json.dumps({"Subnets": [subnet], "security_group_ids": [group]}),
+            enable_network_isolation="True",
         )
     )
     pipeline = api.ended(answer.body["pipeline_id"])
@@ -56,6 +61,8 @@ def test_every_optional_key_reaches_the_training_job(api: Installed) -> None:
     assert described["StoppingCondition"] == {"MaxRuntimeInSeconds": 1200, "MaxWaitTimeInSeconds": 2400}
     assert described["EnableManagedSpotTraining"]
     assert not described["EnableInterContainerTrafficEncryption"]
+    assert described["VpcConfig"] == {"Subnets": [subnet], "SecurityGroupIds": [group]}
+    assert described["EnableNetworkIsolation"]
     (channel,) = described["InputDataConfig"]
     assert channel["ContentType"] == "text/csv"
     assert channel["DataSource"]["S3DataSource"] == {

@@ -18,6 +18,7 @@ from chalicelib.planning import plan
 from chalicelib.settings import Settings
 from mlops.templates import cfn_yaml
 from mlops.templates.folder import read_folders, read_parts
+from mlops.templates.schema import Schema
 from tools.docs.blueprint_readmes import fields_table, with_fields
 
 from tests.support.blueprint_folders import EXAMPLES, FOLDERS, fields
@@ -72,11 +73,20 @@ def test_every_parameter_is_used(folder: Path, catalog: Catalog) -> None:
 def test_every_field_becomes_a_parameter(folder: Path, catalog: Catalog) -> None:
     blueprint = catalog.blueprint(folder.name)
     described = fields(folder)
-    read = {source["from"].removeprefix("/") for source in blueprint.parameters.values() if "from" in source}
+    read = {source["from"] for source in blueprint.parameters.values() if "from" in source}
     asked = [LOOKUPS[source["lookup"]] for source in blueprint.parameters.values() if "lookup" in source]
     by_lookup = {pointer.removeprefix("/") for one in asked for pointer in one.fields}
     resolved = {key for key, one in described.items() if "x-resolves" in one}
-    assert set(described) - resolved - read - by_lookup - {blueprint.identity.removeprefix("/")} == set()
+    elsewhere = {blueprint.identity.removeprefix("/"), *resolved, *by_lookup}
+    assert [place for key in described.keys() - elsewhere for place in _unread(f"/{key}", described[key], read)] == []
+
+
+def _unread(path: str, field: Schema, read: set[str]) -> list[str]:
+    """The places in a field that no parameter comes from: itself, or those in it that none comes from."""
+    if path in read:
+        return []
+    inner = field.get("properties", {})
+    return [place for key, one in inner.items() for place in _unread(f"{path}/{key}", one, read)] if inner else [path]
 
 
 @each_folder

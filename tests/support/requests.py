@@ -11,6 +11,7 @@ import numpy as np
 import xgboost
 
 from tests.support.installed import Installed
+from tests.support.naming import unique
 
 RNG = np.random.default_rng(7)
 ROWS = RNG.normal(size=(400, 6))
@@ -51,6 +52,14 @@ def realtime(api: Installed, artifact: str, **changes: Any) -> dict[str, Any]:
         "endpoint_name": "first",
         **changes,
     }
+
+
+def network(api: Installed) -> tuple[str, str]:
+    """The IDs of a subnet and a security group of a new VPC."""
+    ec2 = api.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
+    return subnet, ec2.create_security_group(GroupName=unique("group"), Description="d", VpcId=vpc)["GroupId"]
 
 
 def job(api: Installed, pipeline: dict[str, Any]) -> Any:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chalicelib.catalog import Catalog
-from chalicelib.errors import BadRequest
+from chalicelib.catalog import Catalog, Schema
+from chalicelib.errors import BadRequest, Code
+from chalicelib.intake.canonical import canonical
 from chalicelib.intake.check import check_request
 from chalicelib.planning import plan
 from chalicelib.settings import Settings
@@ -16,6 +17,7 @@ Example = Callable[[str], dict[str, Any]]
 Make = Callable[[dict[str, Any]], plan.Plan]
 MakeRaw = Callable[[bytes], plan.Plan]
 
+VPC = {"security_group_ids": ["sg-1"], "subnets": ["subnet-1", "subnet-2"]}
 AUGMENTED = {"s3_data_type": "AugmentedManifestFile", "data_input_mode": "Pipe"}
 
 
@@ -51,6 +53,13 @@ def make(make_raw: MakeRaw) -> Make:
             {"algo_hyperparameters": {"num_round": "5", "eta": "0.1", "flag": "true", "metrics": '["auc"]'}},
         ),
         ({"algo_hyperparameters": {"num_round": 5}}, {"algo_hyperparameters": '{"num_round": "5"}'}),
+        ({"vpc_config": {}}, {}),
+        ({"vpc_config": VPC}, {"vpc_config": json.dumps(VPC)}),
+        ({"vpc_config": VPC}, {"vpc_config": dict(reversed(VPC.items()))}),
+        (
+            {"vpc_config": VPC},
+            {"vpc_config": {"Subnets": '["subnet-1", " subnet-2 "]', "SecurityGroupIds": VPC["security_group_ids"]}},
+        ),
     ],
 )
 def test_two_ways_of_writing_a_request_are_one_request(make: Make, example: Example, one: Any, other: Any) -> None:
@@ -116,3 +125,66 @@ def test_keys_of_other_types_are_accepted_with_a_warning(make: Make, example: Ex
     warned = make({**body, "inference_instance": "ml.m5.large", "schedule_expression": "cron(0 * ? * * *)"})
     assert [warning.path for warning in warned.warnings] == ["/inference_instance", "/schedule_expression"]
     assert warned.digest == make(body).digest
+
+
+TUNING: Schema = {
+    "type": "object",
+    "properties": {
+        "tuning": {
+            "type": "object",
+            "properties": {
+                "strategy": {"type": "string", "default": "Bayesian", "x-canonical": ["none_is_empty"]},
+                "max_jobs": {"type": "integer", "x-aliases": ["max_job"]},
+                "target": {"type": "number"},
+                "early_stop": {"type": "boolean"},
+                "tags": {"type": "array", "items": {"type": "string", "x-canonical": ["lower"]}, "default": []},
+                "steps": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {"size": {"type": "integer", "x-aliases": ["Size"]}},
+                        "additionalProperties": False,
+                    },
+                },
+                "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
+                "anything": {"type": "object"},
+            },
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ({"max_jobs": "20"}, {"strategy": "Bayesian", "max_jobs": 20}),
+        ({"max_job": 20.0, "max_jobs": "20"}, {"strategy": "Bayesian", "max_jobs": 20}),
+        ({"strategy": "", "tags": [], "max_jobs": ""}, {"strategy": "Bayesian"}),
+        ({"strategy": "Random", "tags": '["A", "b"]'}, {"strategy": "Random", "tags": ["a", "b"]}),
+        ({"strategy": "Grid", "early_stop": "True"}, {"strategy": "Grid", "early_stop": True}),
+        ({"strategy": "Grid", "target": "-1.50"}, {"strategy": "Grid", "target": -1.5}),
+        ({"strategy": "Grid", "target": "1.0"}, {"strategy": "Grid", "target": 1}),
+        ({"strategy": "Grid", "target": "1e3x"}, {"strategy": "Grid", "target": "1e3x"}),
+        ({"strategy": "Grid", "steps": ['{"Size": "3"}']}, {"strategy": "Grid", "steps": [{"size": 3}]}),
+        ({"strategy": "Grid", "limits": {"a/b": "7"}}, {"strategy": "Grid", "limits": {"a/b": 7}}),
+        ({"strategy": "Grid", "anything": {"b": "7"}}, {"strategy": "Grid", "anything": {"b": "7"}}),
+        ({"strategy": "Grid", "max_jobs": None}, {"strategy": "Grid", "max_jobs": None}),
+    ],
+)
+def test_what_is_in_objects_and_lists_has_a_canonical_form_too(written: Any, meant: Any) -> None:
+    found = canonical({"tuning": written}, TUNING, frozenset())
+    assert (found.body, found.problems) == ({"tuning": meant}, [])
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "code"),
+    [
+        ({"max_job": 1, "max_jobs": 2}, "/tuning/max_jobs", Code.CONFLICT),
+        ({"steps": ["{"]}, "/tuning/steps/0", Code.INVALID_JSON),
+        ({"limits": "{"}, "/tuning/limits", Code.INVALID_JSON),
+    ],
+)
+def test_a_problem_inside_an_object_has_its_whole_path(written: Any, path: str, code: Code) -> None:
+    found = canonical({"tuning": written}, TUNING, frozenset())
+    assert [(one.path, one.code) for one in found.problems] == [(path, code)]

@@ -216,3 +216,49 @@ def test_a_value_for_each_stage_is_told_from_a_wrong_type(told: Check, example: 
     assert (path, "single account" in problem) == ("/inference_instance", True)
     ((path, problem, _),) = told({**body, "model_framework": staged})
     assert (path, "single account" in problem) == ("/model_framework", False)
+
+
+@pytest.mark.parametrize(
+    ("vpc", "wrong"),
+    [
+        ({"subnets": ["subnet-1"]}, [("/vpc_config/security_group_ids", "is missing", "IDs of 1 to 5")]),
+        (
+            {"security_group_ids": ["sg-1"], "Subnetz": ["subnet-1"]},
+            [
+                ("/vpc_config/Subnetz", "is an unknown key", "did you mean 'subnets'?"),
+                ("/vpc_config/subnets", "is missing", "IDs of 1 to 16"),
+            ],
+        ),
+        (
+            {"security_group_ids": ["sg-1"], "subnets": ["subnet-1", "sg-2", 3, None]},
+            [
+                ("/vpc_config/subnets/1", "'sg-2' is not the ID of a subnet", ""),
+                ("/vpc_config/subnets/2", "is 3, a number, not a string", ""),
+                ("/vpc_config/subnets/3", "is null, not a string", ""),
+            ],
+        ),
+        (
+            {"security_group_ids": "sg-1", "subnets": []},
+            [
+                ("/vpc_config/security_group_ids", "is 'sg-1', a string, not a list", "sg-0123"),
+                ("/vpc_config/subnets", "is empty", "at least 1"),
+            ],
+        ),
+        (
+            {"security_group_ids": [f"sg-{number}" for number in range(6)], "subnets": ["subnet-1,subnet-2"]},
+            [
+                ("/vpc_config/security_group_ids", "has 6 entries", "at most 5"),
+                ("/vpc_config/subnets/0", "is not the ID of a subnet", ""),
+            ],
+        ),
+        ("subnet-1", [("/vpc_config", "not an object", "sg-0123")]),
+    ],
+)
+def test_a_problem_inside_an_object_is_told_where_it_is(
+    told: Check, example: Example, vpc: Any, wrong: list[tuple[str, str, str]]
+) -> None:
+    found = told({**example("model_training_builtin"), "vpc_config": vpc})
+    assert [path for path, _, _ in found] == [path for path, _, _ in wrong]
+    for (_, problem, hint), (_, words, advice) in zip(found, wrong, strict=True):
+        assert words in problem
+        assert advice in hint

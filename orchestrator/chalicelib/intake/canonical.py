@@ -2,7 +2,8 @@
 """A body as written -> the one form that everything after it sees.
 
 `"20"` and `20`, `"True"` and `true`, `""` and absent, JSON in a string and JSON, a predecessor's misspelling and the
-correct key are equal requests. A value that has no canonical form stays as it is, and explain.py reports it.
+correct key are equal requests; so they are inside objects and lists whose schema says what is in them. A value that has
+no canonical form stays as it is, and explain.py reports it.
 """
 
 from __future__ import annotations
@@ -35,61 +36,82 @@ def canonical(body: Body, schema: Schema, known_elsewhere: frozenset[str]) -> Ca
 
     Keys of other pipeline types are dropped with a warning; unknown keys are kept: explain.py reports them.
     """
-    properties: Mapping[str, Schema] = schema["properties"]
-    names = {alias: name for name, one in properties.items() for alias in (name, *one.get("x-aliases", ()))}
     result = Canonical({})
+    known = _names(schema)
+    own = {}
     for key, value in body.items():
-        name = names.get(key)
-        if name is None:
-            if key in known_elsewhere:
-                problem = f"not used by {body['pipeline_type']}; ignored"
-                result.warnings.append(Problem(pointer(key), Code.UNUSED_KEY, problem))
-            else:
-                result.body[key] = value
-            continue
-        if value == "":
-            continue
-        try:
-            value = canonical_value(value, properties[name])
-        except BadRequest as unreadable:
-            result.problems += [
-                Problem(f"/{key}", one.code, f"{one.path} {one.problem}".strip(), one.hint)
-                for one in unreadable.problems
-            ]
-        if value in ("", properties[name].get("default", "")) and value in _EMPTY:
-            continue
-        if name in result.body and result.body[name] != value:
-            problem = f"has another value than /{name}, which is the same field"
-            result.problems.append(Problem(f"/{key}", Code.CONFLICT, problem, "remove one of them"))
-            continue
-        result.body[name] = value
-    for name, one in properties.items():
-        if one.get("default", "") not in _EMPTY:
-            result.body.setdefault(name, one["default"])
+        if key in known_elsewhere and key not in known:
+            problem = f"not used by {body['pipeline_type']}; ignored"
+            result.warnings.append(Problem(pointer(key), Code.UNUSED_KEY, problem))
+        else:
+            own[key] = value
+    result.body = _object(own, schema, "", result.problems)
     return result
 
 
-def canonical_value(value: Any, schema: Schema) -> Any:
+def _names(schema: Schema) -> dict[str, str]:
+    """Every spelling of an object's keys -> the key."""
+    properties: Mapping[str, Schema] = schema.get("properties", {})
+    return {alias: name for name, one in properties.items() for alias in (name, *one.get("x-aliases", ()))}
+
+
+def _object(given: Body, schema: Schema, path: str, problems: list[Problem]) -> Body:
+    """An object with its keys under their own names and its values in canonical form, and with its defaults."""
+    properties: Mapping[str, Schema] = schema.get("properties", {})
+    others = schema.get("additionalProperties")
+    names = _names(schema)
+    found: Body = {}
+    for key, value in given.items():
+        here = path + pointer(key)
+        name = names.get(key)
+        if name is None:
+            found[key] = _value(value, others, here, problems) if isinstance(others, Mapping) else value
+            continue
+        if value == "":
+            continue
+        value = _value(value, properties[name], here, problems)
+        if value in ("", properties[name].get("default", "")) and value in _EMPTY:
+            continue
+        if name in found and found[name] != value:
+            problem = f"has another value than {path}/{name}, which is the same field"
+            problems.append(Problem(here, Code.CONFLICT, problem, "remove one of them"))
+            continue
+        found[name] = value
+    for name, one in properties.items():
+        if one.get("default", "") not in _EMPTY:
+            found.setdefault(name, one["default"])
+    return found
+
+
+def _value(value: Any, schema: Schema, path: str, problems: list[Problem]) -> Any:
     """One value in its schema's type, if it can be read as that; else unchanged.
 
-    Raises BadRequest if it is a string that begins as JSON and is not.
+    A string that begins as JSON and is not is a problem.
     """
-    kind = schema.get("type")
-    if kind == "object" and schema.get("x-values"):
-        value = _from_text(value, dict)
-        if not isinstance(value, dict):
-            return value
-        # Nothing is no text: null stays what it is, and is refused where it stands.
-        return {key: item if item is None else text(item) for key, item in value.items()}
-    if kind in ("object", "array"):
-        return _from_text(value, dict if kind == "object" else list)
-    if kind == "integer":
-        return _integer(value)
-    if kind == "boolean":
-        lowered = value.strip().lower() if isinstance(value, str) else value
-        return True if lowered in _TRUE else False if lowered in _FALSE else value
-    if kind == "string":
-        return _string(value, schema.get("x-canonical", ()))
+    match schema.get("type"):
+        case "object":
+            value = _from_text(value, dict, path, problems)
+            if not isinstance(value, dict):
+                return value
+            if schema.get("x-values"):
+                # Nothing is no text: null stays what it is, and is refused where it stands.
+                return {key: item if item is None else text(item) for key, item in value.items()}
+            return _object(value, schema, path, problems)
+        case "array":
+            value = _from_text(value, list, path, problems)
+            items = schema.get("items")
+            if not isinstance(value, list) or not isinstance(items, Mapping):
+                return value
+            return [_value(item, items, f"{path}/{index}", problems) for index, item in enumerate(value)]
+        case "integer":
+            return _integer(value)
+        case "number":
+            return _number(value)
+        case "boolean":
+            lowered = value.strip().lower() if isinstance(value, str) else value
+            return True if lowered in _TRUE else False if lowered in _FALSE else value
+        case "string":
+            return _string(value, schema.get("x-canonical", ()))
     return value
 
 
@@ -102,14 +124,20 @@ def text(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _from_text(value: Any, wanted: type) -> Any:
+def _from_text(value: Any, wanted: type, path: str, problems: list[Problem]) -> Any:
     """JSON in a string -> JSON, if it is the wanted kind."""
     if not isinstance(value, str):
         return value
     opening = "{" if wanted is dict else "["
     if not value.lstrip().startswith(opening):
         return value
-    return parse_value(value)
+    try:
+        return parse_value(value)
+    except BadRequest as unreadable:
+        problems += [
+            Problem(path, one.code, f"{one.path} {one.problem}".strip(), one.hint) for one in unreadable.problems
+        ]
+        return value
 
 
 def _integer(value: Any) -> Any:
@@ -118,6 +146,16 @@ def _integer(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return int(value)
     return value
+
+
+def _number(value: Any) -> Any:
+    """A number, or the text of one, as JSON writes it; a whole number is an int, so that 1 and 1.0 are one value."""
+    if isinstance(value, str) and value.strip()[:2].lstrip("-")[:1].isdecimal():
+        try:
+            value = parse_value(value)
+        except BadRequest:
+            return value
+    return _integer(value)
 
 
 def _string(value: Any, steps: tuple[str, ...]) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jsonschema
@@ -24,6 +24,7 @@ _SHORT_LIST = 12
 _WANTED = {
     "string": "a string",
     "integer": "a whole number",
+    "number": "a number",
     "boolean": "true or false",
     "array": "a list",
     "object": "an object",
@@ -56,20 +57,19 @@ def _problems(error: Any, schema: Schema) -> Iterator[Problem]:
     if "propertyNames" in error.absolute_schema_path:  # what does not fit is a key of the object there
         path += pointer(error.instance)
     # A conditional part has only what is different; what the field is, its property says.
-    about = schema["properties"].get(error.absolute_path[0], {}) if len(error.absolute_path) == 1 else {}
+    about = _declared(schema, error.absolute_path)
     field: Schema = {**about, **error.schema}
     value, limit = error.instance, error.validator_value
     match error.validator:
         case "required":
             for key in limit:
                 if key not in value:
-                    advice = _advice(schema["properties"].get(key, {}))
+                    advice = _advice(_declared(about, [key]))
                     yield Problem(path + pointer(key), Code.MISSING, "is missing", advice)
         case "additionalProperties" if limit is False:
             yield from _unknown_keys(path, value, error.schema["properties"])
         case "type":
-            required = list(error.absolute_path) in [[key] for key in schema["required"]]
-            yield _wrong_type(path, value, field, required)
+            yield _wrong_type(path, value, field, _is_optional(schema, error.absolute_path))
         case "enum" | "const":
             yield _not_listed(path, value, field)
         case "pattern":
@@ -95,21 +95,38 @@ def _problems(error: Any, schema: Schema) -> Iterator[Problem]:
             yield Problem(path, Code.NOT_ALLOWED_VALUE, error.message, _advice(field))
 
 
+def _declared(schema: Schema, path: Iterable[str | int]) -> Schema:
+    """What a schema says of a place below it; empty where it says nothing."""
+    for key in path:
+        others = schema.get("items" if isinstance(key, int) else "additionalProperties")
+        found = schema.get("properties", {}).get(key, others)
+        if not isinstance(found, Mapping):
+            return {}
+        schema = found
+    return schema
+
+
+def _is_optional(schema: Schema, path: Sequence[str | int]) -> bool:
+    """Whether the place is a key that may be left out."""
+    *parents, key = path or [0]
+    return isinstance(key, str) and key not in _declared(schema, parents).get("required", ())
+
+
 def _unknown_keys(path: str, value: Any, properties: Schema) -> Iterator[Problem]:
-    known = [name for one, field in properties.items() for name in (one, *field.get("x-aliases", ()))]
+    known = {name: one for one, field in properties.items() for name in (one, *field.get("x-aliases", ()))}
     for index, key in enumerate(sorted(set(value) - set(properties))):
-        near = similar(key, known) if index < MOST_PROBLEMS else None
-        hint = f"did you mean {near!r}?" if near else "remove it"
+        near = similar(key, list(known)) if index < MOST_PROBLEMS else None
+        hint = f"did you mean {known[near]!r}?" if near else "remove it"
         yield Problem(path + pointer(key), Code.UNKNOWN_KEY, "is an unknown key", hint)
 
 
-def _wrong_type(path: str, value: Any, field: Schema, required: bool) -> Problem:
+def _wrong_type(path: str, value: Any, field: Schema, optional: bool) -> Problem:
     kind = field.get("type", "")
     wanted = _WANTED.get(kind, "of that type")
     if field.get("x-per-stage") and isinstance(value, dict) and value and set(value) <= _STAGES:
         problem = "has a value for each stage, but this deployment has a single account"
         return Problem(path, Code.WRONG_TYPE, problem, "use a single value")
-    hint = "omit the key instead" if value is None and not required else _advice(field)
+    hint = "omit the key instead" if value is None and optional else _advice(field)
     what = describe(value)
     if isinstance(value, str) and kind in ("object", "array") and (content := _json_in(value)):
         return Problem(path, Code.WRONG_TYPE, f"is a string that contains {content}, not {wanted}", hint)

@@ -12,6 +12,7 @@ from typing import Any
 from chalicelib.catalog import Blueprint
 from chalicelib.errors import Code, Problem
 from chalicelib.intake.lookups import LOOKUPS, FieldAbsent, LookupContext, LookupFailed
+from chalicelib.intake.places import at
 from chalicelib.intake.request import Body
 from chalicelib.settings import Settings
 
@@ -66,7 +67,8 @@ def _value(
     warnings: list[Problem],
 ) -> str:
     if "from" in source:
-        return parameter_text(body.get(source["from"].removeprefix("/"), ""))
+        value = at(body, source["from"])
+        return list_text(value) if source.get("list") else parameter_text(value)
     if "setting" in source:
         return str(getattr(settings, source["setting"]))
     if "lookup" in source:
@@ -86,6 +88,11 @@ def parameter_text(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True) if value else ""
     return str(value)
+
+
+def list_text(value: Any) -> str:
+    """A canonical list as CloudFormation takes a CommaDelimitedList: no item has a comma in it. No list is empty."""
+    return ",".join(parameter_text(item) for item in value) if isinstance(value, list) else ""
 
 
 def as_json(value: Any) -> str:

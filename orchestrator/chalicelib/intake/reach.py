@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from chalicelib.catalog import Schema
 from chalicelib.errors import Code, Problem
 from chalicelib.images import uris
+from chalicelib.intake.places import described
 from chalicelib.intake.request import Body
 from chalicelib.settings import Settings
 
@@ -21,12 +22,11 @@ Refusal = tuple[str, str] | None  # the problem and the hint
 def problems(body: Body, schema: Schema, settings: Settings, wrong: set[str]) -> list[Problem]:
     """Everything in a canonical body that requests may not name; fields in `wrong` (JSON pointers) are not checked."""
     found = []
-    for name, field in schema["properties"].items():
-        value = body.get(name)
-        if "x-names" not in field or f"/{name}" in wrong or not isinstance(value, str) or not value:
+    for path, value, about in described(body, schema):
+        if "x-names" not in about or path in wrong or not isinstance(value, str) or not value:
             continue
-        if refusal := _NAMED[field["x-names"]](value, settings):
-            found.append(Problem(f"/{name}", Code.NOT_REACHABLE, *refusal))
+        if refusal := _NAMED[about["x-names"]](value, settings):
+            found.append(Problem(path, Code.NOT_REACHABLE, *refusal))
     return found
 
 

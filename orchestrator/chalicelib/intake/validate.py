@@ -13,6 +13,7 @@ from typing import Any
 from chalicelib.catalog import Schema
 from chalicelib.errors import Code, Problem
 from chalicelib.intake import rules
+from chalicelib.intake.places import described
 from chalicelib.intake.request import Body
 
 
@@ -38,8 +39,8 @@ def problems(
 def _too_many_bytes(body: Body, schema: Schema, wrong: set[str]) -> list[Problem]:
     """Strings longer than AWS takes them, which counts bytes where JSON Schema counts characters."""
     found = []
-    for name, field in schema["properties"].items():
-        value, most = body.get(name), field.get("x-max-bytes")
-        if most and isinstance(value, str) and f"/{name}" not in wrong and (size := len(value.encode())) > most:
-            found.append(Problem(f"/{name}", Code.TOO_LONG, f"has {size} bytes in UTF-8", f"at most {most}"))
+    for path, value, about in described(body, schema):
+        most = about.get("x-max-bytes")
+        if most and isinstance(value, str) and path not in wrong and (size := len(value.encode())) > most:
+            found.append(Problem(path, Code.TOO_LONG, f"has {size} bytes in UTF-8", f"at most {most}"))
     return found

@@ -18,7 +18,7 @@ from mlops.templates.folder import BlueprintError, Folder
 from mlops.templates.parameters import SOURCES
 
 SCHEMA = Path(__file__).with_name("manifest.schema.json")
-_ANYWHERE = {"description", "per_stage"}  # keys that any parameter may have
+_ANYWHERE = {"description", "list", "per_stage"}  # keys that any parameter may have
 
 
 def check(folder: Folder, fields: Collection[str]) -> None:

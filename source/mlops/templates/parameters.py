@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes a template's Parameters out of the manifest and the schema, so that each fact stands once."""
 
+import re
 from typing import Any
 
 from chalicelib.intake.lookups import LOOKUPS
@@ -34,10 +35,10 @@ def _declaration(
         raise BlueprintError(f"{where} needs exactly one of {', '.join(SOURCES)}")
     kind = kinds[0]
     if kind == "from":
-        field = source["from"].removeprefix("/")
-        if field not in properties:
-            raise BlueprintError(f"{where} comes from /{field}, which the schema does not describe")
-        return _from_field(properties[field], field in required)
+        field, needed = _place(source["from"], properties, required)
+        if field is None:
+            raise BlueprintError(f"{where} comes from {source['from']}, which the schema does not describe")
+        return _from_list(where, field, needed) if source.get("list") else _from_field(field, needed)
     if kind == "constant":
         return {
             "Type": "String",
@@ -50,10 +51,33 @@ def _declaration(
     return {"Type": "String", "Description": known[source[kind]]}
 
 
+def _place(path: str, properties: dict[str, Schema], required: set[str]) -> tuple[Schema | None, bool]:
+    """What the schema says of a place, None where it says nothing, and whether every request has one."""
+    field: Schema = {"properties": properties, "required": required}
+    needed = True
+    for key in path.removeprefix("/").split("/"):
+        needed = needed and key in field.get("required", ())
+        if key not in field.get("properties", {}):
+            return None, needed
+        field = field["properties"][key]
+    return field, needed
+
+
+def _from_list(where: str, field: Schema, required: bool) -> dict[str, Any]:
+    """A CommaDelimitedList. AllowedPattern holds for each item, so for the one empty item of an empty list, too."""
+    items = field.get("items", {})
+    pattern = items.get("pattern", "")
+    samples = [item for sample in field.get("examples", []) for item in sample]
+    if items.get("type") != "string" or not samples or any(re.search(pattern, f"{item},{item}") for item in samples):
+        raise BlueprintError(f"{where} is a list of text in which the items' pattern must admit no comma")
+    declaration = {"Type": "CommaDelimitedList", "AllowedPattern": pattern if required else f"{pattern}|^$"}
+    return {**declaration, **({} if required else {"Default": ""}), "Description": field["description"]}
+
+
 def _from_field(field: Schema, required: bool) -> dict[str, Any]:
-    declaration: dict[str, Any] = {"Type": "Number" if field["type"] == "integer" else "String"}
+    declaration: dict[str, Any] = {"Type": "Number" if field["type"] in ("integer", "number") else "String"}
     match field["type"]:
-        case "integer":
+        case "integer" | "number":
             bounds = (("MinValue", "minimum"), ("MaxValue", "maximum"))
             declaration |= {name: field[key] for name, key in bounds if key in field}
         case "boolean":

@@ -89,7 +89,7 @@ def properties_of(folder: Folder, parts: Parts) -> dict[str, Schema]:
     properties = {}
     for key, value in declared.items():
         try:
-            properties[key] = _resolve(value, parts)
+            properties[key] = _closed(_resolve(value, parts))
         except BlueprintError as error:
             raise BlueprintError(f"{where}: {key}: {error}") from error
     found = [problem for key, value in properties.items() for problem in _wrong(key, value, properties)]
@@ -98,25 +98,56 @@ def properties_of(folder: Folder, parts: Parts) -> dict[str, Schema]:
     return properties
 
 
-def _wrong(key: str, field: Any, properties: dict[str, Schema]) -> list[str]:
-    """What is wrong with a field's own schema."""
+def _closed(field: Any) -> Any:
+    """A field whose objects refuse the keys that they do not describe, unless the field says otherwise."""
     if not isinstance(field, dict):
-        return [f"{key} is no schema"]
-    found = [
-        f"{key}{one.path} {one.problem}" + (f" ({one.hint})" if one.hint else "")
-        for one in explain(field, _field_schema())
-    ]
+        return field
+    within: Schema = {key: _closed(field[key]) for key in _NESTED if key in field}
+    if isinstance(field.get("properties"), dict):
+        within["properties"] = {key: _closed(one) for key, one in field["properties"].items()}
+        within.setdefault("additionalProperties", False)
+    return {**field, **within}
+
+
+def _wrong(key: str, field: Any, properties: dict[str, Schema]) -> list[str]:
+    """What is wrong with a field's own schema, and with those in it."""
+    found = _wrong_alone(key, field, ["type", "description"])
     if found:
         return found
     if not {"examples", "enum", "default"} & set(field):
         found.append(f"{key} has no examples")
+    lost = {pointer[1:] for pointer in field.get("x-hyperparameters", {}).values()} - set(properties)
+    found += [f"{key}/x-hyperparameters names /{name}, which is not described" for name in sorted(lost)]
+    return found + _wrong_within(key, field)
+
+
+def _wrong_within(key: str, field: Schema) -> list[str]:
+    """What is wrong with the schemas of what is in a field: a key of it needs a type and a description."""
+    inner = [(f"{key}/{name}", one, ["type", "description"]) for name, one in field.get("properties", {}).items()]
+    inner += [(f"{key}/{name}", field[name], []) for name in _NESTED if isinstance(field.get(name), dict)]
+    found = []
+    for name, one, required in inner:
+        wrong = _wrong_alone(name, one, required)
+        wrong = wrong or [f"{name} has {outer!r}, which only fields of a request have" for outer in _OUTER & set(one)]
+        found += wrong or _wrong_within(name, one)
+    return found
+
+
+def _wrong_alone(key: str, field: Any, required: list[str]) -> list[str]:
+    """What is wrong with a schema, whatever is in it."""
+    if not isinstance(field, dict):
+        return [f"{key} is no schema"]
+    found = [
+        f"{key}{one.path} {one.problem}" + (f" ({one.hint})" if one.hint else "")
+        for one in explain(field, {**_field_schema(), "required": required})
+    ]
+    if found:
+        return found
     for pattern in [field.get("pattern", ""), *(one["pattern"] for one in field.get("x-mistakes", []))]:
         try:
             re.compile(pattern)
         except re.error as error:
             found.append(f"{key} has a pattern that is not a regular expression: {error}")
-    lost = {pointer[1:] for pointer in field.get("x-hyperparameters", {}).values()} - set(properties)
-    found += [f"{key}/x-hyperparameters names /{name}, which is not described" for name in sorted(lost)]
     if field.get("x-names", "bucket") not in KINDS:
         found.append(f"{key}/x-names is {field['x-names']!r}, not one of {', '.join(sorted(KINDS))}")
     required = field.get("x-precondition")
@@ -132,6 +163,7 @@ def _field_schema() -> Schema:
 
 
 _NESTED = ("propertyNames", "additionalProperties", "items")
+_OUTER = {"x-hyperparameters", "x-resolves"}
 _COMBINED = {"allOf", "anyOf", "oneOf", "if", "then", "else"}
 _RERUN: Schema = {
     "type": "boolean",
@@ -161,6 +193,8 @@ def _resolve(value: Any, parts: Parts) -> Any:
 def _ended(field: Schema) -> Schema:
     """A field whose patterns end where the text does: Python's `$` lets a last line break pass."""
     within = {key: _ended(field[key]) for key in _NESTED if isinstance(field.get(key), dict)}
+    if "properties" in field:
+        within["properties"] = {key: _ended(one) for key, one in field["properties"].items()}
     pattern = field.get("pattern")
     ended = isinstance(pattern, str) and pattern.endswith("$")
     return {**field, **within, **({"pattern": f"{pattern[:-1]}\\Z"} if ended and pattern else {})}

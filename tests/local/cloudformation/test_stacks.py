@@ -494,3 +494,26 @@ def test_a_state_machine_that_waits_for_jobs_needs_its_rule(account: Account) ->
     )
     _, status, reasons = deployed(account, template(enough))
     assert status == "CREATE_COMPLETE", reasons
+
+
+@pytest.mark.parametrize(("names", "said"), [("", "none"), ("a", "some"), ("a,b", "two")])
+def test_a_condition_joins_the_items_of_a_list(account: Account, names: str, said: str) -> None:
+    joined = {"Fn::Join": ["+", [{"Fn::Join": ["-", {"Ref": "Names"}]}, {"Ref": "End"}]]}
+    template = {
+        "Parameters": {
+            "Names": {"Type": "CommaDelimitedList", "Default": ""},
+            "End": {"Type": "String", "Default": "end"},
+        },
+        "Conditions": {
+            "HasNames": {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": "Names"}]}, ""]}]},
+            "HasTwo": {"Fn::Equals": [joined, "a-b+end"]},
+        },
+        "Resources": {"Group": {"Type": "AWS::Logs::LogGroup"}},
+        "Outputs": {
+            "Said": {"Value": {"Fn::If": ["HasTwo", "two", {"Fn::If": ["HasNames", "some", "none"]}]}},
+        },
+    }
+    given = [{"ParameterKey": "Names", "ParameterValue": names}]
+    stack, status, reason = deployed(account, template, Parameters=given)
+    assert status == "CREATE_COMPLETE", reason
+    assert outputs(account, stack) == {"Said": said}

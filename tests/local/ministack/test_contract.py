@@ -41,6 +41,10 @@ PARAMETERS = {
     "_cloudwatch._metric_bucket": "key",
     "_cloudwatch._store_datum": "namespace name dims ts unit value values counts stat_values",
     "_concurrency.run_reentrant": "fn *args",
+    "_changesets._evaluate_conditions": "template params",
+    "_engine._evaluate_conditions": "template params",
+    "_stack_operations._evaluate_conditions": "template params",
+    "_stacks._evaluate_conditions": "template params",
     "_engine._extract_deps": "resource_def all_resource_names",
     "_engine._intrinsic_references": "value",
     "_eventbridge._cron_next_fire": "fields after_dt",
@@ -122,6 +126,9 @@ PARAMETERS = {
 # names that work by being replaced: the function that must look each up in its module when it runs
 LOOKED_UP = {
     "_eventbridge._invoke_target": "_eventbridge._dispatch_event",
+    "_changesets._evaluate_conditions": "_changesets._create_change_set",
+    "_stack_operations._evaluate_conditions": "_stack_operations._create_stack",
+    "_stacks._evaluate_conditions": "_stacks._deploy_stack_async",
     "_stacks._provision_resource": "_stacks._provision_keeping_seed",
     "_stacks._update_resource": "_stacks._update_keeping_seed",
     "_stacks._delete_resource": "_stacks._delete_stack_async",

@@ -11,5 +11,6 @@ signatures.py      every request is signed by a key of this account
 unsupported.py     services and operations that ministack does not have
 state.py           the records of all services
 iam.py, s3.py, events.py, apigateway.py, cloudformation.py, stepfunctions.py, functions.py, cloudwatch.py
+conditions.py      Fn::Join in the conditions of templates
 stack_records.py   what a stack records while it works, so that a kill loses nothing
 """

@@ -14,6 +14,7 @@ from mlops.local.kit import unsupported
 from mlops.local.kit.api import Api
 from mlops.local.ministack import (
     cloudformation,
+    conditions,
     context,
     iam,
     router,
@@ -48,6 +49,7 @@ def assemble(directory: Path) -> None:
     iam.verify_root_signatures()
     iam.name_denied_resources()
     cloudformation.show_update_time_after_updates()
+    conditions.join()
     signatures.sessions_of_functions(environment.secret_key())
     signatures.require_signatures(REGION)
     stack_records.install()
