@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xgboost
 from mlops.local import containers
-from mlops.local.containers import InferenceError, Model, ModelLoadError
+from mlops.local.containers import InferenceError, Job, Model, ModelLoadError
 from mlops.local.containers.xgboost import hyperparameters, metrics
 from mlops.local.containers.xgboost.data import DataError, delimiter_of, read_csv, read_libsvm
 from mlops.local.containers.xgboost.errors import UserError
@@ -41,7 +41,7 @@ def train(tmp_path: Path) -> Train:
         container = containers.find(IMAGE)
         assert container is not None
         with subprocess.Popen(
-            container.training(tmp_path, image, {}).command,
+            container.training(Job(tmp_path, image)).command,
             stdin=subprocess.PIPE,
             text=True,
             stdout=subprocess.PIPE,
@@ -83,7 +83,7 @@ def test_every_xgboost_image_is_known(image: str) -> None:
 @pytest.mark.parametrize(
     "image",
     [
-        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3",
+        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-sparkml-serving:3.3",
         "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-xgboost:1",
         "xgboost:1",
         "docker.io/sagemaker-xgboost:1.7-1",
@@ -227,7 +227,7 @@ def test_the_process_ends_when_its_input_does(tmp_path: Path, train: Train) -> N
     (tree / "input/config/hyperparameters.json").write_text(json.dumps({**BINARY, "num_round": "10000000"}))
     container = containers.find(IMAGE)
     assert container is not None
-    command = container.training(tree, IMAGE, {}).command
+    command = container.training(Job(tree, IMAGE)).command
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdin is not None
@@ -252,7 +252,6 @@ def test_the_process_ends_when_its_input_does(tmp_path: Path, train: Train) -> N
         ({"num_class": "3"}, "Do not need to setup"),
         ({"eval_metric": "auc"}, "Metric 'auc' can only be applied"),
         ({"tree_method": "gpu_hist"}, "GPU"),
-        ({"sagemaker_program": "train.py"}, "Script mode"),
         ({"monotone_constraints": "up"}, "monotone_constraints"),
     ],
 )

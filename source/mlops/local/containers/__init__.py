@@ -8,7 +8,9 @@ and the image is a program of ours that reads and writes the same files:
     input/config/inputdataconfig.json    output/failure               output/data/...
 
 base.py      what a container is: it trains, it processes, it serves
-xgboost/     SageMaker's built-in XGBoost image
+scripts/     the user's own script, run as SageMaker's toolkits run it in the images of frameworks
+sklearn/     SageMaker's scikit-learn image, which runs scripts only
+xgboost/     SageMaker's XGBoost image: the built-in algorithm, and scripts
 
 Nothing in here knows SageMaker's API or this account, so that a training process starts fast.
 """
@@ -19,22 +21,25 @@ from mlops.local.containers.base import (
     CannotRun,
     Container,
     InferenceError,
+    Job,
     Model,
     ModelLoadError,
     Prediction,
     Predictor,
     Program,
 )
+from mlops.local.containers.sklearn import SKLearnContainer
 from mlops.local.containers.xgboost import XGBoostContainer
 
 # A new image is a package here and an entry in this list.
-KNOWN: tuple[Container, ...] = (XGBoostContainer(),)
+KNOWN: tuple[Container, ...] = (XGBoostContainer(), SKLearnContainer())
 
 __all__ = [
     "KNOWN",
     "CannotRun",
     "Container",
     "InferenceError",
+    "Job",
     "Model",
     "ModelLoadError",
     "Prediction",

@@ -33,7 +33,7 @@ def _nobody(line: str) -> None:
 class Model:
     """What SageMaker gives an image that is to serve."""
 
-    folder: Path  # the unpacked artifact; it stays until the predictor is closed
+    folder: Path  # the unpacked artifact, in a folder for this model alone; both stay until the predictor is closed
     image_uri: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)  # of the model's container definition
     access: Mapping[str, str] = field(
@@ -61,6 +61,17 @@ class Predictor(Protocol):
 
 
 @dataclass(frozen=True)
+class Job:
+    """What SageMaker gives an image that is to train or to process."""
+
+    tree: Path  # stands for /opt/ml
+    image_uri: str
+    environment: Mapping[str, str] = field(default_factory=dict)  # the job's own, and access as in Model
+    entrypoint: Sequence[str] = ()  # to run instead of the image's own
+    arguments: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Program:
     """A process to start."""
 
@@ -71,24 +82,20 @@ class Program:
 class Container(Protocol):
     """An image this laptop can run.
 
-    A training or processing program gets a folder tree for `/opt/ml` and works in it. Its output is the job's log; it
-    fails by leaving a reason in output/failure or output/message and a status other than 0. It ends when its standard
-    input does, so that it doesn't outlive an account that was killed.
+    A program's output is the job's log. It fails by leaving a reason in output/failure and a status other than 0. It
+    ends when its standard input does, so that it doesn't outlive an account that was killed; and soon after SIGTERM.
     """
 
     description: str
 
     def matches(self, image_uri: str) -> bool: ...
 
-    def training(self, tree: Path, image_uri: str, access: Mapping[str, str]) -> Program:
-        """What trains on a folder tree as that image does. `access`: as in Model, of the job's role.
-
-        Raises CannotRun.
-        """
+    def training(self, job: Job) -> Program:
+        """What trains on a folder tree as that image does. Raises CannotRun."""
         ...
 
-    def processing(self, tree: Path, image_uri: str, access: Mapping[str, str]) -> Program:
-        """What runs the job that config/processingjobconfig.json describes. Raises CannotRun."""
+    def processing(self, job: Job) -> Program:
+        """What processes data in a folder tree as that image does. Raises CannotRun."""
         ...
 
     def metrics(self, log: str) -> Mapping[str, float]:

@@ -116,11 +116,6 @@ OF_THE_CONTAINER = frozenset(
 
 def validate(given: Mapping[str, str]) -> dict[str, Any]:
     """Parsed hyperparameters; the first thing wrong with them is a UserError, as in the image."""
-    if "sagemaker_program" in given or "sagemaker_submit_directory" in given:
-        raise UserError(
-            "Script mode (sagemaker_program) runs your own training code in the image; "
-            "the laptop account runs the built-in algorithm only."
-        )
     if "num_round" not in given:
         raise UserError("Missing required hyperparameter: num_round")
     values = {}

@@ -101,7 +101,7 @@ def _choose(name: str, target: str | None, caller: Caller) -> serving.Variant:
 def _model_error(error: InferenceError, endpoint: dict[str, Any], caller: Caller) -> ApiError:
     name, region = endpoint["EndpointName"], caller.region
     group = f"{ENDPOINTS}{name}"
-    kind = "client" if error.status < 500 else "server"
+    kind = "client" if 400 <= error.status < 500 else "server"  # 0: the container did not answer in time
     return ApiError(
         "ModelError",
         f'Received {kind} error ({error.status}) from primary with message "{error.message}". See '

@@ -59,6 +59,11 @@ class Invocation:
     instances: int
     problem: str = ""
 
+    @property
+    def is_server_error(self) -> bool:
+        """A status of 5XX, or 0: the container did not answer in time."""
+        return self.status >= 500 or not self.status
+
 
 def instance_id(endpoint_arn: str, config_name: str) -> str:
     """What the instance of a deployment is called: the same for one config of one endpoint."""
@@ -111,8 +116,8 @@ def _count(source: Source, invocations: list[Invocation]) -> None:
         ("Invocations", "None"): [1.0 for _ in invocations],
         ("InvocationsPerInstance", "None"): [1.0 / one.instances for one in invocations],
         ("Invocation4XXErrors", "None"): [float(400 <= one.status < 500) for one in invocations],
-        ("Invocation5XXErrors", "None"): [float(one.status >= 500) for one in invocations],
-        ("InvocationModelErrors", "None"): [float(one.status >= 400) for one in invocations],
+        ("Invocation5XXErrors", "None"): [float(one.is_server_error) for one in invocations],
+        ("InvocationModelErrors", "None"): [float(one.status >= 400 or one.is_server_error) for one in invocations],
         ("ModelLatency", "Microseconds"): [one.model * 1e6 for one in invocations],
         ("OverheadLatency", "Microseconds"): [(one.whole - one.model) * 1e6 for one in invocations],
     }

@@ -131,9 +131,9 @@ class _Loader:
         known = containers.find(image)
         if known is None:
             raise DeploymentFailed(f"{unhealthy}: {containers.unknown_image(image)}")
-        folder = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="mlops-model-", ignore_cleanup_errors=True))
-        )
+        place = stack.enter_context(tempfile.TemporaryDirectory(prefix="mlops-model-", ignore_cleanup_errors=True))
+        folder = Path(place, "ml", "model")
+        folder.mkdir(parents=True)
         uri = models.artifact(container)
         if uri is not None:
             _fetch(container, uri, name, self.session.client("s3"), folder)

@@ -10,7 +10,7 @@ from chalicelib.images.instances import has_local_storage
 from chalicelib.job_kinds import JOB_KINDS
 
 from mlops.local.kit.errors import Caller
-from mlops.local.services.sagemaker import networks, training_run
+from mlops.local.services.sagemaker import metrics, networks, training_run
 from mlops.local.services.sagemaker.jobs import Run, job_type
 from mlops.local.services.sagemaker.service import invalid
 from mlops.local.state.store import Record
@@ -68,6 +68,8 @@ def _check(request: dict[str, Any]) -> None:
             f'Could not find algorithm "{algorithm["AlgorithmName"]}": the laptop account has no '
             "algorithm resources, so name a TrainingImage."
         )
+    if wrong := metrics.problem(algorithm.get("MetricDefinitions", [])):
+        raise invalid(wrong)
     _check_instances(request["ResourceConfig"])
     _check_times(request)
     channels = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]

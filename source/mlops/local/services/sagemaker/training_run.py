@@ -7,22 +7,22 @@ The container is a process of its own; stopping the job ends it. All of S3 is re
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
 from chalicelib.job_kinds import JOB_KINDS
 
 from mlops.local import containers
-from mlops.local.containers import CannotRun
+from mlops.local.containers import CannotRun, Container, Job, Program
 from mlops.local.kit.errors import ApiError, Caller
 from mlops.local.ministack import cloudwatch
-from mlops.local.services.sagemaker import access, archives, storage
+from mlops.local.services.sagemaker import access, archives, metrics, storage
 from mlops.local.services.sagemaker.jobs import JobFailed, JobStopped, Run
 from mlops.local.services.sagemaker.logs import LogStream
 from mlops.local.services.sagemaker.service import now
@@ -60,44 +60,40 @@ def _train_in(folder: Path, run: Run) -> None:
     container = containers.find(image)
     if container is None:
         raise JobFailed(f"ClientError: {containers.unknown_image(image)}")
+    tree = folder / "ml"
     for part in _TREE:
-        (folder / part).mkdir(parents=True)
+        (tree / part).mkdir(parents=True)
     session = run.session()
     s3 = session.client("s3")
     run.starts()
     run.enter("Downloading")
-    _write_config(folder / "input" / "config", job)
+    _write_config(tree / "input" / "config", job)
     for channel in job["InputDataConfig"]:
-        _download(s3, channel, folder / "input" / "data" / channel["ChannelName"], job, run.caller)
+        _download(s3, channel, tree / "input" / "data" / channel["ChannelName"], job, run.caller)
     run.wait(TIMING.training_downloading)
     run.enter("Training")
     log = folder / "log"
     log.touch()
     stream = LogStream(session, _LOG_GROUP, f"{job['TrainingJobName']}/algo-1-{int(time.time())}", log)
-    ended = _train(container, folder, log, stream, run, session)
-    _carry(stream, container, job, now=True)
+    wanted = metrics.Wanted(container.metrics, job["AlgorithmSpecification"].get("MetricDefinitions", []))
+    ended = _train(_program(container, tree, run, session), tree, log, lambda: _carry(stream, wanted, job), run)
+    _carry(stream, wanted, job, now=True)
     text = log.read_text(errors="replace")
     job["FinalMetricDataList"] = [
-        {"MetricName": name, "Value": value, "Timestamp": now()}
-        for name, value in container.metrics(text).items()
-        if math.isfinite(value)
+        {"MetricName": name, "Value": value, "Timestamp": now()} for name, value in wanted.last(text).items()
     ]
-    failure = folder / "output" / "failure"
+    failure = tree / "output" / "failure"
     if ended == "Failed":
         raise JobFailed(failure.read_text() if failure.exists() else f"AlgorithmError: {_last_lines(text)}")
-    _upload(s3, folder, run, quiet=ended != "Completed")
+    _upload(s3, tree, run, quiet=ended != "Completed")
     if ended != "Completed":
         raise JobStopped(ended)
 
 
-def _carry(stream: LogStream, container: containers.Container, job: Record, now: bool = False) -> None:
+def _carry(stream: LogStream, wanted: metrics.Wanted, job: Record, now: bool = False) -> None:
     """Forward new lines of the log, and what metrics are in them."""
-    reported: dict[str, list[float]] = {}
-    for line in stream.forward(now):
-        for name, value in container.metrics(line).items():
-            if math.isfinite(value):
-                reported.setdefault(name, []).append(value)
-    for name, values in reported.items():
+    lines = stream.forward(now)
+    for name, values in wanted.all(lines).items():
         cloudwatch.record_metric(_NAMESPACE, name, values, "None", {"TrainingJobName": job["TrainingJobName"]})
 
 
@@ -120,6 +116,21 @@ def _write_config(folder: Path, job: Record) -> None:
     }
     (folder / "inputdataconfig.json").write_text(json.dumps(channels))
     (folder / "hyperparameters.json").write_text(json.dumps(job["HyperParameters"]))
+    (folder / "resourceconfig.json").write_text(json.dumps(_resources(job["ResourceConfig"])))
+
+
+def _resources(config: Record) -> dict[str, Any]:
+    """The cluster, as its only container sees it: a job of several instances is run by one process."""
+    instance = (config.get("InstanceGroups") or [config])[0]["InstanceType"]
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": instance, "hosts": ["algo-1"]}
+    return {
+        "current_host": "algo-1",
+        "current_instance_type": instance,
+        "current_group_name": group["instance_group_name"],
+        "hosts": group["hosts"],
+        "instance_groups": [group],
+        "network_interface_name": "eth0",
+    }
 
 
 def _download(s3: S3Client, channel: Record, folder: Path, job: Record, caller: Caller) -> None:
@@ -160,15 +171,24 @@ def _download(s3: S3Client, channel: Record, folder: Path, job: Record, caller: 
     )
 
 
-def _train(
-    container: containers.Container, tree: Path, log: Path, stream: LogStream, run: Run, session: boto3.Session
-) -> str:
-    """Run the training process; how it ended: Completed, Failed, Stopped or MaxRuntimeExceeded."""
-    image = run.job["AlgorithmSpecification"]["TrainingImage"]
+def _program(container: Container, tree: Path, run: Run, session: boto3.Session) -> Program:
+    """The process that trains, with what SageMaker sets in its environment."""
+    algorithm = run.job["AlgorithmSpecification"]
+    environment = {
+        **access.variables(session),
+        "TRAINING_JOB_NAME": run.job["TrainingJobName"],
+        "TRAINING_JOB_ARN": run.arn,
+        **run.job.get("Environment", {}),
+    }
+    entrypoint, arguments = algorithm.get("ContainerEntrypoint", []), algorithm.get("ContainerArguments", [])
     try:
-        program = container.training(tree, image, access.variables(session))
+        return container.training(Job(tree, algorithm["TrainingImage"], environment, entrypoint, arguments))
     except CannotRun as error:
         raise JobFailed(f"ClientError: {error}") from error
+
+
+def _train(program: Program, tree: Path, log: Path, carry: Callable[[], None], run: Run) -> str:
+    """Run the training process; how it ended: Completed, Failed, Stopped or MaxRuntimeExceeded."""
     with (
         log.open("wb") as output,
         subprocess.Popen(
@@ -183,7 +203,7 @@ def _train(
         usage = HostUsage(_NAMESPACE, f"{run.job['TrainingJobName']}/algo-1", process.pid)
 
         def look() -> None:
-            _carry(stream, container, run.job)
+            carry()
             usage.look()
 
         ended = run.follow(process, look)
@@ -191,7 +211,7 @@ def _train(
     return ended
 
 
-def _upload(s3: S3Client, folder: Path, run: Run, quiet: bool) -> None:
+def _upload(s3: S3Client, tree: Path, run: Run, quiet: bool) -> None:
     """Write the model and what else the container left; a job that stops shows no Uploading."""
     if not quiet:
         run.enter("Uploading")
@@ -200,7 +220,7 @@ def _upload(s3: S3Client, folder: Path, run: Run, quiet: bool) -> None:
     model = job["ModelArtifacts"]["S3ModelArtifacts"]
     kms_key = job["OutputDataConfig"].get("KmsKeyId") or None
     for part, uri in (("model", model), ("output/data", model.replace("model.tar.gz", "output.tar.gz"))):
-        archive = archives.pack(folder / part)
+        archive = archives.pack(tree / part)
         if archive is None:
             continue
         try:
