@@ -21,6 +21,7 @@ class Timing:
     training_starting: float = 0.2
     training_downloading: float = 0.1
     training_uploading: float = 0.1
+    transform_starting: float = 0.2
     stopping: float = 0.2
     endpoint_creating: float = 0.4
     endpoint_updating: float = 0.4

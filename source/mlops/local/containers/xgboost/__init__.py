@@ -52,4 +52,4 @@ class XGBoostContainer:
             return scripts.serving(model, "xgboost")
         from mlops.local.containers.xgboost.serve import load  # brings numpy and xgboost: only where needed
 
-        return load(model.folder)
+        return load(model.folder, in_batch=model.environment.get("SAGEMAKER_BATCH") == "true")

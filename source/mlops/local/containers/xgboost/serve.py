@@ -3,8 +3,8 @@
 
 Takes `text/csv` and `text/libsvm` (`text/x-libsvm`), and, beyond that image, `application/json`: a list of
 rows or {"instances": [{"features": [...]}]}. Answers `text/csv`, all predictions on one line as the image
-does, or `application/json`: {"predictions": [{"score": ...}]}. A row of the wrong width is refused; xgboost
-itself would score it.
+does (in a batch transform job, each on a line of its own), or `application/json`:
+{"predictions": [{"score": ...}]}. A row of the wrong width is refused; xgboost itself would score it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from mlops.local.containers.xgboost.data import DataError, delimiter_of, read_cs
 _INPUTS = ("text/csv", "text/libsvm", "text/x-libsvm", "application/json")
 
 
-def load(model_dir: Path) -> XGBoostPredictor:
+def load(model_dir: Path, in_batch: bool = False) -> XGBoostPredictor:
+    """The model in an unpacked artifact; `in_batch`: for a batch transform job. Raises ModelLoadError."""
     files = sorted(path for path in model_dir.rglob("*") if path.is_file() and not path.name.startswith("."))
     only = files[0] if len(files) == 1 else None
     chosen = next((path for path in files if path.name == "xgboost-model"), only)
@@ -46,7 +47,7 @@ def load(model_dir: Path) -> XGBoostPredictor:
         raise ModelLoadError(
             f"{chosen.name} is not a model that xgboost {xgboost.__version__} reads: {_first_line(error)}"
         ) from error
-    return XGBoostPredictor(booster)
+    return XGBoostPredictor(booster, in_batch)
 
 
 def _first_line(error: Exception) -> str:
@@ -54,8 +55,9 @@ def _first_line(error: Exception) -> str:
 
 
 class XGBoostPredictor:
-    def __init__(self, booster: xgboost.Booster) -> None:
+    def __init__(self, booster: xgboost.Booster, in_batch: bool = False) -> None:
         booster.set_param({"nthread": 1})
+        self._in_batch = in_batch
         self._booster = booster
         self._lock = threading.Lock()
         self.width = int(booster.num_features())
@@ -66,7 +68,8 @@ class XGBoostPredictor:
         if answer == "application/json":
             predictions = {"predictions": [{"score": score} for score in scores]}
             return Prediction(json.dumps(predictions).encode(), answer)
-        return Prediction(",".join(map(str, scores)).encode(), "text/csv; charset=utf-8")
+        text = "".join(f"{score}\n" for score in scores) if self._in_batch else ",".join(map(str, scores))
+        return Prediction(text.encode(), "text/csv; charset=utf-8")
 
     def close(self) -> None:
         """The model is in memory: nothing was started for it."""

@@ -16,6 +16,7 @@ from mlops.local.services.sagemaker import (
     tags,
     tasks,
     training_jobs,
+    transform_jobs,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "tags",
     "tasks",
     "training_jobs",
+    "transform_jobs",
 ]

@@ -157,6 +157,7 @@ def job_type(cls: _Class) -> _Class:
     """Class decorator: serve the operations of a kind of job."""
     one: JobType = cls()
     kind, jobs = one.kind, store.table(one.kind.key)
+    members = _members(kind)
 
     @sagemaker.operation(kind.create)
     def create(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -164,7 +165,8 @@ def job_type(cls: _Class) -> _Class:
 
     @sagemaker.operation(kind.describe)
     def describe(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        return dict(_found(jobs, request[kind.name]))
+        found = _found(jobs, request[kind.name])
+        return {member: value for member, value in found.items() if member in members}
 
     @sagemaker.operation(f"List{kind.key}s")
     def list_all(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -219,6 +221,13 @@ def _create(one: JobType, jobs: Table, request: dict[str, Any], caller: Caller) 
     _tell(one, job, caller)
     identity.spawn(run.work)
     return {arn_member: job_arn}
+
+
+def _members(kind: JobKind) -> frozenset[str]:
+    """The members of a description. A list's summaries have others: the time of a transform job's last change."""
+    shape = sagemaker.model.operation_model(kind.describe).output_shape
+    assert shape is not None
+    return frozenset(shape.members)
 
 
 def _found(jobs: Table, name: str) -> Record:

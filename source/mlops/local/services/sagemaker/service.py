@@ -28,6 +28,7 @@ ARN_KINDS = {
     "ModelPackageGroup": "model-package-group",
     "ModelPackage": "model-package",
 }
+_CREATES = {kind.create: f"{kind.key}Name" for kind in JOB_KINDS.values()}  # operation -> the member that names the job
 _NAMED_BY = {f"{kind}Name": part for kind, part in ARN_KINDS.items()}  # the member that names a resource
 
 
@@ -60,10 +61,12 @@ def _resources(operation: str, request: dict[str, Any], caller: Caller) -> list[
         return [request["ModelPackageArn"]]
     if operation == "CreateModelPackage":
         return [arn(caller, "model-package", request.get("ModelPackageGroupName", "*") + "/*")]
+    # Who creates a job needs permissions on the job alone, and not on the model that a transform job names.
+    created = _CREATES.get(operation)
     named = [
         request[member] if request[member].startswith("arn:") else arn(caller, kind, request[member])
         for member, kind in _NAMED_BY.items()
-        if isinstance(request.get(member), str)
+        if isinstance(request.get(member), str) and created in (None, member)
     ]
     return named or ["*"]
 

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batch transform jobs: what comes out is what the model says of what went in, joined and written as SageMaker does."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+import xgboost
+
+from tests.support.lab import Lab, csv, labels, rows
+from tests.support.laptop import Account
+from tests.support.naming import unique
+from tests.support.waiting import wait_for
+
+FEATURES = rows()
+UNSEEN = rows(50, seed=8)
+CSV = {"ContentType": "text/csv", "SplitType": "Line"}
+CSV_OUT = {"Accept": "text/csv", "AssembleWith": "Line"}
+
+
+@pytest.fixture(scope="module")
+def lab(account: Account) -> Lab:
+    return Lab(account)
+
+
+@pytest.fixture(scope="module")
+def trained(lab: Lab) -> dict[str, Any]:
+    """A model: its name, and the artifact it is from."""
+    train = lab.put("train.csv", csv(FEATURES, labels(FEATURES)))
+    artifact = lab.train(lab.training_request(train))["ModelArtifacts"]["S3ModelArtifacts"]
+    return {"name": lab.model(artifact), "artifact": artifact}
+
+
+@pytest.fixture(scope="module")
+def expected(lab: Lab, trained: dict[str, Any]) -> list[float]:
+    """What xgboost itself predicts."""
+    scores: list[float] = lab.booster(trained["artifact"]).predict(xgboost.DMatrix(UNSEEN)).tolist()
+    return scores
+
+
+def request(lab: Lab, model: str, uri: str, **changes: Any) -> dict[str, Any]:
+    name = unique("transform")
+    wanted: dict[str, Any] = {
+        "TransformJobName": name,
+        "ModelName": model,
+        "TransformInput": CSV,
+        "TransformOutput": CSV_OUT,
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        **changes,
+    }
+    kind = "ManifestFile" if uri.endswith(".manifest") else "S3Prefix"
+    source = {"DataSource": {"S3DataSource": {"S3DataType": kind, "S3Uri": uri}}}
+    wanted["TransformInput"] = {**source, **wanted["TransformInput"]}
+    wanted["TransformOutput"] = {"S3OutputPath": f"s3://{lab.bucket}/out/{name}", **wanted["TransformOutput"]}
+    return wanted
+
+
+def finished(lab: Lab, name: str) -> dict[str, Any]:
+    def job() -> dict[str, Any] | None:
+        found: dict[str, Any] = lab.sagemaker.describe_transform_job(TransformJobName=name)
+        return found if found["TransformJobStatus"] in ("Completed", "Failed", "Stopped") else None
+
+    answer: dict[str, Any] = wait_for(job)
+    return answer
+
+
+def transformed(lab: Lab, model: str, uri: str, **changes: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """The ended job, and its outputs by their names."""
+    wanted = request(lab, model, uri, **changes)
+    lab.sagemaker.create_transform_job(**wanted)
+    job = finished(lab, wanted["TransformJobName"])
+    prefix = wanted["TransformOutput"]["S3OutputPath"].removeprefix(f"s3://{lab.bucket}/") + "/"
+    found = lab.s3.list_objects_v2(Bucket=lab.bucket, Prefix=prefix).get("Contents", [])
+    bodies = {one["Key"]: lab.s3.get_object(Bucket=lab.bucket, Key=one["Key"])["Body"].read() for one in found}
+    return job, {key.removeprefix(prefix): body.decode() for key, body in bodies.items()}
+
+
+def data_log(lab: Lab, job: dict[str, Any]) -> list[str]:
+    logs = lab.account.client("logs")
+    group = {"logGroupName": "/aws/sagemaker/TransformJobs"}
+    streams = logs.describe_log_streams(**group, logStreamNamePrefix=job["TransformJobName"])["logStreams"]
+    (stream,) = [one["logStreamName"] for one in streams if one["logStreamName"].endswith("/data-log")]
+    return [event["message"] for event in logs.get_log_events(**group, logStreamName=stream)["events"]]
+
+
+def numbers(text: str) -> list[float]:
+    return [float(line) for line in text.splitlines()]
+
+
+def test_predictions_are_those_of_the_model(lab: Lab, trained: dict[str, Any], expected: list[float]) -> None:
+    job, outputs = transformed(lab, trained["name"], lab.put("unseen.csv", csv(UNSEEN)))
+    assert job["TransformJobStatus"] == "Completed", job
+    assert list(outputs) == ["unseen.csv.out"]
+    assert numbers(outputs["unseen.csv.out"]) == pytest.approx(expected, abs=1e-6)
+    assert job["CreationTime"] <= job["TransformStartTime"] < job["TransformEndTime"]
+    assert job["DataProcessing"] == {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"}
+    (first,) = data_log(lab, job)
+    assert first.endswith("[sagemaker logs]: MaxConcurrentTransforms=1, MaxPayloadInMB=6, BatchStrategy=MULTI_RECORD")
+    summaries = lab.sagemaker.list_transform_jobs(NameContains=job["TransformJobName"])["TransformJobSummaries"]
+    assert [one["TransformJobStatus"] for one in summaries] == ["Completed"]
+
+
+def test_rows_and_predictions_are_joined(lab: Lab, trained: dict[str, Any], expected: list[float]) -> None:
+    """An ID is not sent to the model, and is written with the prediction."""
+    data = "".join(f'"row, {number}",{line}\n' for number, line in enumerate(csv(UNSEEN).splitlines()))
+    job, outputs = transformed(
+        lab,
+        trained["name"],
+        lab.put("ids.csv", data),
+        BatchStrategy="SingleRecord",
+        MaxConcurrentTransforms=4,
+        DataProcessing={"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"},
+    )
+    assert job["TransformJobStatus"] == "Completed", job
+    lines = outputs["ids.csv.out"].splitlines()
+    assert [line.rsplit(",", 1)[0] for line in lines] == [f'"row, {number}"' for number in range(50)]
+    assert [float(line.rsplit(",", 1)[1]) for line in lines] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_prefix_of_many_gzipped_objects(lab: Lab, trained: dict[str, Any], expected: list[float]) -> None:
+    for name, some in (("a.csv.gz", UNSEEN[:20]), ("more/b.csv.gz", UNSEEN[20:])):
+        lab.put(f"many/{name}", gzip.compress(csv(some).encode()))
+    job, outputs = transformed(
+        lab, trained["name"], f"s3://{lab.bucket}/many", TransformInput={**CSV, "CompressionType": "Gzip"}
+    )
+    assert job["TransformJobStatus"] == "Completed", job
+    assert list(outputs) == ["a.csv.gz.out", "more/b.csv.gz.out"]
+    assert numbers("".join(outputs.values())) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_manifest(lab: Lab, trained: dict[str, Any], expected: list[float]) -> None:
+    lab.put("listed/x/a.csv", csv(UNSEEN[:20]))
+    lab.put("listed/not.csv", csv(UNSEEN))
+    listed = lab.put("a.manifest", json.dumps([{"prefix": f"s3://{lab.bucket}/listed/"}, "x/a.csv"]))
+    job, outputs = transformed(lab, trained["name"], listed)
+    assert job["TransformJobStatus"] == "Completed", job
+    assert list(outputs) == ["x/a.csv.out"]
+    assert numbers(outputs["x/a.csv.out"]) == pytest.approx(expected[:20], abs=1e-6)
+
+
+def test_json_with_its_predictions(lab: Lab, trained: dict[str, Any], expected: list[float]) -> None:
+    record = {"id": 7, "rows": UNSEEN[:2].tolist()}
+    job, outputs = transformed(
+        lab,
+        trained["name"],
+        lab.put("one.json", json.dumps(record)),
+        TransformInput={"ContentType": "application/json"},
+        TransformOutput={"Accept": "application/json"},
+        DataProcessing={"InputFilter": "$.rows", "JoinSource": "Input", "OutputFilter": "$['id','SageMakerOutput']"},
+    )
+    assert job["TransformJobStatus"] == "Completed", job
+    written = json.loads(outputs["one.json.out"])
+    assert list(written) == ["id", "SageMakerOutput"]
+    scores = [one["score"] for one in written["SageMakerOutput"]["predictions"]]
+    assert scores == pytest.approx(expected[:2], abs=1e-6)
+
+
+def test_a_bad_object_fails_the_job_and_the_others_are_written(lab: Lab, trained: dict[str, Any]) -> None:
+    lab.put("mixed/bad.csv", "1,2,3\n")
+    lab.put("mixed/good.csv", csv(UNSEEN[:3]))
+    job, outputs = transformed(lab, trained["name"], f"s3://{lab.bucket}/mixed/")
+    assert job["TransformJobStatus"] == "Failed"
+    assert job["FailureReason"] == "ClientError: See job logs for more information"
+    assert list(outputs) == ["good.csv.out"]
+    log = [line.split("[sagemaker logs]: ")[1] for line in data_log(lab, job)]
+    assert log[1:4] == [f"{lab.bucket}/mixed/bad.csv: {words}" for words in ("ClientError: 400", "", "Message:")]
+    assert "Feature size of csv inference data 3 is not consistent" in log[4]
