@@ -17,12 +17,6 @@ from mlops.templates.folder import read_parts
 
 ROOT = Path(__file__).parents[2]
 REVIEWED = yaml.safe_load((Path(__file__).parent / "reviewed.yaml").read_text())
-SHARED = {
-    statement["Sid"]: statement
-    for part in read_parts(ROOT / "blueprints").pieces.values()
-    for statement in (part if isinstance(part, list) else [part])
-    if "Sid" in statement
-}
 CHANGES_ROLES = {
     "iam:AttachRolePolicy",
     "iam:CreateRole",
@@ -94,6 +88,14 @@ def branches(node: Any) -> Iterator[dict[str, Any]]:
         yield from branches(node["Fn::If"][1:])
     elif node != {"Ref": "AWS::NoValue"}:
         yield node
+
+
+SHARED = {
+    statement["Sid"]: statement
+    for part in read_parts(ROOT / "blueprints").pieces.values()
+    for statement in (branches(part) if isinstance(part, list) else [part])
+    if "Sid" in statement
+}
 
 
 def documents(node: Any) -> Iterator[tuple[str, dict[str, Any]]]:

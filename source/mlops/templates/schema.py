@@ -150,9 +150,9 @@ def _wrong_alone(key: str, field: Any, required: list[str]) -> list[str]:
             found.append(f"{key} has a pattern that is not a regular expression: {error}")
     if field.get("x-names", "bucket") not in KINDS:
         found.append(f"{key}/x-names is {field['x-names']!r}, not one of {', '.join(sorted(KINDS))}")
-    required = field.get("x-precondition")
-    if required not in (None, *preconditions.KINDS):
-        found.append(f"{key}/x-precondition is {required!r}, not one of {', '.join(sorted(preconditions.KINDS))}")
+    precondition = field.get("x-precondition")
+    if precondition not in (None, *preconditions.KINDS):
+        found.append(f"{key}/x-precondition is {precondition!r}, not one of {', '.join(sorted(preconditions.KINDS))}")
     return found
 
 
@@ -163,7 +163,7 @@ def _field_schema() -> Schema:
 
 
 _NESTED = ("propertyNames", "additionalProperties", "items")
-_OUTER = {"x-hyperparameters", "x-resolves"}
+_OUTER = {"x-hyperparameters", "x-precondition", "x-resolves"}
 _COMBINED = {"allOf", "anyOf", "oneOf", "if", "then", "else"}
 _RERUN: Schema = {
     "type": "boolean",
