@@ -48,7 +48,7 @@ class JobType(Protocol):
     kind: JobKind
     event: str  # as the detail type of its events names it: "Training Job"
     default_order: str  # of its list operation
-    messages: Mapping[str, str]  # of its secondary statuses, the first of which is Starting; empty if it has none
+    messages: Mapping[str, str]  # of its secondary statuses; empty if its description does not list them
 
     def check(self, request: dict[str, Any], caller: Caller) -> None:
         """Refuse, with an ApiError, what AWS refuses beyond the shapes of the request's members."""
@@ -58,8 +58,11 @@ class JobType(Protocol):
         """The members of a new job's description beside the request's own."""
         ...
 
-    def run(self, run: Run) -> None:
-        """Do the work, in a thread of its own. JobFailed, JobStopped and the errors of AWS's APIs end the job."""
+    def run(self, run: Run) -> str | None:
+        """Do the work, in a thread of its own. JobFailed, JobStopped and the errors of AWS's APIs end the job.
+
+        Returns the secondary status of the completed job, if that is another than Completed.
+        """
         ...
 
     def ended(self, job: Record) -> None:
@@ -133,7 +136,7 @@ class Run:
         """The job's thread, from its start to its end."""
         final, secondary, reason = "Completed", "Completed", None
         try:
-            self._type.run(self)
+            secondary = self._type.run(self) or "Completed"
         except JobStopped as stopped:
             final, secondary = "Stopped", str(stopped)
             time.sleep(TIMING.stopping)
@@ -249,6 +252,8 @@ def _role(kind: JobKind, record: Mapping[str, Any]) -> str:
 def _transition(one: JobType, job: Record, secondary: str, message: str | None = None) -> None:
     moment = now()
     job["LastModifiedTime"] = moment
+    if one.kind.progress:
+        job[one.kind.progress] = secondary
     if not one.messages:
         return
     closed = [{**step, "EndTime": step.get("EndTime", moment)} for step in job.get("SecondaryStatusTransitions", [])]
@@ -256,7 +261,6 @@ def _transition(one: JobType, job: Record, secondary: str, message: str | None =
     if secondary in ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded"):
         step["EndTime"] = moment
     job["SecondaryStatusTransitions"] = [*closed, step]
-    job[one.kind.progress] = secondary
 
 
 def _end(one: JobType, job: Record, final: str, secondary: str, reason: str | None) -> None:
