@@ -61,6 +61,7 @@ class Code(Enum):
     NO_PACKAGE_VERSION = "warning: the ARN of the model package has no version"
     OTHER_REGION = "warning: the key is in another Region or partition"
     NOT_APPLIED = "warning: the value is not used for a part of what it is for"
+    BEYOND_LIMIT = "warning: a limit of AWS takes effect before the value does"
     UNKNOWN_PAGE = "the value of next is not one that the API returned"
     MORE_PROBLEMS = "further problems that are not listed"
 

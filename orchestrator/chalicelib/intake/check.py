@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from chalicelib import delivery, names
 from chalicelib.catalog import ARTIFACT, REGISTRY, Blueprint, Catalog
 from chalicelib.errors import BadRequest, Code, Problem
-from chalicelib.intake import hyperparameters, parameters, preconditions, reach, references, validate
+from chalicelib.intake import hyperparameters, parameters, preconditions, reach, references, rules, validate
 from chalicelib.intake.canonical import canonical
 from chalicelib.intake.preconditions import Precondition
 from chalicelib.intake.references import Reference
@@ -88,6 +88,7 @@ def check_request(
             *form.warnings,
             *hyperparameter_findings.warnings,
             *values.warnings,
+            *rules.warnings(body, blueprint.rules, wrong),
             *(_resolved_later(*one) for one in unresolved.items()),
         ),
         unresolved=unresolved,

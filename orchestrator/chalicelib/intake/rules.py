@@ -6,7 +6,8 @@ when:      the fields the rule depends on: a pointer (set, and not false), or po
 not_less:  [greater, less], two fields with whole numbers
 product:   [field, field], two fields with whole numbers, whose product is `at_most` a number
 equal:     [field, other], two fields that must have the same value, with `because`
-needs:     {field: the value it must have, or a list of such values}, with `because`
+needs:     {field: the value it must have, or a list of such values, of which null is none}, with `because`
+warn:      {field: a number}, with `because`: a whole number beyond it is accepted, with a warning
 """
 
 from __future__ import annotations
@@ -26,16 +27,34 @@ def problems(body: Body, rules: tuple[Rule, ...], wrong: set[str]) -> list[Probl
     return [problem for rule in rules if wrong.isdisjoint(fields(rule)) for problem in _broken(rule, body)]
 
 
+def warnings(body: Body, rules: tuple[Rule, ...], wrong: set[str]) -> list[Problem]:
+    """The warnings of the rules that give some. A rule about a field in `wrong` (JSON pointers) is not checked."""
+    return [warning for rule in rules if wrong.isdisjoint(fields(rule)) for warning in _beyond(rule, body)]
+
+
 def fields(rule: Rule) -> set[str]:
     """The JSON pointers of the fields that a rule reads."""
     pairs = (rule.get(kind, ()) for kind in ("not_less", "product", "equal"))
-    return {*(field for pair in pairs for field in pair), *rule.get("needs", ()), *_when(rule)}
+    return {*(field for pair in pairs for field in pair), *rule.get("needs", ()), *rule.get("warn", ()), *_when(rule)}
 
 
 def _when(rule: Rule) -> Mapping[str, Any]:
     """The fields a rule depends on, each with the value it must have; None: any but false."""
     condition = rule.get("when", {})
     return {condition: None} if isinstance(condition, str) else condition
+
+
+def _applies(when: Mapping[str, Any], body: Body) -> bool:
+    values = {path: body.get(path.removeprefix("/")) for path in when}
+    return all(values[path] if wanted is None else values[path] == wanted for path, wanted in when.items())
+
+
+def _beyond(rule: Rule, body: Body) -> Iterator[Problem]:
+    """The warnings of one rule."""
+    for path, limit in rule.get("warn", {}).items() if _applies(_when(rule), body) else ():
+        value = body.get(path.removeprefix("/"))
+        if isinstance(value, int) and value > limit:
+            yield Problem(path, Code.BEYOND_LIMIT, f"{shown(value)} is more than {limit}: {rule['because']}")
 
 
 def _broken(rule: Rule, body: Body) -> Iterator[Problem]:
@@ -45,7 +64,7 @@ def _broken(rule: Rule, body: Body) -> Iterator[Problem]:
         return body.get(path.removeprefix("/"))
 
     when = _when(rule)
-    if not all(value(path) if wanted is None else value(path) == wanted for path, wanted in when.items()):
+    if not _applies(when, body):
         return
     if "not_less" in rule:
         path, other = rule["not_less"]
@@ -69,7 +88,9 @@ def _broken(rule: Rule, body: Body) -> Iterator[Problem]:
         allowed = needed if isinstance(needed, list) else [needed]
         if value(path) not in allowed:
             problem = f"{shown(value(path))} cannot be used with {_given(when)}"
-            listed = " or ".join(shown(one) for one in allowed)
+            if value(path) is None:
+                problem = f"is missing, and {_given(when)} requires it"
+            listed = " or ".join("remove it" if one is None else shown(one) for one in allowed)
             yield Problem(path, Code.CONFLICT, problem, f"{listed}: {rule['because']}")
 
 

@@ -8,6 +8,7 @@ and the image is a program of ours that reads and writes the same files:
     input/config/inputdataconfig.json    output/failure               output/data/...
 
 base.py      what a container is: it trains, it processes, it serves
+autopilot/   the candidates of Autopilot jobs, and AutoGluon's inference image, which serves them
 scripts/     the user's own script, run as SageMaker's toolkits run it in the images of frameworks
 sklearn/     SageMaker's scikit-learn image, which runs scripts only
 xgboost/     SageMaker's XGBoost image: the built-in algorithm, and scripts
@@ -17,6 +18,7 @@ Nothing in here knows SageMaker's API or this account, so that a training proces
 
 from __future__ import annotations
 
+from mlops.local.containers.autopilot import AutopilotContainer
 from mlops.local.containers.base import (
     CannotRun,
     Container,
@@ -32,7 +34,7 @@ from mlops.local.containers.sklearn import SKLearnContainer
 from mlops.local.containers.xgboost import XGBoostContainer
 
 # A new image is a package here and an entry in this list.
-KNOWN: tuple[Container, ...] = (XGBoostContainer(), SKLearnContainer())
+KNOWN: tuple[Container, ...] = (XGBoostContainer(), SKLearnContainer(), AutopilotContainer())
 
 __all__ = [
     "KNOWN",

@@ -58,9 +58,7 @@ def definitions(mode: str, algorithms: Sequence[str], count: int, job: str) -> l
     return found
 
 
-def evaluate(
-    candidate: Candidate, data: Data, done: Sequence[Evaluated], objective: str
-) -> Evaluated:
+def evaluate(candidate: Candidate, data: Data, done: Sequence[Evaluated], objective: str) -> Evaluated:
     """Fit a candidate and measure it on the splits of the data."""
     if candidate.algorithm == ENSEMBLE:
         return _combined(candidate, data, list(_best(done, objective)))

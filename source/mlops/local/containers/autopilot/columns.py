@@ -81,7 +81,9 @@ def _describe(name: str, cells: Rows) -> Column:
         words = sum(len(cell.split()) for cell in present) / len(present)
         if words >= _WORDS:
             return Column(name, TEXT, distinct, missing, "", top)
-        return Column(name, UNUSED, distinct, missing, "almost every row has a value of its own, as identifiers do", top)
+        return Column(
+            name, UNUSED, distinct, missing, "almost every row has a value of its own, as identifiers do", top
+        )
     return Column(name, CATEGORICAL, distinct, missing, "", top)
 
 

@@ -101,9 +101,7 @@ def transformer(columns: list[Column], seed: int) -> ColumnTransformer:
         )
     ]
     made = [(kind, Pipeline(steps[kind]), places) for kind, places in by_kind.items() if places]
-    made += [
-        (f"{TEXT}-{place}", Words(seed), [place]) for place, column in enumerate(columns) if column.kind == TEXT
-    ]
+    made += [(f"{TEXT}-{place}", Words(seed), [place]) for place, column in enumerate(columns) if column.kind == TEXT]
     return ColumnTransformer(made, sparse_threshold=0)
 
 

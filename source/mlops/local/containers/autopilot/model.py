@@ -43,8 +43,9 @@ class Model:
         """The probability of each class, rows x classes; or the value of each row."""
         features = self._features.transform(rows)
         if self._classes:
-            found: Numbers = np.asarray(self._learner.predict_proba(features), dtype=np.float64)
-            return found / found.sum(axis=1, keepdims=True)
+            found = np.asarray(self._learner.predict_proba(features), dtype=np.float64)
+            shares: Numbers = found / found.sum(axis=1, keepdims=True)
+            return shares
         return np.asarray(self._learner.predict(features), dtype=np.float64) * self._spread + self._mean
 
 

@@ -19,7 +19,6 @@ from mlops.local.containers.autopilot.columns import Column
 from mlops.local.containers.autopilot.data import Data
 
 
-
 def write(folder: Path, data: Data, objective: str, candidates: Sequence[Candidate]) -> None:
     """Write both notebooks into a folder that isn't there yet."""
     folder.mkdir(parents=True)

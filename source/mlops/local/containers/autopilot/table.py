@@ -55,7 +55,9 @@ def read(folder: Path) -> Table:
         if header is None:
             header = _checked(found, name)
         elif found != header:
-            raise DataError(f"the header of {name} is not that of the other files: all files must have the same columns")
+            raise DataError(
+                f"the header of {name} is not that of the other files: all files must have the same columns"
+            )
         for number, line in enumerate(lines, 2):
             if len(line) != len(header):
                 raise DataError(f"{name}, row {number}: {len(line)} cells, but the header has {len(header)} columns")

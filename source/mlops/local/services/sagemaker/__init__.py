@@ -6,6 +6,7 @@ registers all of them, their CloudFormation types and the integrations with Step
 """
 
 from mlops.local.services.sagemaker import (
+    automl_jobs,
     endpoint_configs,
     endpoints,
     invocations,
@@ -20,6 +21,7 @@ from mlops.local.services.sagemaker import (
 )
 
 __all__ = [
+    "automl_jobs",
     "endpoint_configs",
     "endpoints",
     "invocations",

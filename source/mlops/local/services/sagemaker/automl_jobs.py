@@ -58,9 +58,7 @@ def _check(request: dict[str, Any]) -> None:
 
 def _check_objective(problem: str | None, objective: str | None) -> None:
     if bool(problem) != bool(objective):
-        raise invalid(
-            "AutoMLJobObjective and ProblemType must be specified together: provide both, or none to have them inferred."
-        )
+        raise invalid("AutoMLJobObjective and ProblemType must be specified together: provide both, or none.")
     if problem and objective not in objectives.OF_PROBLEM[problem]:
         allowed = ", ".join(sorted(objectives.OF_PROBLEM[problem]))
         raise invalid(f"The objective metric {objective} is not supported for {problem}; use one of: {allowed}.")

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An Autopilot pipeline from outside: what it searches is what was asked for, and its best candidate is deployed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support import messy
+from tests.support.installed import Installed
+
+
+def autopilot(name: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "pipeline_type": "model_autopilot_training",
+        "model_name": name,
+        "training_data": f"{name}/train.csv",
+        "job_output_location": f"{name}/output",
+        "target_attribute": messy.TARGET,
+        **changes,
+    }
+
+
+def described(api: Installed, pipeline: dict[str, Any]) -> Any:
+    name = pipeline["outputs"]["AutopilotJobName"]
+    return api.client("sagemaker").describe_auto_ml_job_v2(AutoMLJobName=name)
+
+
+@pytest.fixture(scope="module")
+def searched(api: Installed) -> dict[str, Any]:
+    """A pipeline whose job has found the best of four candidates; every optional key that goes together is used."""
+    api.put("autopilot-keys/train.csv", messy.text(messy.rows(500)))
+    api.put("autopilot-keys/validation/a.csv", messy.text(messy.rows(60, seed=4)))
+    key = api.client("kms").create_key()["KeyMetadata"]["Arn"]
+    answer = api.provision(
+        autopilot(
+            "autopilot-keys",
+            validation_data="autopilot-keys/validation",
+            job_name="my-own-autopilot",
+            problem_type="BinaryClassification",
+            job_objective="AUC",
+            mode="ENSEMBLING",
+            job_max_candidates="4",
+            encrypt_inner_traffic="False",
+            max_runtime_per_job=1200,
+            total_max_runtime="2592000",
+            kms_key_arn=key,
+        )
+    )
+    assert answer.status == 200, answer.text
+    assert [one["path"] for one in answer.body["warnings"]] == ["/total_max_runtime"], answer.body
+    assert "7 days" in answer.body["warnings"][0]["problem"]
+    pipeline: dict[str, Any] = api.ended(answer.body["pipeline_id"])
+    assert pipeline["status"] == "Succeeded", pipeline
+    return {**pipeline, "key": key}
+
+
+def test_every_key_reaches_the_job(api: Installed, searched: dict[str, Any]) -> None:
+    job = described(api, searched)
+    bucket = f"s3://{api.assets_bucket}/autopilot-keys"
+    assert job["AutoMLJobName"] == "my-own-autopilot"
+    csv = {"ContentType": "text/csv;header=present", "CompressionType": "None"}
+    assert job["AutoMLJobInputDataConfig"] == [
+        {"ChannelType": kind, **csv, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}}
+        for kind, uri in (("training", f"{bucket}/train.csv"), ("validation", f"{bucket}/validation"))
+    ]
+    assert job["OutputDataConfig"] == {"S3OutputPath": f"{bucket}/output", "KmsKeyId": searched["key"]}
+    assert job["AutoMLProblemTypeConfig"] == {
+        "TabularJobConfig": {
+            "TargetAttributeName": "churned",
+            "ProblemType": "BinaryClassification",
+            "Mode": "ENSEMBLING",
+            "GenerateCandidateDefinitionsOnly": False,
+            "CompletionCriteria": {
+                "MaxCandidates": 4,
+                "MaxRuntimePerTrainingJobInSeconds": 1200,
+                "MaxAutoMLJobRuntimeInSeconds": 2592000,
+            },
+        }
+    }
+    assert job["AutoMLJobObjective"] == {"MetricName": "AUC"}
+    assert job["SecurityConfig"] == {
+        "EnableInterContainerTrafficEncryption": False,
+        "VolumeKmsKeyId": searched["key"],
+    }
+    key = job["BestCandidate"]["InferenceContainers"][0]["ModelDataUrl"].removeprefix(f"s3://{api.assets_bucket}/")
+    assert key.startswith("autopilot-keys/output/my-own-autopilot/")
+    model = api.client("s3").head_object(Bucket=api.assets_bucket, Key=key)
+    assert model["SSEKMSKeyId"] == searched["key"]
+    outputs = searched["outputs"]
+    assert outputs["AutopilotJobOutputLocation"] == f"{bucket}/output"
+    assert outputs["TrainingDataLocation"] == f"{bucket}/train.csv"
+    assert searched["job"]["kind"] == "AutoMLJob"
