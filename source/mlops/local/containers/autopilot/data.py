@@ -90,7 +90,7 @@ def _check(data: Table, target: str, weights: str, where: str) -> None:
     for name, what in ((target, "target attribute"), (weights, "sample weight attribute")):
         if name and name not in data.columns:
             held = ", ".join(f"'{column}'" for column in data.columns[:20])
-            raise DataError(f"the {what} '{name}' is not a column of {where}, whose header has {held}")
+            raise DataError(f"the {what} '{name}' is not a column of {where}; the columns are {held}")
     if weights and weights == target:
         raise DataError(f"the column '{target}' is both the target and the sample weight")
 
