@@ -24,10 +24,10 @@ test: setup ## Run lint and the tests, at the same time
 	$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 # The SDK takes a minute to install, once. What needs it waits for it; all other tests run meanwhile.
-pytest: setup ## Run the tests alone
+pytest: setup ## Run the tests alone, and install the SageMaker SDK meanwhile
 	$(MAKE) --no-print-directory --jobs=2 $(SDK)/.ready run-tests
 
-run-tests: setup
+run-tests: setup ## Run the tests alone; those that need the SageMaker SDK wait until it is installed
 	WAIT_FOR_SDK=280 $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 test-deep: setup ## Run the slow tests: all pairs of faults, long fuzzing

@@ -25,19 +25,20 @@ STRICTER = {
 JOB_REGIONS = ("us-east-1", "eu-west-1", "cn-north-1")
 
 
+def question(framework: str, version: str, region: str, instance_type: str, scope: uris.Scope) -> dict[str, Any]:
+    return {
+        "framework": framework,
+        "version": version,
+        "region": region,
+        "instance_type": instance_type,
+        "image_scope": scope,
+    }
+
+
 def questions() -> Iterator[dict[str, Any]]:
     """Every framework, version, scope and kind of instance in one region; every region for some versions."""
     regions = sorted({region for accounts in uris.table()["registries"] for region in accounts})
     scopes: tuple[uris.Scope, ...] = ("training", "inference")
-
-    def question(version: str, region: str, instance_type: str) -> dict[str, Any]:
-        return {
-            "framework": framework,
-            "version": version,
-            "region": region,
-            "instance_type": instance_type,
-            "image_scope": scope,
-        }
 
     for framework, images_of in uris.table()["frameworks"].items():
         versions = list(dict.fromkeys(version for rows in images_of.values() for version in rows))
@@ -46,21 +47,15 @@ def questions() -> Iterator[dict[str, Any]]:
                 continue
             for version in versions:
                 for kind in KINDS:
-                    yield question(version, "us-west-2", f"ml.{kind}.xlarge")
+                    yield question(framework, version, "us-west-2", f"ml.{kind}.xlarge", scope)
             for version in {versions[0], versions[-1]}:
                 for region in regions:
-                    yield question(version, region, "ml.m5.xlarge")
+                    yield question(framework, version, region, "ml.m5.xlarge", scope)
 
 
-def ours(question: dict[str, Any]) -> str | None:
+def ours(asked: dict[str, Any]) -> str | None:
     try:
-        return uris.find(
-            question["framework"],
-            question["version"],
-            question["region"],
-            question["instance_type"],
-            question["image_scope"],
-        )
+        return uris.find(*asked.values())
     except ImageError:
         return None
 
@@ -90,14 +85,14 @@ def theirs(asked: dict[str, list[Any]], sdk_python: Path) -> dict[str, list[Any]
 
 def test_every_image_is_the_one_the_sdk_gives(asked: dict[str, list[Any]], theirs: dict[str, list[Any]]) -> None:
     wrong, given = [], 0
-    for question, image in zip(asked["images"], theirs["images"], strict=True):
-        if "image_scope" not in question:
+    for one, image in zip(asked["images"], theirs["images"], strict=True):
+        if "image_scope" not in one:
             continue
-        found = ours(question)
+        found = ours(one)
         given += found is not None
-        key = question["framework"], question["image_scope"], question["instance_type"]
+        key = one["framework"], one["image_scope"], one["instance_type"]
         if found != image and not (found is None and key in STRICTER):
-            wrong.append(f"{' '.join(question.values())}: {found}, not {image}")
+            wrong.append(f"{' '.join(one.values())}: {found}, not {image}")
     assert not wrong, "\n".join(wrong)
     assert given > 5_000
 
@@ -105,11 +100,8 @@ def test_every_image_is_the_one_the_sdk_gives(asked: dict[str, list[Any]], their
 def test_the_images_of_our_own_jobs_are_the_ones_the_sdk_gives(
     asked: dict[str, list[Any]], theirs: dict[str, list[Any]]
 ) -> None:
-    of_jobs = [
-        image
-        for question, image in zip(asked["images"], theirs["images"], strict=True)
-        if "image_scope" not in question
-    ]
+    pairs = zip(asked["images"], theirs["images"], strict=True)
+    of_jobs = [image for one, image in pairs if "image_scope" not in one]
     expected = [image(region) for region in JOB_REGIONS for image in (uris.monitor_image, uris.clarify_image)]
     assert of_jobs == expected
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 _SECONDS = {"laboratory": 20.0, "start_up": 8.0, "start": 4.0, "own": 3.0, "wired": 3.0, "up": 2.0, "api": 2.0}
-_SECONDS |= {"lab": 1.0, "account": 0.5, "built": 0.5, "tmp_path": 0.1}
+_SECONDS |= {"sdk_python": 1.0, "lab": 1.0, "account": 0.5, "built": 0.5, "tmp_path": 0.1}
 
 
 def longest_files_first(items: list[pytest.Item]) -> None:
