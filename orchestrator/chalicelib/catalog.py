@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chalicelib import operations
 from chalicelib.errors import BadRequest, Code, Problem
 from chalicelib.nearest import similar
 from chalicelib.quoting import shown
@@ -85,7 +86,7 @@ class Catalog:
         """The blueprint of a pipeline type; raises BadRequest with the nearest type."""
         if isinstance(pipeline_type, str) and pipeline_type in self.pipeline_types:
             return self.blueprint(self.pipeline_types[pipeline_type])
-        known = sorted(self.pipeline_types)
+        known = sorted({*self.pipeline_types, *operations.NAMES})
         listed = f"one of {', '.join(known)}"
         if pipeline_type in (None, ""):
             problem = Problem("/pipeline_type", Code.MISSING, "is missing", listed)

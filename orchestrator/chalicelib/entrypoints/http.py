@@ -15,10 +15,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chalicelib import operations
+from chalicelib.accepted import Accepted
 from chalicelib.aws.client import Aws
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest, Code, OrchestratorError, Problem
-from chalicelib.intake.check import check_request
+from chalicelib.intake.check import check_body
 from chalicelib.intake.query import Query
 from chalicelib.intake.request import describe, parse
 from chalicelib.planning import plan as planning
@@ -45,14 +47,6 @@ class Response:
     status: int
     body: str
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-class Accepted(dict[str, Any]):
-    """The document of an operation that is not complete: a 202 with Retry-After."""
-
-    def __init__(self, document: Mapping[str, Any], retry_after: int) -> None:
-        super().__init__(document)
-        self.retry_after = retry_after  # seconds
 
 
 @dataclass(frozen=True)
@@ -103,16 +97,19 @@ def _operation(operation: Callable[..., dict[str, Any]]) -> Callable[..., Respon
 
 @_operation
 def provision_pipeline(raw: bytes) -> dict[str, Any]:
-    """POST /provisionpipeline: create, update or run a pipeline."""
+    """POST /provisionpipeline: create, update or run a pipeline; or an operation, whose type says which."""
     deployment = _deployment()
-    checked = check_request(raw, deployment.catalog, deployment.settings)
+    body = parse(raw)
+    if operation := operations.find(body.get("pipeline_type")):
+        return operation.run(body, deployment.settings, deployment.cloud)
+    checked = check_body(body, deployment.catalog, deployment.settings)
     resolved = {}
     if checked.unresolved:
         from chalicelib.provisioning.resolve import resolve
 
         resolved = resolve(checked.unresolved, deployment.settings, deployment.cloud)
         values = {name: one.value for name, one in resolved.items()}
-        checked = check_request(raw, deployment.catalog, deployment.settings, resolved=values)
+        checked = check_body(body, deployment.catalog, deployment.settings, resolved=values)
     plan = planning.make(checked, deployment.settings, deployment.catalog)
     done = provision(plan, deployment.cloud)
     response: dict[str, Any] = {"message": done.message, "pipeline_id": done.pipeline_id, "name": plan.name}

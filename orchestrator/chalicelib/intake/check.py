@@ -13,7 +13,7 @@ from chalicelib.intake import hyperparameters, parameters, preconditions, reach,
 from chalicelib.intake.canonical import canonical
 from chalicelib.intake.preconditions import Precondition
 from chalicelib.intake.references import Reference
-from chalicelib.intake.request import parse
+from chalicelib.intake.request import Body, parse
 from chalicelib.quoting import pointer, shown
 from chalicelib.settings import Settings
 
@@ -40,12 +40,23 @@ def check_request(
     deployed: bool = True,
     resolved: Mapping[str, str] | None = None,
 ) -> CheckedRequest:
-    """Check a request's bytes for a deployment. Without one (`deployed` is false) reach.py is not applied.
+    """Check a request's bytes for a deployment, see `check_body`."""
+    return check_body(parse(raw), catalog, settings, deployed=deployed, resolved=resolved)
+
+
+def check_body(
+    written: Body,
+    catalog: Catalog,
+    settings: Settings,
+    *,
+    deployed: bool = True,
+    resolved: Mapping[str, str] | None = None,
+) -> CheckedRequest:
+    """Check a parsed request for a deployment. Without one (`deployed` is false) reach.py is not applied.
 
     `resolved` has the values of fields that only AWS can resolve (see resolve.py); without it they stay unresolved.
     Raises BadRequest with every problem.
     """
-    written = parse(raw)
     blueprint = catalog.find(written.get("pipeline_type"))
     pipeline_type: str = written["pipeline_type"]
     given = {key for key, value in written.items() if str(value).strip()}

@@ -23,13 +23,18 @@ def page(
     *,
     default_sort: str = "CreationTime",
     default_order: str = "Descending",
+    keys: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The response of a list operation: summaries of resources of a kind, and a token where there are more."""
+    """The response of a list operation: summaries of resources of a kind, and a token where there are more.
+
+    `keys` has the members that SortBy sorts by, where they are called otherwise than those of most resources.
+    """
     answer, members = _summary(kind)
-    name, status = f"{kind}Name", f"{kind}Status"
+    sorts = {"Name": f"{kind}Name", "Status": f"{kind}Status", **(keys or {})}
+    name, status = sorts["Name"], sorts["Status"]
     found = [record for record in records if _matches(record, request, name, status)]
     sort = request.get("SortBy", default_sort)
-    key = {"Name": name, "Status": status}.get(sort, sort)
+    key = sorts.get(sort, sort)
     found.sort(
         key=lambda record: (key in record, record.get(key, ""), record[name]),
         reverse=request.get("SortOrder", default_order) == "Descending",

@@ -25,10 +25,13 @@ ARN_KINDS = {
     "Model": "model",
     "EndpointConfig": "endpoint-config",
     "Endpoint": "endpoint",
+    "ModelCard": "model-card",
     "ModelPackageGroup": "model-package-group",
     "ModelPackage": "model-package",
 }
 _CREATES = {kind.create: f"{kind.key}Name" for kind in JOB_KINDS.values()}  # operation -> the member that names the job
+# Lists of what belongs to one resource, which policies name.
+_LISTS_OF_ONE = ("ListModelCardExportJobs", "ListModelCardVersions", "ListTags")
 _NAMED_BY = {f"{kind}Name": part for kind, part in ARN_KINDS.items()}  # the member that names a resource
 
 
@@ -53,12 +56,14 @@ def _resources(operation: str, request: dict[str, Any], caller: Caller) -> list[
     if operation == "ListModelPackages":
         group = request.get("ModelPackageGroupName", "*").rpartition("/")[2]
         return [arn(caller, "model-package", f"{group}/*")]
-    if operation.startswith("List") and operation != "ListTags":
+    if operation.startswith("List") and operation not in _LISTS_OF_ONE:
         return ["*"]
     if "ResourceArn" in request:
         return [request["ResourceArn"]]
     if "ModelPackageArn" in request:
         return [request["ModelPackageArn"]]
+    if "ModelCardExportJobArn" in request:
+        return [request["ModelCardExportJobArn"]]
     if operation == "CreateModelPackage":
         return [arn(caller, "model-package", request.get("ModelPackageGroupName", "*") + "/*")]
     # Who creates a job needs permissions on the job alone, and not on the model that a transform job names.

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parsed body of a model-card operation -> a checked request, or every problem in it. No AWS calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.catalog import Schema
+from chalicelib.errors import BadRequest, Code, Problem
+from chalicelib.intake import reach
+from chalicelib.intake.explain import explain
+from chalicelib.intake.request import Body
+from chalicelib.model_cards import canonical, schemas
+from chalicelib.quoting import pointer, shown
+from chalicelib.settings import Settings
+
+ARN = "arn:{0.partition}:sagemaker:{0.aws_region}:{0.account}:model-card/{1}"
+
+
+@dataclass(frozen=True)
+class CardRequest:
+    """A valid request for an operation."""
+
+    operation: str
+    keys: Mapping[str, Any]  # canonical, without the content
+    sections: Mapping[str, Any]  # of the content, canonical; in an update, null stands for what is removed
+    warnings: tuple[Problem, ...]
+
+    @property
+    def name(self) -> str:
+        """The card's name; empty for the list."""
+        return str(self.keys.get("name", ""))
+
+    @property
+    def subject(self) -> str:
+        return f"model card {self.name}" if self.name else "model cards"
+
+
+def check(operation: str, body: Body, settings: Settings, deployed: bool) -> CardRequest:
+    """Check a request. Without a deployment (`deployed` is false), what it may name is not checked.
+
+    Raises BadRequest with every problem.
+    """
+    schema = schemas.request(operation)
+    given = {key: value for key, value in body.items() if key != "pipeline_type"}
+    warnings = [*_unused(given, schema, operation)]
+    form = canonical.Canonical(schema)
+    written = form.value({key: one for key, one in given.items() if key in schema["properties"] and one != ""})
+    unknown = {key: one for key, one in given.items() if key not in schemas.known_keys()}
+    problems = [*form.problems, *_nulls(written, schema, operation, form)]
+    wrong = {problem.path for problem in problems}
+    checked = canonical.without_nulls(written) if operation == "update_model_card" else written
+    problems += [one for one in explain({**unknown, **checked}, schema) if one.path not in wrong]
+    wrong = {problem.path for problem in problems}
+    rules = [*_same_card(checked, settings, deployed), *_content_rules(checked, settings, deployed)]
+    problems += [one for one in rules if not any(one.path == path or one.path.startswith(f"{path}/") for path in wrong)]
+    if deployed:
+        problems += reach.problems(checked, schema, settings, wrong)
+    if problems:
+        many = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
+        raise BadRequest(f"{many} in this {operation} request", sorted(problems, key=lambda one: one.path))
+    fields = {key: one["default"] for key, one in schema["properties"].items() if "default" in one}
+    fields |= {key: one for key, one in written.items() if key not in schemas.sections() and one is not None}
+    sections = {key: one for key, one in written.items() if key in schemas.sections()}
+    return CardRequest(operation, fields, sections, tuple(warnings))
+
+
+def _unused(body: Body, schema: Schema, operation: str) -> Iterator[Problem]:
+    """Keys of other operations, and keys that have no effect."""
+    for key, value in body.items():
+        if key not in schema["properties"]:
+            if key in schemas.known_keys():
+                yield Problem(pointer(key), Code.UNUSED_KEY, f"not used by {operation}; ignored")
+        elif (why := schema["properties"][key].get("x-unused")) and value not in ("", None):
+            yield Problem(pointer(key), Code.NOT_APPLIED, f"not used: {why}")
+
+
+def _nulls(body: Body, schema: Schema, operation: str, form: canonical.Canonical) -> Iterator[Problem]:
+    """Nulls in an update stand for what is removed, so they must name what can be there."""
+    if operation != "update_model_card":
+        return
+    for path in canonical.nulls(body):
+        known: Schema = schema
+        for key in path[:-1]:
+            known = form.applicable(known["properties"][key], {}) if key in known.get("properties", {}) else {}
+        is_map = isinstance(known.get("additionalProperties"), Mapping)
+        if len(path) == 1 and path[0] not in schemas.sections():
+            yield Problem(pointer(*path), Code.WRONG_TYPE, "is null", "omit the key instead")
+        elif path[-1] not in known.get("properties", {}) and not is_map:
+            yield Problem(pointer(*path), Code.UNKNOWN_KEY, "is an unknown key", "remove it")
+
+
+def _same_card(body: Body, settings: Settings, deployed: bool) -> Iterator[Problem]:
+    arn, name = body.get("arn"), body.get("name")
+    if deployed and arn and isinstance(name, str) and arn != (expected := ARN.format(settings, name)):
+        yield Problem("/arn", Code.CONFLICT, f"{shown(arn)} is not the ARN of the card {shown(name)}", expected)
+
+
+def _content_rules(body: Body, settings: Settings, deployed: bool) -> Iterator[Problem]:
+    """What two keys of the content say together."""
+    training = body.get("training_details")
+    if isinstance(training, Mapping):
+        yield from _training_rules(training)
+    evaluations = body.get("evaluation_details")
+    for index, evaluation in enumerate(evaluations if isinstance(evaluations, list) else []):
+        if isinstance(evaluation, Mapping):
+            yield from _metric_file_rules(f"/evaluation_details/{index}", evaluation, settings, deployed)
+
+
+def _training_rules(training: Mapping[str, Any]) -> Iterator[Problem]:
+    path = "/training_details"
+    if training.get("model_name") and training.get("training_job_name"):
+        problem = f"cannot be used together with {path}/training_job_name, which names the job itself"
+        yield Problem(f"{path}/model_name", Code.CONFLICT, problem, "remove one of them")
+    objective = training.get("objective_function")
+    if isinstance(objective, Mapping) and isinstance(objective.get("function"), Mapping):
+        for key in ("facet", "condition"):
+            if key in objective:
+                problem = f"belongs into {path}/objective_function/function, which is an object here"
+                yield Problem(f"{path}/objective_function/{key}", Code.CONFLICT, problem, "move it there")
+
+
+def _metric_file_rules(
+    path: str, evaluation: Mapping[str, Any], settings: Settings, deployed: bool
+) -> Iterator[Problem]:
+    url, kind = evaluation.get("metric_file_s3_url"), evaluation.get("metric_type")
+    if url and not kind:
+        hint = f"one of {', '.join(schemas.METRIC_TYPES)}"
+        yield Problem(f"{path}/metric_type", Code.MISSING, "is missing: the format of metric_file_s3_url", hint)
+    if kind and not url:
+        hint = "URI of the file in the assets bucket"
+        yield Problem(f"{path}/metric_file_s3_url", Code.MISSING, "is missing: the file of metric_type", hint)
+    ours = f"s3://{settings.assets_bucket}/"
+    if deployed and isinstance(url, str) and not url.startswith(ours):
+        problem = "files of metrics are read from the assets bucket only"
+        yield Problem(f"{path}/metric_file_s3_url", Code.NOT_REACHABLE, problem, f"copy the file to {ours}")
