@@ -10,9 +10,10 @@ from typing import Any
 from chalicelib.catalog import Schema
 from chalicelib.errors import BadRequest, Code, Problem
 from chalicelib.intake import reach
+from chalicelib.intake.canonical import canonical
 from chalicelib.intake.explain import explain
 from chalicelib.intake.request import Body
-from chalicelib.model_cards import canonical, schemas
+from chalicelib.model_cards import nulls, schemas
 from chalicelib.quoting import pointer, shown
 from chalicelib.settings import Settings
 
@@ -44,15 +45,14 @@ def check(operation: str, body: Body, settings: Settings, deployed: bool) -> Car
     Raises BadRequest with every problem.
     """
     schema = schemas.request(operation)
-    given = {key: value for key, value in body.items() if key != "pipeline_type"}
-    warnings = [*_unused(given, schema, operation)]
-    form = canonical.Canonical(schema)
-    written = form.value({key: one for key, one in given.items() if key in schema["properties"] and one != ""})
-    unknown = {key: one for key, one in given.items() if key not in schemas.known_keys()}
-    problems = [*form.problems, *_nulls(written, schema, operation, form)]
+    form = canonical(body, schema, schemas.known_keys())
+    written = {key: value for key, value in form.body.items() if key != "pipeline_type"}
+    problems = form.problems
+    if operation == "update_model_card":
+        problems += _nulls(written, schema)
+    checked = nulls.without(written) if operation == "update_model_card" else written
     wrong = {problem.path for problem in problems}
-    checked = canonical.without_nulls(written) if operation == "update_model_card" else written
-    problems += [one for one in explain({**unknown, **checked}, schema) if one.path not in wrong]
+    problems += [one for one in explain({"pipeline_type": operation, **checked}, schema) if one.path not in wrong]
     wrong = {problem.path for problem in problems}
     rules = [*_same_card(checked, settings, deployed), *_content_rules(checked, settings, deployed)]
     problems += [one for one in rules if not any(one.path == path or one.path.startswith(f"{path}/") for path in wrong)]
@@ -61,35 +61,25 @@ def check(operation: str, body: Body, settings: Settings, deployed: bool) -> Car
     if problems:
         many = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         raise BadRequest(f"{many} in this {operation} request", sorted(problems, key=lambda one: one.path))
-    fields = {key: one["default"] for key, one in schema["properties"].items() if "default" in one}
-    fields |= {key: one for key, one in written.items() if key not in schemas.sections() and one is not None}
-    sections = {key: one for key, one in written.items() if key in schemas.sections()}
-    return CardRequest(operation, fields, sections, tuple(warnings))
+    sections = {key: value for key, value in written.items() if key in schemas.sections()}
+    keys = {key: value for key, value in written.items() if key not in sections}
+    return CardRequest(operation, keys, sections, (*form.warnings, *_unused(keys, schema)))
 
 
-def _unused(body: Body, schema: Schema, operation: str) -> Iterator[Problem]:
-    """Keys of other operations, and keys that have no effect."""
-    for key, value in body.items():
-        if key not in schema["properties"]:
-            if key in schemas.known_keys():
-                yield Problem(pointer(key), Code.UNUSED_KEY, f"not used by {operation}; ignored")
-        elif (why := schema["properties"][key].get("x-unused")) and value not in ("", None):
+def _unused(keys: Body, schema: Schema) -> Iterator[Problem]:
+    """Keys that have no effect."""
+    for key in keys:
+        if why := schema["properties"][key].get("x-unused"):
             yield Problem(pointer(key), Code.NOT_APPLIED, f"not used: {why}")
 
 
-def _nulls(body: Body, schema: Schema, operation: str, form: canonical.Canonical) -> Iterator[Problem]:
-    """Nulls in an update stand for what is removed, so they must name what can be there."""
-    if operation != "update_model_card":
-        return
-    for path in canonical.nulls(body):
-        known: Schema = schema
-        for key in path[:-1]:
-            known = form.applicable(known["properties"][key], {}) if key in known.get("properties", {}) else {}
-        is_map = isinstance(known.get("additionalProperties"), Mapping)
-        if len(path) == 1 and path[0] not in schemas.sections():
-            yield Problem(pointer(*path), Code.WRONG_TYPE, "is null", "omit the key instead")
-        elif path[-1] not in known.get("properties", {}) and not is_map:
+def _nulls(body: Body, schema: Schema) -> Iterator[Problem]:
+    """Nulls that do not stand for a part of the content that is removed."""
+    for path in nulls.paths(body):
+        if not nulls.is_removable(path, schema):
             yield Problem(pointer(*path), Code.UNKNOWN_KEY, "is an unknown key", "remove it")
+        elif path[0] not in schemas.sections():
+            yield Problem(pointer(*path), Code.WRONG_TYPE, "is null", "omit the key instead")
 
 
 def _same_card(body: Body, settings: Settings, deployed: bool) -> Iterator[Problem]:

@@ -123,10 +123,5 @@ class Lookups:
 
     def _unusable(self, path: str, groups: list[metric_files.Group]) -> list[Problem]:
         """What a card cannot hold of a file."""
-        schema = {
-            "properties": {"metric_groups": {"type": "array", "items": {"$ref": "#/$defs/metric_group"}}},
-            "required": [],
-            "$defs": schemas.content()["$defs"],
-        }
-        found = explain({"metric_groups": groups}, schema)
+        found = explain({"metric_groups": groups}, schemas.metric_groups())
         return [Problem(path, one.code, f"{one.path} of the file {one.problem}", one.hint) for one in found]

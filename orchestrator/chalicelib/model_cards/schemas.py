@@ -132,22 +132,28 @@ def known_keys() -> frozenset[str]:
 
 @functools.cache
 def request(operation: str) -> Schema:
-    """The schema of an operation's request, without its `pipeline_type`."""
+    """The schema of an operation's request, without references."""
     keys = {key: {**_KEYS[key], **_DIFFERENT.get((operation, key), {})} for key in OPERATIONS[operation]}
-    writes = operation in WRITING
-    described = _request_content() if writes else {"properties": {}, "$defs": {}}
+    parts = _request_content() if operation in WRITING else {}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
-        "required": ["name"] if "name" in keys else [],
+        "required": ["pipeline_type", "name"] if "name" in keys else ["pipeline_type"],
         "additionalProperties": False,
-        "properties": {**keys, **described["properties"]},
-        "$defs": described["$defs"],
+        "properties": {"pipeline_type": {"const": operation}, **keys, **parts},
     }
 
 
+@functools.cache
+def metric_groups() -> Schema:
+    """The schema of an object with `metric_groups`, without references."""
+    defs = content()["$defs"]
+    groups = defs["evaluation"]["properties"]["metric_groups"]
+    return {"type": "object", "properties": {"metric_groups": _inlined(groups, defs)}}
+
+
 def _request_content() -> dict[str, Any]:
-    """The content as requests may write it: also in the predecessor's forms, and with what is looked up in AWS."""
+    """The sections as requests may write them: also in the predecessor's forms, and with what is looked up in AWS."""
     schema = copy.deepcopy(dict(content()))
     defs = schema["$defs"]
     for environment in ("inference_environment", "training_environment"):
@@ -180,7 +186,19 @@ def _request_content() -> dict[str, Any]:
             "description": "Format of the file of metrics.",
         },
     }
-    return schema
+    sections: dict[str, Any] = _inlined(schema["properties"], defs)
+    return sections
+
+
+def _inlined(schema: Any, defs: Mapping[str, Any]) -> Any:
+    """A schema with its references replaced by what they refer to."""
+    if isinstance(schema, list):
+        return [_inlined(one, defs) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(defs[schema["$ref"].removeprefix("#/$defs/")], defs)
+    return {key: _inlined(one, defs) for key, one in schema.items()}
 
 
 def _images_or(environment: Schema) -> dict[str, Any]:
