@@ -63,7 +63,7 @@ class Code(Enum):
     NOT_APPLIED = "warning: the value is not used for a part of what it is for"
     BEYOND_LIMIT = "warning: a limit of AWS takes effect before the value does"
     UNKNOWN_RESOURCE = "the model, training job or object in S3 that the value names does not exist"
-    CHANGED_MEANWHILE = "warning: somebody else changed the same at the same time"
+    CHANGED_MEANWHILE = "warning: another request changed the model card at the same time"
     UNKNOWN_PAGE = "the value of next is not one that the API returned"
     MORE_PROBLEMS = "further problems that are not listed"
 

@@ -11,4 +11,5 @@ pipelines.py   CodePipeline
 registry.py    SageMaker's model registry
 jobs.py        Step Functions and SageMaker
 resources.py   what a deployed stack holds
+model_cards.py  SageMaker's model cards; imported when one is asked for
 """

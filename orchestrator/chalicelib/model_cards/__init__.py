@@ -3,10 +3,11 @@
 
 content.schema.json   what SageMaker takes as a card's content
 schemas.py            the schema of each operation's request, made from that
-canonical.py          a body -> the form that everything after it sees
 check.py              a body -> a checked request, or every problem in it
+nulls.py              nulls in an update, which remove keys
 content.py            what a request says -> a card's content
-fill.py               what SageMaker says of a model or a training job -> a part of that content
-metric_files.py       a file of metrics in S3 -> a part of it, too
+lookups.py            what a request names in AWS -> a part of that content, by the two below
+fill.py               what SageMaker says of a model or a training job -> such a part
+metric_files.py       a file of metrics in S3 -> such a part
 operations.py         what each operation does
 """

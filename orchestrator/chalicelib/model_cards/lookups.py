@@ -84,7 +84,7 @@ class Lookups:
             job = self.cards.training_job(job_name)
             if job and (job.get("ModelArtifacts") or {}).get("S3ModelArtifacts") == artifacts[0]:
                 return job
-        problem = f"the training job of the model {shown(name)} cannot be told from its artifacts"
+        problem = f"the training job of the model {shown(name)} cannot be determined from its artifacts"
         self.problems.append(Problem(path, Code.UNKNOWN_RESOURCE, problem, "use training_job_name"))
         return None
 

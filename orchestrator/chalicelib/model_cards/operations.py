@@ -68,7 +68,7 @@ def _update(request: CardRequest, lookups: Lookups) -> dict[str, Any]:
         cards.update(name, ModelCardStatus=status)
         after = _card(cards, name)
     if after["ModelCardVersion"] > before["ModelCardVersion"] + changed:
-        problem = f"somebody else changed the card at the same time: compare the versions after {_version(before)}"
+        problem = f"another request changed the card at the same time: compare the versions after {_version(before)}"
         lookups.warnings.append(Problem("", Code.CHANGED_MEANWHILE, problem))
     return {"message": after}
 

@@ -90,7 +90,7 @@ _KEYS: Mapping[str, dict[str, Any]] = {
         "description": "Version to export; the latest if absent.",
         "examples": [1],
     },
-    "name_contains": _name("a part of a name", "Lists only cards whose names contain this.", "churn"),
+    "name_contains": _name("a part of a name", "Lists only cards with this text in their names.", "churn"),
 }
 _WRITTEN = ("name", "status", "version", "arn", "created_by", "last_modified_by")
 OPERATIONS: Mapping[str, tuple[str, ...]] = {  # operation -> its keys; those that write have the content's, too
@@ -162,7 +162,7 @@ def _request_content() -> dict[str, Any]:
     schema["properties"]["training_details"]["properties"] |= {
         "model_name": {
             "type": "string",
-            "description": "Name of a SageMaker model whose training job fills in training_job_details.",
+            "description": "Name of a SageMaker model; its training job fills in training_job_details.",
             "examples": ["churn-model"],
         },
         "training_job_name": {
