@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from chalicelib.images import uris
 
 from mlops.local.containers.autopilot import objectives
-from mlops.local.containers.base import CannotRun, Model, Program
+from mlops.local.containers.base import CannotRun, Job, Model, Program
 
 if TYPE_CHECKING:
     from mlops.local.containers.autopilot.predictor import ProcessPredictor
@@ -65,11 +65,11 @@ class AutopilotContainer:
     def matches(self, image_uri: str) -> bool:
         return _IMAGE.fullmatch(image_uri) is not None
 
-    def training(self, tree: Path, image_uri: str, access: Mapping[str, str]) -> Program:
-        raise CannotRun(f"{image_uri} is an image for inference; it does not train.")
+    def training(self, job: Job) -> Program:
+        raise CannotRun(f"{job.image_uri} is an image for inference; it does not train.")
 
-    def processing(self, tree: Path, image_uri: str, access: Mapping[str, str]) -> Program:
-        raise CannotRun(f"The laptop account runs no processing jobs in {image_uri}.")
+    def processing(self, job: Job) -> Program:
+        raise CannotRun(f"The laptop account runs no processing jobs in {job.image_uri}.")
 
     def metrics(self, log: str) -> Mapping[str, float]:
         return {}
