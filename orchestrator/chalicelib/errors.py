@@ -51,7 +51,7 @@ class Code(Enum):
     UNKNOWN_VERSION = "the framework has no such version"
     NO_IMAGE = "the framework has no image, or several, for this use, instance type or Region"
     WRONG_HYPERPARAMETER = "the algorithm does not accept this value (as a warning: may not)"
-    UNKNOWN_HYPERPARAMETER = "warning: the algorithm has no known hyperparameter of this name"
+    UNKNOWN_HYPERPARAMETER = "the algorithm has no known hyperparameter of this name (a warning unless it has a range)"
     UNKNOWN_PIPELINE = "the pipeline that the value names does not exist"
     NO_SUCCESSFUL_RUN = "the pipeline that the value names has no successful run yet"
     NO_MODEL = "the last successful run of the named pipeline created no usable model"

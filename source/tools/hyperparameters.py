@@ -4,11 +4,13 @@
     make hyperparameters        (or: python -m tools.hyperparameters [WHEEL])
 
     algorithm -> {"required": [name, ...], "needs": [[name, [value, ...], needed name], ...], "auto": bool,
-                  "listed": [version, ...], "takes": {name: [kind, range or values]}}
+                  "listed": [version, ...], "tunable": [name, ...], "metrics": {"Maximize" or "Minimize": [name, ...]},
+                  "takes": {name: [kind, range or values]}}
 
 A kind is integer, number, boolean, one (of values), some (of values, with commas between) or text. A range is an
 interval as "[0, 1]" or "(0, )". `needs` says that a value of one ([]: any) makes another one needed; with `auto` the
 algorithm takes "auto" for a number; `listed` are the versions for which lists of values are complete (absent: all).
+`tunable` are the hyperparameters that tuning jobs may search, `metrics` what they may search by (absent: not known).
 
 The estimators of the SageMaker SDK for Python v2, the last to have them, declare most of it. Its wheel is read as the
 zip it is and never imported. What they leave out is here, from the table "hyperparameters" of each algorithm in
@@ -65,6 +67,18 @@ _POSITIVE, _NATURAL = ["number", "[0, )"], ["integer", "[0, )"]
 XGBOOST: Json = {
     "required": ["num_round"],
     "needs": [["objective", ["multi:softmax", "multi:softprob"], "num_class"]],
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/xgboost-tuning.html, and more metrics that the image registers.
+    "tunable": ["alpha", "colsample_bylevel", "colsample_bynode", "colsample_bytree", "eta", "gamma", "lambda",
+                "max_delta_step", "max_depth", "min_child_weight", "num_round", "subsample"],
+    "metrics": {
+        "Maximize": [f"validation:{name}" for name in (
+            "accuracy", "auc", "aucpr", "balanced_accuracy", "f1", "f1_binary", "f1_macro", "map", "ndcg", "precision",
+            "precision_macro", "precision_micro", "r2", "recall", "recall_macro", "recall_micro")],
+        "Minimize": [f"validation:{name}" for name in (
+            "aft-nloglik", "cox-nloglik", "error", "gamma-deviance", "gamma-nloglik", "interval-regression-accuracy",
+            "logloss", "mae", "mape", "merror", "mlogloss", "mphe", "mse", "poisson-nloglik", "rmse", "rmsle",
+            "tweedie-nloglik")],
+    },
     "listed": ["0.90-1", "0.90-2", "1.0-1", "1.2-1", "1.2-2", "1.3-1", "1.5-1", "1.7-1", "3.0-5"],
     "takes": {
         "num_round": COUNT, "num_class": ["integer", "[2, )"], "csv_weights": _FLAG, "early_stopping_rounds": COUNT,

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
 from chalicelib.aws.calls import Calls, code, translate_errors
-from chalicelib.aws.observed import Job, StateMachineRun
+from chalicelib.aws.observed import BestJob, Job, StateMachineRun
 from chalicelib.aws.port import Document
-from chalicelib.job_kinds import COMPLETED, JOB_KINDS
+from chalicelib.job_kinds import COMPLETED, JOB_KINDS, JobKind
 
 _LAST_EVENTS = 25  # of an execution: more than a state with all its retries has
 _ENDED_BADLY = {"ExecutionFailed": "Failed", "ExecutionAborted": "Aborted", "ExecutionTimedOut": "TimedOut"}
@@ -46,7 +48,10 @@ class Jobs(Calls):
             if code(error) in ("ValidationException", "ResourceNotFound"):  # not there yet, or gone
                 return None
             raise
-        return described(kind, found)
+        job = described(kind, found)
+        if job.best and job.status == COMPLETED and (best := self.job(job.best.kind, job.best.name)):
+            return replace(job, artifact=best.artifact)
+        return job
 
     @translate_errors
     def stop_states(self, execution_arn: str) -> None:
@@ -86,13 +91,32 @@ def described(kind: str, found: Document) -> Job:
         kind,
         found[how.name],
         status,
-        progress=str(at(found, how.progress) or ""),
+        progress=_progress(at(found, how.progress)),
         started=_seconds(at(found, how.started)),
         ended=_seconds(at(found, how.ended)),
         metrics={one["MetricName"]: one["Value"] for one in (metrics if isinstance(metrics, list) else [metrics])},
         artifact=str(at(found, how.artifact) or "") if status == COMPLETED else "",
         is_model=how.is_model,
+        best=_best(how, found),
     )
+
+
+def _progress(given: Any) -> str:
+    """What a description says of a job's progress; of jobs that it starts, how many have which status."""
+    if isinstance(given, Mapping):
+        return ", ".join(f"{count} {_words(status)}" for status, count in given.items() if count)
+    return str(given or "")
+
+
+def _words(status: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", status).lower()
+
+
+def _best(how: JobKind, found: Document) -> BestJob | None:
+    kind, summary = JOB_KINDS.get(how.logs_as), at(found, how.best)
+    if not kind or not summary:
+        return None
+    return BestJob(kind.key, summary[kind.name], summary.get("TunedHyperParameters", {}))
 
 
 def at(document: Any, path: str) -> Any:

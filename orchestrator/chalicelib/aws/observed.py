@@ -161,6 +161,15 @@ class Observed:
 
 
 @dataclass(frozen=True)
+class BestJob:
+    """The best of the jobs that a job started."""
+
+    kind: str
+    name: str
+    hyperparameters: Mapping[str, str]  # those that were found for it
+
+
+@dataclass(frozen=True)
 class Job:
     """A SageMaker job that a state machine runs or ran. Times are in seconds since the epoch."""
 
@@ -173,6 +182,7 @@ class Job:
     metrics: Mapping[str, float] = field(default_factory=dict)  # the final ones, by name
     artifact: str = ""  # the S3 URI of what it made
     is_model: bool = False  # whether that is a model
+    best: BestJob | None = None  # of the jobs that it started, the one that made it
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from chalicelib.catalog import Schema
 from chalicelib.errors import BadRequest, Code, Problem
+from chalicelib.intake import ranges
 from chalicelib.intake.request import Body, Decimal, parse_value
 from chalicelib.quoting import pointer
 
@@ -93,6 +94,8 @@ def _value(value: Any, schema: Schema, path: str, problems: list[Problem]) -> An
             value = _from_text(value, dict, path, problems)
             if not isinstance(value, dict):
                 return value
+            if schema.get("x-tuning"):
+                return ranges.canonical(value, text)
             if schema.get("x-values"):
                 # Nothing is no text: null stays what it is, and is refused where it stands.
                 return {key: item if item is None else text(item) for key, item in value.items()}

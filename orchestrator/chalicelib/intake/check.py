@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from chalicelib import delivery, names
 from chalicelib.catalog import ARTIFACT, REGISTRY, Blueprint, Catalog
 from chalicelib.errors import BadRequest, Code, Problem
-from chalicelib.intake import hyperparameters, parameters, preconditions, reach, references, rules, validate
+from chalicelib.intake import hyperparameters, parameters, preconditions, reach, references, rules, tuning, validate
 from chalicelib.intake.canonical import canonical
 from chalicelib.intake.preconditions import Precondition
 from chalicelib.intake.references import Reference
@@ -75,6 +75,8 @@ def check_body(
         problems += reach.problems(body, schema, settings, {problem.path for problem in problems})
     hyperparameter_findings = hyperparameters.check(body, schema, {problem.path for problem in problems})
     problems += hyperparameter_findings.problems
+    search = tuning.check(body, schema, {problem.path for problem in problems})
+    problems += search.problems
     rerun = body.pop("rerun")
     wrong = {problem.path for problem in problems}
     values = parameters.evaluate(body, blueprint, settings, wrong)
@@ -98,6 +100,7 @@ def check_body(
         warnings=(
             *form.warnings,
             *hyperparameter_findings.warnings,
+            *search.warnings,
             *values.warnings,
             *rules.warnings(body, blueprint.rules, wrong),
             *(_resolved_later(*one) for one in unresolved.items()),

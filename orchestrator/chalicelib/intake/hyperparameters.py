@@ -46,6 +46,22 @@ def takes(algorithm: str) -> Mapping[str, Rule]:
     return rules
 
 
+def is_checked(algorithm: str, given: Mapping[str, Any]) -> bool:
+    """Whether the table says what this algorithm takes: it is built in, and runs no script of the user."""
+    return algorithm in _table()["algorithms"] and SCRIPT_MODE.isdisjoint(given)
+
+
+def tunable(algorithm: str) -> tuple[str, ...]:
+    """The hyperparameters of a built-in algorithm that AWS documents as tunable; none where the table has no list."""
+    return tuple(_table()["algorithms"][algorithm].get("tunable", ()))
+
+
+def metrics(algorithm: str) -> Mapping[str, str]:
+    """The metrics that a built-in algorithm can be tuned by: Maximize or Minimize, by name; none if not listed."""
+    listed: Mapping[str, list[str]] = _table()["algorithms"][algorithm].get("metrics", {})
+    return {name: direction for direction, names in listed.items() for name in names}
+
+
 def check(body: Body, schema: Schema, wrong: set[str]) -> Findings:
     """Every hyperparameter that its algorithm would not take; fields in `wrong` (JSON pointers) are left out."""
     found = Findings()
@@ -55,12 +71,35 @@ def check(body: Body, schema: Schema, wrong: set[str]) -> Findings:
         if not names or not isinstance(given, dict) or f"/{name}" in wrong:
             continue
         algorithm, version = (str(body.get(names[key].removeprefix("/"))) for key in ("algorithm", "version"))
-        entry = _table()["algorithms"].get(algorithm)
-        if entry and SCRIPT_MODE.isdisjoint(given):
-            checked = _Checked(pointer(name), algorithm, version, entry, given, found)
+        if is_checked(algorithm, given):
+            tuned = _tuned(f"/{name}", body, schema)
+            entry = _table()["algorithms"][algorithm]
+            checked = _Checked(pointer(name), algorithm, version, entry, given, found, tuned)
             checked.values(wrong)
             checked.missing()
     return found
+
+
+def _tuned(static: str, body: Body, schema: Schema) -> frozenset[str]:
+    """The hyperparameters for which a tuning job finds the values, beside the static ones of a field."""
+    fields = [name for name, one in schema["properties"].items() if one.get("x-tuning", {}).get("static") == static]
+    return frozenset(name for field in fields if isinstance(body.get(field), dict) for name in body[field])
+
+
+def refusal(path: str, algorithm: str, version: str, name: str, value: str) -> tuple[Problem, bool] | None:
+    """What is wrong with one value of a built-in algorithm's hyperparameter, and whether that is sure."""
+    entry = _table()["algorithms"][algorithm]
+    rule = entry["takes"][name]
+    refused = _refusal(path, algorithm, name, value, rule, entry.get("auto", False))
+    return (refused, _is_sure(entry, algorithm, version, rule)) if refused else None
+
+
+def _is_sure(entry: Schema, algorithm: str, version: str, rule: Rule) -> bool:
+    """Whether a list of values is complete. An unknown version is refused anyway, so nothing is held back."""
+    listed = entry.get("listed")
+    if rule[0] not in ("one", "some") or listed is None or version in listed:
+        return True
+    return version not in uris.table()["frameworks"][algorithm]["training"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +112,7 @@ class _Checked:
     entry: Schema
     given: Mapping[str, Any]
     found: Findings
+    tuned: frozenset[str]
 
     def values(self, wrong: set[str]) -> None:
         takes: Mapping[str, Rule] = self.entry["takes"]
@@ -86,16 +126,8 @@ class _Checked:
                 hint = f"did you mean {near!r}?" if near else ""
                 self.found.warnings.append(Problem(path, Code.UNKNOWN_HYPERPARAMETER, problem, hint))
                 continue
-            refusal = _refusal(path, self.algorithm, name, value, takes[name], self.entry.get("auto", False))
-            if refusal:
-                (self.found.problems if self._sure(takes[name]) else self.found.warnings).append(refusal)
-
-    def _sure(self, rule: Rule) -> bool:
-        """Whether a list of values is complete. An unknown version is refused anyway, so nothing is held back."""
-        listed = self.entry.get("listed")
-        if rule[0] not in ("one", "some") or listed is None or self.version in listed:
-            return True
-        return self.version not in uris.table()["frameworks"][self.algorithm]["training"]
+            if refused := refusal(path, self.algorithm, self.version, name, value):
+                (self.found.problems if refused[1] else self.found.warnings).append(refused[0])
 
     def missing(self) -> None:
         takes: Mapping[str, Rule] = self.entry["takes"]
@@ -104,7 +136,7 @@ class _Checked:
             if name in self.given and (not values or self.given[name] in values):
                 needed.append((other, f" if {name} is {shown(self.given[name])}"))
         for name, where in needed:
-            if name not in self.given:
+            if name not in self.given and name not in self.tuned:
                 hint = f"{self.algorithm} requires {wanted(takes[name])}{where}"
                 if near := nearest(name, [other for other in self.given if other not in takes]):
                     hint += f"; did you mean {name} instead of {shown(near)}?"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -105,6 +105,7 @@ def job_document(job: Job | None) -> dict[str, Any] | None:
         "ended": iso(job.ended),
         "metrics": dict(job.metrics),
         "artifact": job.artifact or None,
+        **({"best": asdict(job.best)} if job.best else {}),
     }
 
 

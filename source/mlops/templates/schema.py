@@ -116,8 +116,9 @@ def _wrong(key: str, field: Any, properties: dict[str, Schema]) -> list[str]:
         return found
     if not {"examples", "enum", "default"} & set(field):
         found.append(f"{key} has no examples")
-    lost = {pointer[1:] for pointer in field.get("x-hyperparameters", {}).values()} - set(properties)
-    found += [f"{key}/x-hyperparameters names /{name}, which is not described" for name in sorted(lost)]
+    for annotation in ("x-hyperparameters", "x-tuning"):
+        lost = {pointer[1:] for pointer in field.get(annotation, {}).values()} - set(properties)
+        found += [f"{key}/{annotation} names /{name}, which is not described" for name in sorted(lost)]
     return found + _wrong_within(key, field)
 
 
@@ -163,7 +164,7 @@ def _field_schema() -> Schema:
 
 
 _NESTED = ("propertyNames", "additionalProperties", "items")
-_OUTER = {"x-hyperparameters", "x-precondition", "x-resolves"}
+_OUTER = {"x-hyperparameters", "x-tuning", "x-precondition", "x-resolves"}
 _COMBINED = {"allOf", "anyOf", "oneOf", "if", "then", "else"}
 _RERUN: Schema = {
     "type": "boolean",

@@ -21,6 +21,7 @@ from mlops.local.services.sagemaker import (
     tasks,
     training_jobs,
     transform_jobs,
+    tuning_jobs,
 )
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "tasks",
     "training_jobs",
     "transform_jobs",
+    "tuning_jobs",
 ]

@@ -75,6 +75,8 @@ class Run:
 
     def __init__(self, job_type: JobType, job: Record, caller: Caller) -> None:
         self.job, self.caller = job, caller
+        self.reported: dict[str, list[float]] = {}  # the values of its metrics so far
+        self.ended = threading.Event()
         self._type = job_type
         self._stop = threading.Event()
         self._deadline = float("inf")
@@ -125,6 +127,11 @@ class Run:
             process.kill()
         return ended or ("Completed" if process.wait() == 0 else "Failed")
 
+    @property
+    def is_stoppable(self) -> bool:
+        """Whether it runs, and nobody has stopped it yet."""
+        return self.job[self._type.kind.status] == "InProgress" and not self.ended.is_set()
+
     def stop(self) -> None:
         kind = self._type.kind
         self.job[kind.status] = "Stopping"
@@ -150,8 +157,10 @@ class Run:
         del _running[self.arn]
         _end(self._type, self.job, final, secondary, reason)
         _tell(self._type, self.job, self.caller)
+        self.ended.set()
 
 
+_types: dict[str, JobType] = {}  # by key of the kind
 _running: dict[str, Run] = {}  # by ARN
 _Class = TypeVar("_Class", bound=Callable[[], Any])
 
@@ -161,10 +170,12 @@ def job_type(cls: _Class) -> _Class:
     one: JobType = cls()
     kind, jobs = one.kind, store.table(one.kind.key)
     members = _members(kind)
+    _types[kind.key] = one
 
     @sagemaker.operation(kind.create)
     def create(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        return _create(one, jobs, request, caller)
+        run = _create(one, jobs, request, caller)
+        return {f"{kind.key}Arn": run.arn}
 
     @sagemaker.operation(kind.describe)
     def describe(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -195,7 +206,22 @@ def job_type(cls: _Class) -> _Class:
     return cls
 
 
-def _create(one: JobType, jobs: Table, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+def start(kind: JobKind, request: dict[str, Any], caller: Caller, **members: Any) -> Run:
+    """Create a job that another one starts, with further members in its description, as the service itself may.
+
+    An ApiError says what is wrong with the request.
+    """
+    return _create(_types[kind.key], store.table(kind.key), request, caller, members)
+
+
+def check(kind: JobKind, request: dict[str, Any], caller: Caller) -> None:
+    """Refuse, with an ApiError, what a later `start` would refuse of a request; its name is not looked at."""
+    _types[kind.key].check(request, caller)
+
+
+def _create(
+    one: JobType, jobs: Table, request: dict[str, Any], caller: Caller, members: Mapping[str, Any] | None = None
+) -> Run:
     kind, name = one.kind, request[one.kind.name]
     arn_member, job_arn = f"{kind.key}Arn", arn(caller, kind.arn, name)
     one.check(request, caller)
@@ -205,6 +231,7 @@ def _create(one: JobType, jobs: Table, request: dict[str, Any], caller: Caller) 
     job: Record = {
         **one.record(request),
         **{member: value for member, value in request.items() if member != "Tags"},
+        **(members or {}),
         arn_member: job_arn,
         kind.status: "InProgress",
         CREATED: moment,
@@ -223,7 +250,7 @@ def _create(one: JobType, jobs: Table, request: dict[str, Any], caller: Caller) 
         jobs[name] = job
     _tell(one, job, caller)
     identity.spawn(run.work)
-    return {arn_member: job_arn}
+    return run
 
 
 def _members(kind: JobKind) -> frozenset[str]:

@@ -39,12 +39,17 @@ def page(
         key=lambda record: (key in record, record.get(key, ""), record[name]),
         reverse=request.get("SortOrder", default_order) == "Descending",
     )
+    # Some members of a summary lie in the configuration that the description has of a job.
+    whole = [{**record.get(f"{kind}Config", {}), **record} for record in found]
+    summaries = [{member: one[member] for member in members if one.get(member) is not None} for one in whole]
+    return paged(answer, summaries, request)
+
+
+def paged(answer: str, summaries: list[dict[str, Any]], request: Mapping[str, Any]) -> dict[str, Any]:
+    """One page of all summaries, in the member `answer`, and a token where there are more."""
     start = _position(request.get("NextToken"))
     end = start + request.get("MaxResults", _DEFAULT_PAGE)
-    summaries = [
-        {member: record[member] for member in members if record.get(member) is not None} for record in found[start:end]
-    ]
-    return {answer: summaries, **({"NextToken": paging.token(end)} if end < len(found) else {})}
+    return {answer: summaries[start:end], **({"NextToken": paging.token(end)} if end < len(summaries) else {})}
 
 
 @cache

@@ -76,8 +76,8 @@ def _train_in(folder: Path, run: Run) -> None:
     log.touch()
     stream = LogStream(session, _LOG_GROUP, f"{job['TrainingJobName']}/algo-1-{int(time.time())}", log)
     wanted = metrics.Wanted(container.metrics, job["AlgorithmSpecification"].get("MetricDefinitions", []))
-    ended = _train(_program(container, tree, run, session), tree, log, lambda: _carry(stream, wanted, job), run)
-    _carry(stream, wanted, job, now=True)
+    ended = _train(_program(container, tree, run, session), tree, log, lambda: _carry(stream, wanted, run), run)
+    _carry(stream, wanted, run, now=True)
     text = log.read_text(errors="replace")
     job["FinalMetricDataList"] = [
         {"MetricName": name, "Value": value, "Timestamp": now()} for name, value in wanted.last(text).items()
@@ -90,11 +90,12 @@ def _train_in(folder: Path, run: Run) -> None:
         raise JobStopped(ended)
 
 
-def _carry(stream: LogStream, wanted: metrics.Wanted, job: Record, now: bool = False) -> None:
-    """Forward new lines of the log, and what metrics are in them."""
+def _carry(stream: LogStream, wanted: metrics.Wanted, run: Run, now: bool = False) -> None:
+    """Forward new lines of the log, and what metrics are in them: to CloudWatch, and to who started the job."""
     lines = stream.forward(now)
     for name, values in wanted.all(lines).items():
-        cloudwatch.record_metric(_NAMESPACE, name, values, "None", {"TrainingJobName": job["TrainingJobName"]})
+        run.reported.setdefault(name, []).extend(values)
+        cloudwatch.record_metric(_NAMESPACE, name, values, "None", {"TrainingJobName": run.job["TrainingJobName"]})
 
 
 def _last_lines(text: str) -> str:

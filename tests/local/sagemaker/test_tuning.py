@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tuning jobs, from outside: which training jobs they start, which is the best, and how they end."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost
+from botocore.exceptions import ClientError
+
+from tests.support.lab import LONG, UNKNOWN_IMAGE, Lab, csv, labels, rows
+from tests.support.laptop import Account
+from tests.support.naming import unique
+from tests.support.waiting import wait_for
+
+FEATURES, OTHERS = rows(80), rows(60, seed=8)
+LABELS = labels(FEATURES)
+ETA = {"Name": "eta", "MinValue": "0.1", "MaxValue": "0.9", "ScalingType": "Linear"}
+DEPTH = {"Name": "max_depth", "MinValue": "1", "MaxValue": "6"}
+
+
+@pytest.fixture(scope="module")
+def lab(account: Account) -> Lab:
+    lab = Lab(account)
+    lab.put("data/train.csv", csv(FEATURES, LABELS))
+    noisy = labels(OTHERS)
+    noisy[::5] = 1 - noisy[::5]
+    lab.put("data/validation.csv", csv(OTHERS, noisy))
+    return lab
+
+
+def tuning_request(
+    lab: Lab,
+    jobs: int | None = 3,
+    parallel: int = 2,
+    static: dict[str, str] | None = None,
+    definition: dict[str, Any] | None = None,
+    **config: Any,
+) -> dict[str, Any]:
+    """A CreateHyperParameterTuningJob request."""
+    train = lab.training_request(f"s3://{lab.bucket}/data/train.csv", f"s3://{lab.bucket}/data/validation.csv")
+    members = ("RoleArn", "AlgorithmSpecification", "InputDataConfig", "OutputDataConfig", "ResourceConfig")
+    hyperparameters = {"objective": "binary:logistic", "num_round": "5", **(static or {})}
+    limits = {"MaxParallelTrainingJobs": parallel, **({"MaxNumberOfTrainingJobs": jobs} if jobs else {})}
+    return {
+        "HyperParameterTuningJobName": unique("tuning")[:32],
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:logloss"},
+            "ResourceLimits": limits,
+            "ParameterRanges": {"ContinuousParameterRanges": [ETA], "IntegerParameterRanges": [DEPTH]},
+            "RandomSeed": 7,
+            **config,
+        },
+        "TrainingJobDefinition": {
+            **{member: train[member] for member in members},
+            "StoppingCondition": train["StoppingCondition"],
+            "StaticHyperParameters": hyperparameters,
+            **(definition or {}),
+        },
+    }
+
+
+def tuned(lab: Lab, request: dict[str, Any]) -> dict[str, Any]:
+    """A tuning job at its end."""
+    lab.sagemaker.create_hyper_parameter_tuning_job(**request)
+    return ended(lab, request)
+
+
+def ended(lab: Lab, request: dict[str, Any]) -> dict[str, Any]:
+    def job() -> dict[str, Any] | None:
+        found = described(lab, request)
+        return found if found["HyperParameterTuningJobStatus"] in ("Completed", "Failed", "Stopped") else None
+
+    answer: dict[str, Any] = wait_for(job)
+    return answer
+
+
+def described(lab: Lab, request: dict[str, Any]) -> Any:
+    name = request["HyperParameterTuningJobName"]
+    return lab.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+
+
+def trials(lab: Lab, request: dict[str, Any], **how: Any) -> Any:
+    name = request["HyperParameterTuningJobName"]
+    return lab.sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name, MaxResults=100, **how
+    )["TrainingJobSummaries"]
+
+
+def found_in(lab: Lab, request: dict[str, Any]) -> list[dict[str, str]]:
+    return [one["TunedHyperParameters"] for one in trials(lab, request)]
+
+
+def objective(summary: dict[str, Any]) -> float:
+    value: float = summary["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
+    return value
+
+
+@pytest.fixture(scope="module")
+def request_made(lab: Lab) -> dict[str, Any]:
+    return tuning_request(lab, Strategy="Bayesian", jobs=4)
+
+
+@pytest.fixture(scope="module")
+def completed(lab: Lab, request_made: dict[str, Any]) -> dict[str, Any]:
+    return tuned(lab, request_made)
+
+
+def test_as_many_training_jobs_as_asked_and_the_best_is_the_best(
+    lab: Lab, request_made: dict[str, Any], completed: dict[str, Any]
+) -> None:
+    assert completed["HyperParameterTuningJobStatus"] == "Completed"
+    made = trials(lab, request_made)
+    assert len(made) == 4
+    assert completed["TrainingJobStatusCounters"] == {
+        "Completed": 4, "InProgress": 0, "RetryableError": 0, "NonRetryableError": 0, "Stopped": 0,
+    }  # fmt: skip
+    assert completed["ObjectiveStatusCounters"] == {"Succeeded": 4, "Pending": 0, "Failed": 0}
+    best = completed["BestTrainingJob"]
+    assert best == min(made, key=objective)
+    assert "OverallBestTrainingJob" not in completed
+    name = request_made["HyperParameterTuningJobName"]
+    assert [one["TrainingJobName"].rsplit("-", 1)[0] for one in made] == [f"{name}-{n:03d}" for n in range(1, 5)]
+    for one in made:
+        job = lab.sagemaker.describe_training_job(TrainingJobName=one["TrainingJobName"])
+        assert job["TuningJobArn"] == completed["HyperParameterTuningJobArn"]
+        static = {"objective": "binary:logistic", "num_round": "5", "_tuning_objective_metric": "validation:logloss"}
+        assert job["HyperParameters"] == {**static, **one["TunedHyperParameters"]}
+        metrics = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
+        assert metrics["validation:logloss"] == objective(one)
+        assert 0.1 <= float(one["TunedHyperParameters"]["eta"]) <= 0.9
+        assert int(one["TunedHyperParameters"]["max_depth"]) in range(1, 7)
+
+
+def test_the_best_model_is_the_one_xgboost_trains_with_those_hyperparameters(
+    lab: Lab, completed: dict[str, Any]
+) -> None:
+    best = completed["BestTrainingJob"]
+    name, found = best["TrainingJobName"], best["TunedHyperParameters"]
+    theirs = xgboost.train(
+        {
+            "objective": "binary:logistic",
+            "base_score": 0.5,
+            "tree_method": "exact",
+            "eta": float(found["eta"]),
+            "max_depth": int(found["max_depth"]),
+        },
+        xgboost.DMatrix(FEATURES, label=LABELS),
+        5,
+    )
+    ours = lab.booster(f"s3://{lab.bucket}/output/{name}/output/model.tar.gz")
+    unseen = xgboost.DMatrix(rows(seed=9))
+    assert np.array_equal(ours.predict(unseen), theirs.predict(unseen))
+
+
+def test_lists_sort_filter_and_page(lab: Lab, request_made: dict[str, Any], completed: dict[str, Any]) -> None:
+    made = trials(lab, request_made, SortBy="FinalObjectiveMetricValue", SortOrder="Descending")
+    assert list(map(objective, made)) == sorted(map(objective, made), reverse=True)
+    assert trials(lab, request_made, StatusEquals="Failed") == []
+    name = request_made["HyperParameterTuningJobName"]
+    pages = lab.sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
+        HyperParameterTuningJobName=name, PaginationConfig={"PageSize": 3}
+    )
+    assert [len(page["TrainingJobSummaries"]) for page in pages] == [3, 1]
+    (listed,) = lab.sagemaker.list_hyper_parameter_tuning_jobs(NameContains=name)["HyperParameterTuningJobSummaries"]
+    assert (listed["Strategy"], listed["ResourceLimits"]["MaxNumberOfTrainingJobs"]) == ("Bayesian", 4)
+    every = lab.sagemaker.list_training_jobs(NameContains=name)["TrainingJobSummaries"]
+    assert {one["TrainingJobName"] for one in every} == {one["TrainingJobName"] for one in made}
+
+
+def test_a_seed_gives_the_same_training_jobs_and_another_seed_others(lab: Lab) -> None:
+    requests = [tuning_request(lab, jobs=3, parallel=1, RandomSeed=seed) for seed in (3, 3, 4)]
+    for request in requests:
+        lab.sagemaker.create_hyper_parameter_tuning_job(**request)
+    for request in requests:
+        assert ended(lab, request)["HyperParameterTuningJobStatus"] == "Completed"
+    first, again, other = (found_in(lab, request) for request in requests)
+    assert first == again
+    assert first != other
+
+
+def test_training_jobs_run_at_the_same_time_where_asked_for(lab: Lab) -> None:
+    request = tuning_request(lab, jobs=2, parallel=2, static={"num_round": "300"})
+    tuned(lab, request)
+    first, second = trials(lab, request)
+    assert second["CreationTime"] < first["TrainingEndTime"]
+    request = tuning_request(lab, jobs=2, parallel=1)
+    tuned(lab, request)
+    first, second = trials(lab, request)
+    assert second["CreationTime"] >= first["TrainingEndTime"]
+
+
+def test_a_grid_trains_every_combination_once(lab: Lab) -> None:
+    values = {"max_depth": ["2", "3"], "booster": ["gbtree", "dart"]}
+    ranges = {"CategoricalParameterRanges": [{"Name": name, "Values": given} for name, given in values.items()]}
+    request = tuning_request(lab, jobs=None, Strategy="Grid", ParameterRanges=ranges)
+    assert tuned(lab, request)["HyperParameterTuningJobStatus"] == "Completed"
+    tried = [tuple(one[name] for name in values) for one in found_in(lab, request)]
+    assert sorted(tried) == sorted(itertools.product(*values.values()))
