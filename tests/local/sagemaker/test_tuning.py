@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import xgboost
-from botocore.exceptions import ClientError
 
-from tests.support.lab import LONG, UNKNOWN_IMAGE, Lab, csv, labels, rows
+from tests.support.lab import Lab, csv, labels, rows
 from tests.support.laptop import Account
 from tests.support.naming import unique
 from tests.support.waiting import wait_for
