@@ -12,6 +12,8 @@ reach.py            buckets, images and keys: this account's, AWS's own, or allo
 references.py       fields whose values only AWS can tell
 preconditions.py    what must be so in AWS before anything is written
 hyperparameters.py  what the built-in algorithms' containers would refuse
+ranges.py           ranges of hyperparameters to search: their form
+tuning.py           what of a search AWS would refuse: ranges, settings, static hyperparameters
 parameters.py       fields, settings and lookups -> template parameters
 lookups.py          the values a blueprint can ask for by name
 query.py            query parameters

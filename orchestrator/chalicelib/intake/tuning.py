@@ -137,7 +137,7 @@ class _Search:
             problem = f"{direction} cannot be used with {metric}, of which {_better(emitted[metric])} values are better"
             self._problem(f"{self.roles['settings']}/objective_type", Code.CONFLICT, problem, emitted[metric])
         elif not emitted and not self._defined(metric, settings):
-            problem = f"{shown(metric)} may not be a metric of {algorithm}: only the training job tells"
+            problem = f"{shown(metric)} may not be a metric of {algorithm}, which only the training job shows"
             hint = "" if known else "define it in metric_definitions, unless the image does"
             self.found.warnings.append(Problem(path, Code.WRONG_HYPERPARAMETER, problem, hint))
         if known and metric.startswith("validation:") and not self.values.get("validation", True):
