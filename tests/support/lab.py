@@ -18,6 +18,8 @@ from tests.support.waiting import wait_for
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 UNKNOWN_IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/my-own-algorithm:v1"
 INSTANCE = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10}
+CSV = {"ContentType": "text/csv", "SplitType": "Line"}  # the input of a transform job, and its output
+CSV_OUT = {"Accept": "text/csv", "AssembleWith": "Line"}
 LONG = {"num_round": "1000000", "nthread": "1"}  # hyperparameters of a job that a test stops
 ALLOW_S3_AND_LOGS = [{"Effect": "Allow", "Action": ["s3:*", "logs:*"], "Resource": "*"}]
 
@@ -84,6 +86,23 @@ class Lab:
             }
         )
         return name
+
+    def transform_request(self, model: str, uri: str, **changes: Any) -> dict[str, Any]:
+        """A CreateTransformJob request for lines of CSV, or what `changes` say of input and output."""
+        name = unique("transform")
+        kind = "ManifestFile" if uri.endswith(".manifest") else "S3Prefix"
+        wanted: dict[str, Any] = {
+            "TransformJobName": name,
+            "ModelName": model,
+            "TransformInput": CSV,
+            "TransformOutput": CSV_OUT,
+            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+            **changes,
+        }
+        source = {"DataSource": {"S3DataSource": {"S3DataType": kind, "S3Uri": uri}}}
+        wanted["TransformInput"] = {**source, **wanted["TransformInput"]}
+        wanted["TransformOutput"] = {"S3OutputPath": f"s3://{self.bucket}/out/{name}", **wanted["TransformOutput"]}
+        return wanted
 
     def config(self, *models: str, **changes: Any) -> str:
         name = unique("config")

@@ -8,10 +8,12 @@ product:   [field, field], two fields with whole numbers, whose product is `at_m
 equal:     [field, other], two fields that must have the same value, with `because`
 needs:     {field: the value it must have, or a list of such values, of which null is none}, with `because`
 warn:      {field: a number}, with `because`: a whole number beyond it is accepted, with a warning
+matches:   {field: the regular expression that its text must match}, with `because`
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -35,7 +37,13 @@ def warnings(body: Body, rules: tuple[Rule, ...], wrong: set[str]) -> list[Probl
 def fields(rule: Rule) -> set[str]:
     """The JSON pointers of the fields that a rule reads."""
     pairs = (rule.get(kind, ()) for kind in ("not_less", "product", "equal"))
-    return {*(field for pair in pairs for field in pair), *rule.get("needs", ()), *rule.get("warn", ()), *_when(rule)}
+    return {
+        *(field for pair in pairs for field in pair),
+        *rule.get("needs", ()),
+        *rule.get("matches", ()),
+        *rule.get("warn", ()),
+        *_when(rule),
+    }
 
 
 def _when(rule: Rule) -> Mapping[str, Any]:
@@ -80,9 +88,8 @@ def _broken(rule: Rule, body: Body) -> Iterator[Problem]:
     if "equal" in rule:
         path, other = rule["equal"]
         if value(path) != value(other):
-            problem = (
-                f"{shown(value(path))} differs from {other} ({shown(value(other))}), which {_given(when)} requires"
-            )
+            values = f"{shown(value(path))} differs from {other} ({shown(value(other))})"
+            problem = f"{values}, and {_given(when)} requires equal values"
             yield Problem(path, Code.CONFLICT, problem, f"{shown(value(other))}: {rule['because']}")
     for path, needed in rule.get("needs", {}).items():
         allowed = needed if isinstance(needed, list) else [needed]
@@ -92,6 +99,11 @@ def _broken(rule: Rule, body: Body) -> Iterator[Problem]:
                 problem = f"is missing, and {_given(when)} requires it"
             listed = " or ".join("remove it" if one is None else shown(one) for one in allowed)
             yield Problem(path, Code.CONFLICT, problem, f"{listed}: {rule['because']}")
+    for path, pattern in rule.get("matches", {}).items():
+        if not re.search(pattern, str(value(path))):
+            others = {field: wanted for field, wanted in when.items() if field != path}
+            problem = f"{shown(value(path))} cannot be used with {_given(others)}"
+            yield Problem(path, Code.CONFLICT, problem, rule["because"])
 
 
 def _given(when: Mapping[str, Any]) -> str:

@@ -26,6 +26,8 @@ def test_after_a_kill(start: Callable[..., Account], tmp_path: Path) -> None:
     long = lab.training_request(train)
     long["HyperParameters"] |= LONG
     lab.sagemaker.create_training_job(**long)
+    transforming = lab.transform_request(model, lab.put("many.csv", csv(rows(100_000))), BatchStrategy="SingleRecord")
+    lab.sagemaker.create_transform_job(**transforming)
     time.sleep(1.5)
     lab.account.process.kill()
     lab.account.process.wait()
@@ -38,6 +40,9 @@ def test_after_a_kill(start: Callable[..., Account], tmp_path: Path) -> None:
     failed: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=long["TrainingJobName"])
     assert failed["TrainingJobStatus"] == failed["SecondaryStatus"] == "Failed"
     assert "was stopped while this was running" in failed["FailureReason"]
+    cut_off = sagemaker.describe_transform_job(TransformJobName=transforming["TransformJobName"])
+    assert cut_off["TransformJobStatus"] == "Failed"
+    assert "was stopped while this was running" in cut_off["FailureReason"]
     runtime = again.client("sagemaker-runtime")
     answer = runtime.invoke_endpoint(EndpointName=endpoint, Body=csv(FEATURES[:3]), ContentType="text/csv")
     assert answer["Body"].read().decode() == expected

@@ -9,16 +9,14 @@ from typing import Any
 
 import pytest
 import xgboost
+from botocore.exceptions import ClientError
 
-from tests.support.lab import Lab, csv, labels, rows
+from tests.support.lab import CSV, CSV_OUT, UNKNOWN_IMAGE, Lab, csv, labels, rows
 from tests.support.laptop import Account
-from tests.support.naming import unique
 from tests.support.waiting import wait_for
 
 FEATURES = rows()
 UNSEEN = rows(50, seed=8)
-CSV = {"ContentType": "text/csv", "SplitType": "Line"}
-CSV_OUT = {"Accept": "text/csv", "AssembleWith": "Line"}
 
 
 @pytest.fixture(scope="module")
@@ -41,23 +39,6 @@ def expected(lab: Lab, trained: dict[str, Any]) -> list[float]:
     return scores
 
 
-def request(lab: Lab, model: str, uri: str, **changes: Any) -> dict[str, Any]:
-    name = unique("transform")
-    wanted: dict[str, Any] = {
-        "TransformJobName": name,
-        "ModelName": model,
-        "TransformInput": CSV,
-        "TransformOutput": CSV_OUT,
-        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
-        **changes,
-    }
-    kind = "ManifestFile" if uri.endswith(".manifest") else "S3Prefix"
-    source = {"DataSource": {"S3DataSource": {"S3DataType": kind, "S3Uri": uri}}}
-    wanted["TransformInput"] = {**source, **wanted["TransformInput"]}
-    wanted["TransformOutput"] = {"S3OutputPath": f"s3://{lab.bucket}/out/{name}", **wanted["TransformOutput"]}
-    return wanted
-
-
 def finished(lab: Lab, name: str) -> dict[str, Any]:
     def job() -> dict[str, Any] | None:
         found: dict[str, Any] = lab.sagemaker.describe_transform_job(TransformJobName=name)
@@ -69,7 +50,7 @@ def finished(lab: Lab, name: str) -> dict[str, Any]:
 
 def transformed(lab: Lab, model: str, uri: str, **changes: Any) -> tuple[dict[str, Any], dict[str, str]]:
     """The ended job, and its outputs by their names."""
-    wanted = request(lab, model, uri, **changes)
+    wanted = lab.transform_request(model, uri, **changes)
     lab.sagemaker.create_transform_job(**wanted)
     job = finished(lab, wanted["TransformJobName"])
     prefix = wanted["TransformOutput"]["S3OutputPath"].removeprefix(f"s3://{lab.bucket}/") + "/"
@@ -168,3 +149,88 @@ def test_a_bad_object_fails_the_job_and_the_others_are_written(lab: Lab, trained
     log = [line.split("[sagemaker logs]: ")[1] for line in data_log(lab, job)]
     assert log[1:4] == [f"{lab.bucket}/mixed/bad.csv: {words}" for words in ("ClientError: 400", "", "Message:")]
     assert "Feature size of csv inference data 3 is not consistent" in log[4]
+
+
+def test_a_record_that_is_too_large_is_told(lab: Lab, trained: dict[str, Any]) -> None:
+    lines = csv(rows(9000, seed=9)).encode()
+    assert len(lines) > 2**20
+    job, outputs = transformed(
+        lab,
+        trained["name"],
+        lab.put("large.csv", lines),
+        MaxPayloadInMB=1,
+        TransformInput={"ContentType": "text/csv"},
+        TransformOutput={"Accept": "text/csv"},
+    )
+    assert (job["TransformJobStatus"], outputs) == ("Failed", {})
+    assert f"Too much data for max payload size: {len(lines)} bytes" in data_log(lab, job)[-1]
+
+
+def test_requests_of_many_records_are_as_large_as_allowed(lab: Lab, trained: dict[str, Any]) -> None:
+    """Each request is logged by nothing, so the predictions count: all of them, in order, over several requests."""
+    features = rows(9000, seed=9)
+    _, outputs = transformed(
+        lab, trained["name"], lab.put("large.csv", csv(features)), MaxPayloadInMB=1, MaxConcurrentTransforms=3
+    )
+    scores = lab.booster(trained["artifact"]).predict(xgboost.DMatrix(features)).tolist()
+    assert numbers(outputs["large.csv.out"]) == pytest.approx(scores, abs=1e-6)
+
+
+def test_a_job_is_stopped(lab: Lab, trained: dict[str, Any]) -> None:
+    lines = csv(rows(60_000, seed=10))
+    wanted = lab.transform_request(trained["name"], lab.put("many.csv", lines), BatchStrategy="SingleRecord")
+    name = wanted["TransformJobName"]
+    lab.sagemaker.create_transform_job(**wanted)
+    wait_for(lambda: "TransformStartTime" in lab.sagemaker.describe_transform_job(TransformJobName=name))
+    lab.sagemaker.stop_transform_job(TransformJobName=name)
+    job = finished(lab, name)
+    assert job["TransformJobStatus"] == "Stopped"
+    assert job["TransformStartTime"] < job["TransformEndTime"]
+    assert lab.s3.list_objects_v2(Bucket=lab.bucket, Prefix=f"out/{name}/")["KeyCount"] == 0
+    with pytest.raises(ClientError, match="is in status Stopped"):
+        lab.sagemaker.stop_transform_job(TransformJobName=name)
+
+
+def test_what_is_not_there_is_the_reason(lab: Lab, trained: dict[str, Any]) -> None:
+    job, _ = transformed(lab, trained["name"], f"s3://{lab.bucket}/nothing/")
+    assert job["TransformJobStatus"] == "Failed"
+    assert 'No S3 objects found under S3 URL "s3://' in job["FailureReason"]
+    job, _ = transformed(lab, trained["name"], lab.put("bad.manifest", "{}"))
+    assert "bad.manifest is not a list of" in job["FailureReason"]
+    job, _ = transformed(lab, lab.model(trained["artifact"], UNKNOWN_IMAGE), lab.put("a.csv", csv(UNSEEN)))
+    assert "The laptop account cannot run the image" in job["FailureReason"]
+
+
+def test_a_job_works_as_the_role_of_its_model(lab: Lab, trained: dict[str, Any]) -> None:
+    allowed = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "*"}
+    reader = lab.model(trained["artifact"], ExecutionRoleArn=lab.make_role([allowed]))
+    job, outputs = transformed(lab, reader, lab.put("role.csv", csv(UNSEEN)))
+    assert (job["TransformJobStatus"], outputs) == ("Failed", {})
+    assert "Output upload failed: AccessDenied (403)" in job["FailureReason"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"ModelName": "no-such-model"}, "Could not find model"),
+        ({"MaxPayloadInMB": 101}, "MaxPayloadInMB must not be greater than 100"),
+        ({"MaxPayloadInMB": 51, "MaxConcurrentTransforms": 2}, "product of MaxConcurrentTransforms and MaxPayloadInMB"),
+        ({"DataProcessing": {"InputFilter": "$..a"}}, "not supported"),
+        ({"DataProcessing": {"InputFilter": "$.a"}}, "cannot be used with CSV"),
+        (
+            {"DataProcessing": {"JoinSource": "Input"}, "TransformOutput": {**CSV_OUT, "Accept": "application/json"}},
+            "Accept",
+        ),
+        ({"DataProcessing": {"JoinSource": "Input"}, "TransformOutput": {"Accept": "text/csv"}}, "AssembleWith"),
+        ({"DataProcessing": {"JoinSource": "Input"}, "TransformInput": {"ContentType": "text/libsvm"}}, "ContentType"),
+        ({"BatchStrategy": "MultiRecord", "TransformInput": {"ContentType": "text/csv"}}, "BatchStrategy"),
+        ({"TransformResources": {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1, "VolumeKmsKeyId": "k"}}, "Volume"),
+        ({"DataCaptureConfig": {"DestinationS3Uri": "s3://bucket/captured"}}, "does not support DataCaptureConfig"),
+    ],
+)
+def test_what_aws_refuses_is_refused(lab: Lab, trained: dict[str, Any], changes: dict[str, Any], problem: str) -> None:
+    wanted = lab.transform_request(trained["name"], f"s3://{lab.bucket}/a.csv", **changes)
+    with pytest.raises(ClientError, match=problem):
+        lab.sagemaker.create_transform_job(**wanted)
+    with pytest.raises(ClientError, match="not found"):
+        lab.sagemaker.describe_transform_job(TransformJobName=wanted["TransformJobName"])

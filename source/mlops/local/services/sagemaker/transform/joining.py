@@ -60,9 +60,9 @@ def read(body: bytes, kind: str, what: str) -> list[Any]:
     try:
         text = body.decode()
         if kind == CSV:
-            return [row for row in csv.reader(text.splitlines(), strict=True) if row]
+            return [row for row in csv.reader(text.split("\n"), strict=True) if row]
         if kind == JSON_LINES:
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
+            return [json.loads(line) for line in text.split("\n") if line.strip()]
         return list(_documents(text))
     except (ValueError, RecursionError, csv.Error) as error:
         name = {CSV: "CSV", JSON: "JSON", JSON_LINES: "JSON Lines"}[kind]
