@@ -165,6 +165,16 @@ def test_every_optional_key_reaches_the_transform_job(api: Installed, model: str
     assert api.client("s3").head_object(Bucket=api.assets_bucket, Key=written)["SSEKMSKeyId"] == key
 
 
+def test_a_job_that_fails_fails_the_pipeline_with_its_reason(api: Installed, model: str) -> None:
+    api.put("batch/narrow.csv", "1,2\n")
+    data = f"{api.assets_bucket}/batch/narrow.csv"
+    answer = api.provision(batch(api, model, model_name="narrow", batch_inference_data=data))
+    pipeline = api.ended(answer.body["pipeline_id"])
+    assert pipeline["status"] == "Failed"
+    assert "ClientError: See job logs for more information" in pipeline["reason"]
+    assert pipeline["job"]["status"] == "Failed"
+
+
 def test_what_does_not_go_together_is_refused_together(api: Installed) -> None:
     answer = api.provision(
         batch(

@@ -22,7 +22,7 @@ import boto3
 from botocore.exceptions import ClientError
 from chalicelib.job_kinds import JOB_KINDS
 
-from mlops.local.containers import InferenceError
+from mlops.local.containers import InferenceError, Prediction
 from mlops.local.kit import identity
 from mlops.local.kit.errors import ApiError
 from mlops.local.services.sagemaker import archives, models, reports, serving, storage
@@ -154,13 +154,19 @@ class _Transformer:
         return list(pool.map(self._answer, some))
 
     def _answer(self, request: Request) -> bytes:
+        prediction = self._predicted(request, self.run.job.get("ModelClientConfig", {}).get("InvocationsMaxRetries", 3))
+        return output(request, prediction.body, prediction.content_type, self.work)
+
+    def _predicted(self, request: Request, retries: int) -> Prediction:
+        """The model's answer, asked again where the container fails."""
         try:
-            prediction = self.model.invoke(request.body, self.work.content_type, self.work.accept)
+            return self.model.invoke(request.body, self.work.content_type, self.work.accept)
         except InferenceError as error:
+            if error.status >= 500 and retries:
+                return self._predicted(request, retries - 1)
             whose = "ClientError" if error.status < 500 else "AlgorithmError"
             lines = error.message.splitlines()
             raise _ObjectFailed(whose, f"{whose}: {error.status}", "", "Message:", *lines) from error
-        return output(request, prediction.body, prediction.content_type, self.work)
 
     def _read(self, uri: str) -> bytes:
         try:
