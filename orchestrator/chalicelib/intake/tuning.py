@@ -145,7 +145,7 @@ class _Search:
             self._problem(where, Code.MISSING, "is missing", f"required by the objective metric {metric}")
 
     def _defined(self, metric: str, settings: Mapping[str, Any]) -> bool:
-        return any(one.get("name") == metric for one in settings.get("metric_definitions") or ())
+        return any(one.get("Name") == metric for one in settings.get("metric_definitions") or ())
 
     # --- the settings ------------------------------------------------------------------------------------------
 
