@@ -44,6 +44,7 @@ class JobKind:
     progress: str = ""
     artifact: str = ""  # the S3 URI of what it made
     metrics: str = ""  # the final metrics: one, or a list of them
+    counters: str = ""  # how many of the jobs that it starts have which status
     best: str = ""  # the summary of the best of the jobs that it starts, which made what counts
     is_model: bool = False  # whether what it made is a model
     logs_as: str = ""  # the kind of the jobs that it starts, whose log streams are its own; none: it has its own
@@ -129,7 +130,7 @@ _TUNING = JobKind(
     events="TuningJobs",
     role="TrainingJobDefinition.RoleArn",
     ended="HyperParameterTuningEndTime",
-    progress="TrainingJobStatusCounters",
+    counters="TrainingJobStatusCounters",
     metrics="BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric",
     best="BestTrainingJob",
     is_model=True,

@@ -33,12 +33,11 @@ def test_what_is_read_of_a_job_is_in_its_description(kind: JobKind) -> None:
     found = described.output_shape
     for path in (job_kinds.CREATED, kind.started, kind.ended):
         assert shape_at(found, path).type_name == "timestamp"
-    texts = (kind.name, kind.artifact, kind.role, job_kinds.FAILURE_REASON)
+    texts = (kind.name, kind.progress, kind.artifact, kind.role, job_kinds.FAILURE_REASON)
     for path in filter(None, texts):
         assert shape_at(found, path).type_name == "string"
-    if kind.progress:
-        progress = shape_at(found, kind.progress)
-        assert {"string"} == {progress.type_name} or {"integer"} == {one.type_name for one in progress.members.values()}
+    if kind.counters:
+        assert {"integer"} == {one.type_name for one in shape_at(found, kind.counters).members.values()}
     if kind.best:
         best = shape_at(found, kind.best)
         assert {JOB_KINDS[kind.logs_as].name, "TunedHyperParameters"} <= set(best.members)

@@ -91,7 +91,7 @@ def described(kind: str, found: Document) -> Job:
         kind,
         found[how.name],
         status,
-        progress=_progress(at(found, how.progress)),
+        progress=str(at(found, how.progress) or _counted(at(found, how.counters) or {})),
         started=_seconds(at(found, how.started)),
         ended=_seconds(at(found, how.ended)),
         metrics={one["MetricName"]: one["Value"] for one in (metrics if isinstance(metrics, list) else [metrics])},
@@ -101,15 +101,10 @@ def described(kind: str, found: Document) -> Job:
     )
 
 
-def _progress(given: Any) -> str:
-    """What a description says of a job's progress; of jobs that it starts, how many have which status."""
-    if isinstance(given, Mapping):
-        return ", ".join(f"{count} {_words(status)}" for status, count in given.items() if count)
-    return str(given or "")
-
-
-def _words(status: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", status).lower()
+def _counted(counters: Mapping[str, int]) -> str:
+    """How many of the jobs that a job started have which status: 3 completed, 2 in progress."""
+    words = {status: re.sub(r"(?<=[a-z])(?=[A-Z])", " ", status).lower() for status in counters}
+    return ", ".join(f"{count} {words[status]}" for status, count in counters.items() if count)
 
 
 def _best(how: JobKind, found: Document) -> BestJob | None:

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import itertools
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xgboost
+from botocore.exceptions import ClientError
 
-from tests.support.lab import Lab, csv, labels, rows
-from tests.support.laptop import Account
+from tests.support.lab import LONG, UNKNOWN_IMAGE, Lab, csv, labels, rows
+from tests.support.laptop import Account, Start
 from tests.support.naming import unique
 from tests.support.waiting import wait_for
 
@@ -200,3 +203,195 @@ def test_a_grid_trains_every_combination_once(lab: Lab) -> None:
     assert tuned(lab, request)["HyperParameterTuningJobStatus"] == "Completed"
     tried = [tuple(one[name] for name in values) for one in found_in(lab, request)]
     assert sorted(tried) == sorted(itertools.product(*values.values()))
+
+
+def test_early_stopping_stops_a_training_job_that_is_worse_than_the_median(lab: Lab) -> None:
+    """The second trial trains until it is stopped: the noise that it learns makes it worse and worse."""
+    rounds = {"CategoricalParameterRanges": [{"Name": "num_round", "Values": ["5", LONG["num_round"]]}]}
+    request = tuning_request(
+        lab, jobs=2, parallel=1, Strategy="Grid", ParameterRanges=rounds, TrainingJobEarlyStoppingType="Auto"
+    )
+    static = request["TrainingJobDefinition"]["StaticHyperParameters"]
+    del static["num_round"]
+    job = tuned(lab, request)
+    assert job["HyperParameterTuningJobStatus"] == "Completed"
+    assert (job["TrainingJobStatusCounters"]["Completed"], job["TrainingJobStatusCounters"]["Stopped"]) == (1, 1)
+    first, second = trials(lab, request)
+    assert (first["TrainingJobStatus"], second["TrainingJobStatus"]) == ("Completed", "Stopped")
+    assert second["ObjectiveStatus"] == "Succeeded"
+    assert objective(second) > objective(first)
+    assert job["BestTrainingJob"]["TrainingJobName"] == first["TrainingJobName"]
+
+
+def test_hyperband_ends_training_jobs_at_their_resource(lab: Lab) -> None:
+    request = tuning_request(
+        lab,
+        jobs=1,
+        parallel=1,
+        static=LONG,
+        Strategy="Hyperband",
+        StrategyConfig={"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 20}},
+    )
+    job = tuned(lab, request)
+    assert job["HyperParameterTuningJobStatus"] == "Completed"
+    assert [one["TrainingJobStatus"] for one in trials(lab, request)] == ["Stopped"]
+    assert job["ObjectiveStatusCounters"]["Succeeded"] == 1
+    assert "BestTrainingJob" not in job
+
+
+def test_stopping_a_tuning_job_stops_its_training_jobs(lab: Lab) -> None:
+    request = tuning_request(lab, jobs=3, parallel=2, static=LONG)
+    lab.sagemaker.create_hyper_parameter_tuning_job(**request)
+    wait_for(lambda: described(lab, request)["TrainingJobStatusCounters"]["InProgress"] == 2)
+    assert described(lab, request)["ObjectiveStatusCounters"]["Pending"] == 2
+    lab.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=request["HyperParameterTuningJobName"])
+    job = ended(lab, request)
+    assert job["HyperParameterTuningJobStatus"] == "Stopped"
+    assert [one["TrainingJobStatus"] for one in trials(lab, request)] == ["Stopped", "Stopped"]
+    assert job["TrainingJobStatusCounters"]["Stopped"] == 2
+
+
+def test_tuning_goes_on_after_a_failed_training_job(lab: Lab) -> None:
+    values = ["multi:softmax", "binary:logistic"]  # the first one requires num_class
+    ranges = {"CategoricalParameterRanges": [{"Name": "objective", "Values": values}]}
+    request = tuning_request(lab, jobs=None, parallel=1, Strategy="Grid", ParameterRanges=ranges)
+    del request["TrainingJobDefinition"]["StaticHyperParameters"]["objective"]
+    job = tuned(lab, request)
+    assert job["HyperParameterTuningJobStatus"] == "Completed"
+    assert job["TrainingJobStatusCounters"]["NonRetryableError"] == 1
+    assert job["ObjectiveStatusCounters"] == {"Succeeded": 1, "Pending": 0, "Failed": 1}
+    assert job["BestTrainingJob"]["TunedHyperParameters"] == {"objective": "binary:logistic"}
+    failed = trials(lab, request)[0]
+    assert "num_class" in failed["FailureReason"]
+
+
+def test_a_tuning_job_fails_if_no_training_job_has_the_objective(lab: Lab) -> None:
+    algorithm = {"TrainingImage": UNKNOWN_IMAGE, "TrainingInputMode": "File"}
+    request = tuning_request(lab, jobs=2, definition={"AlgorithmSpecification": algorithm})
+    job = tuned(lab, request)
+    assert job["HyperParameterTuningJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("2 of 2 training jobs failed")
+    assert UNKNOWN_IMAGE in job["FailureReason"]
+    assert job["TrainingJobStatusCounters"]["NonRetryableError"] == 2
+
+
+def test_a_tuning_job_completes_when_its_target_is_reached(lab: Lab) -> None:
+    request = tuning_request(lab, jobs=9, parallel=1, TuningJobCompletionCriteria={"TargetObjectiveMetricValue": 100.0})
+    job = tuned(lab, request)
+    assert job["HyperParameterTuningJobStatus"] == "Completed"
+    assert job["TrainingJobStatusCounters"]["Completed"] == 1
+
+
+def test_a_warm_start_compares_with_its_parents(
+    lab: Lab, request_made: dict[str, Any], completed: dict[str, Any]
+) -> None:
+    parent = request_made["HyperParameterTuningJobName"]
+    warm_start = {
+        "WarmStartType": "IdenticalDataAndAlgorithm",
+        "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": parent}],
+    }
+    request = {**tuning_request(lab, jobs=1, parallel=1), "WarmStartConfig": warm_start}
+    job = tuned(lab, request)
+    assert job["HyperParameterTuningJobStatus"] == "Completed"
+    overall = job["OverallBestTrainingJob"]
+    assert objective(overall) == min(map(objective, [job["BestTrainingJob"], completed["BestTrainingJob"]]))
+    assert overall["TrainingJobName"].startswith(overall["TuningJobName"])
+
+    other = {"HyperParameterTuningJobName": "no-such-job"}
+    assert "Could not find" in refusal(
+        lab, {**request, "WarmStartConfig": {**warm_start, "ParentHyperParameterTuningJobs": [other]}}
+    )
+    metric = {"Type": "Maximize", "MetricName": "validation:auc"}
+    config = {**request["HyperParameterTuningJobConfig"], "HyperParameterTuningJobObjective": metric}
+    assert "objective metric must be" in refusal(lab, {**request, "HyperParameterTuningJobConfig": config})
+    definition = request["TrainingJobDefinition"]
+    static = {**definition["StaticHyperParameters"], "seed": "1"}
+    more = {**request, "TrainingJobDefinition": {**definition, "StaticHyperParameters": static}}
+    assert "static and tuned hyperparameters" in refusal(lab, more)
+    again = {**warm_start, "WarmStartType": "TransferLearning"}
+    assert "OverallBestTrainingJob" not in tuned(
+        lab, {**more, "HyperParameterTuningJobName": unique("tuning")[:32], "WarmStartConfig": again}
+    )
+
+
+def refusal(lab: Lab, request: dict[str, Any]) -> str:
+    with pytest.raises(ClientError) as refused:
+        lab.sagemaker.create_hyper_parameter_tuning_job(
+            **{**request, "HyperParameterTuningJobName": unique("refused")[:32]}
+        )
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    message: str = refused.value.response["Error"]["Message"]
+    return message
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"ParameterRanges": {}}, "between 1 and 30 hyperparameters"),
+        ({"ParameterRanges": {"IntegerParameterRanges": [{**DEPTH, "MinValue": "7"}]}}, "greater than the highest"),
+        ({"ParameterRanges": {"ContinuousParameterRanges": [{**ETA, "MinValue": "a"}]}}, "'a' is not a number"),
+        ({"ParameterRanges": {"IntegerParameterRanges": [DEPTH, DEPTH]}}, "has two ranges"),
+        (
+            {"ParameterRanges": {"IntegerParameterRanges": [{**DEPTH, "ScalingType": "ReverseLogarithmic"}]}},
+            "cannot be used with an integer range",
+        ),
+        ({"ParameterRanges": {"AutoParameters": [{"Name": "eta", "ValueHint": "1"}]}}, "does not support Auto"),
+        (
+            {"ParameterRanges": {"CategoricalParameterRanges": [{"Name": "objective", "Values": ["x"]}]}},
+            "[objective] is in both ParameterRanges and StaticHyperParameters",
+        ),
+        ({"ParameterRanges": {"IntegerParameterRanges": [{**DEPTH, "MinValue": "5"}]}}, "enough combinations"),
+        ({"ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 2}}, "[2] must not be greater"),
+        ({"ResourceLimits": {"MaxParallelTrainingJobs": 2}}, "MaxNumberOfTrainingJobs is required"),
+        ({"ResourceLimits": {"MaxNumberOfTrainingJobs": 10_001, "MaxParallelTrainingJobs": 2}}, "exceeds the limit"),
+        ({"Strategy": "Grid"}, "takes categorical ranges only"),
+        ({"Strategy": "Hyperband"}, "MaxResource of Hyperband is missing"),
+        ({"Strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"}, "must be Off"),
+        (
+            {
+                "Strategy": "Hyperband",
+                "StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 3, "MaxResource": 2}},
+            },
+            "MinResource [3] must not be greater",
+        ),
+        ({"StrategyConfig": {"HyperbandStrategyConfig": {"MaxResource": 2}}}, "cannot be used with the strategy"),
+    ],
+)
+def test_what_aws_refuses_of_a_tuning_job(lab: Lab, config: dict[str, Any], message: str) -> None:
+    assert message in refusal(lab, tuning_request(lab, **config))
+
+
+def test_what_aws_refuses_of_a_training_job_is_refused_of_the_definition(lab: Lab) -> None:
+    algorithm = {"TrainingInputMode": "File"}
+    wrong = tuning_request(lab, definition={"AlgorithmSpecification": algorithm})
+    assert "either a TrainingImage or an AlgorithmName" in refusal(lab, wrong)
+    request = tuning_request(lab)
+    del request["TrainingJobDefinition"]["ResourceConfig"]
+    assert "resourceConfig" in refusal(lab, request)
+    assert "TrainingJobDefinition" in refusal(
+        lab, {member: value for member, value in request.items() if member != "TrainingJobDefinition"}
+    )
+    assert "Could not assume role" in refusal(
+        lab, tuning_request(lab, definition={"RoleArn": "arn:aws:iam::123456789012:role/nobody"})
+    )
+
+
+def test_a_killed_account_leaves_a_failed_tuning_job(start: Start, tmp_path: Path) -> None:
+    lab = Lab(start("--data", str(tmp_path)))
+    lab.put("data/train.csv", csv(FEATURES, LABELS))
+    lab.put("data/validation.csv", csv(FEATURES, LABELS))
+    request = tuning_request(lab, jobs=3, static=LONG)
+    lab.sagemaker.create_hyper_parameter_tuning_job(**request)
+    wait_for(lambda: len(trials(lab, request)) == 2)
+    wait_for(lambda: list(tmp_path.iterdir()))
+    time.sleep(1.5)  # a kill loses at most a second
+    lab.account.process.kill()
+    lab.account.process.wait()
+
+    sagemaker = start("--data", str(tmp_path)).client("sagemaker")
+    name = request["HyperParameterTuningJobName"]
+    job = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    assert job["HyperParameterTuningJobStatus"] == "Failed"
+    assert "was stopped while this was running" in job["FailureReason"]
+    assert job["TrainingJobStatusCounters"]["RetryableError"] == 2
+    assert job["TrainingJobStatusCounters"]["InProgress"] == 0
