@@ -47,6 +47,8 @@ class JobKind:
     counters: str = ""  # how many of the jobs that it starts have which status
     best: str = ""  # the summary of the best of the jobs that it starts, which made what counts
     is_model: bool = False  # whether what it made is a model
+    containers: str = ""  # what serves the model, where the description says so
+    model_metrics: str = ""  # the metrics of the model, where they are more than `metrics`
     logs_as: str = ""  # the kind of the jobs that it starts, whose log streams are its own; none: it has its own
 
     @property
@@ -164,6 +166,8 @@ _AUTOML = JobKind(
     progress="AutoMLJobSecondaryStatus",
     artifact="BestCandidate.InferenceContainers.0.ModelDataUrl",
     metrics="BestCandidate.FinalAutoMLJobObjectiveMetric",
+    containers="BestCandidate.InferenceContainers",
+    model_metrics="BestCandidate.CandidateProperties.CandidateMetrics",
     is_model=True,
     logs_as="TrainingJob",
 )

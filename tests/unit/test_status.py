@@ -139,6 +139,7 @@ def test_a_running_job_is_told(settings: Settings) -> None:
         "ended": None,
         "metrics": {},
         "artifact": None,
+        "registered": None,
     }
 
 

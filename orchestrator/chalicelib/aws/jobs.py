@@ -35,7 +35,11 @@ class Jobs(Calls):
                 return StateMachineRun()
             raise
         events = history["events"]
-        return StateMachineRun(next(filter(None, map(_job_of, events)), None), _failure(events[0]) if events else "")
+        if not events:
+            return StateMachineRun()
+        return StateMachineRun(
+            next(filter(None, map(_job_of, events)), None), _failure(events[0]), _registered(events[0])
+        )
 
     @translate_errors
     def job(self, kind: str, name: str) -> Job | None:
@@ -142,6 +146,12 @@ def _job_of(event: Document) -> tuple[str, str] | None:
     if not isinstance(job, dict) or job.get("kind") not in JOB_KINDS or not isinstance(job.get("name"), str):
         return None
     return job["kind"], job["name"]
+
+
+def _registered(last: Document) -> str:
+    """The model package that an execution's output names: states made of RegisterModel tell it."""
+    output = json.loads(last.get("executionSucceededEventDetails", {}).get("output") or "null")
+    return str(output.get("registered", "")) if isinstance(output, dict) else ""
 
 
 def _failure(last: Document) -> str:

@@ -135,6 +135,7 @@ class StateMachineRun:
 
     job: tuple[str, str] | None = None
     failure: str = ""
+    registered: str = ""  # the ARN of the model package that it registered
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,7 @@ class Job:
     artifact: str = ""  # the S3 URI of what it made
     is_model: bool = False  # whether that is a model
     best: BestJob | None = None  # of the jobs that it started, the one that made it
+    registered: str = ""  # the ARN of the model package that it is registered as
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib import names
@@ -117,6 +117,23 @@ def inference_image(context: LookupContext) -> str:
     return _image(context, uris.inference_image, "/inference_instance")
 
 
+@_lookup("/model_package_group_name", "/model_framework", "/model_framework_version", "/instance_type")
+def registered_image(context: LookupContext) -> str:
+    """The container image of the registered model, for inference; empty if the model is not registered."""
+    if not context.body.get("model_package_group_name"):
+        return ""
+    # Who deploys the model chooses the instance: the image for CPUs, unless the framework has none.
+    cpu = replace(context, body={**context.body, "instance_type": _CPU})
+    try:
+        return _image(cpu, uris.inference_image, "/instance_type")
+    except LookupFailed:
+        try:
+            return _image(context, uris.inference_image, "/instance_type")
+        except LookupFailed as failed:
+            problem = f"the model cannot be registered: {failed.problem.problem}"
+            raise LookupFailed(replace(failed.problem, path="/model_package_group_name", problem=problem)) from None
+
+
 @_lookup("/job_name", kind=WORD)
 def job_name(context: LookupContext) -> str:
     """The name of the job: job_name of the request, or a name made from the identity and the request's digest."""
@@ -160,7 +177,7 @@ def _image(context: LookupContext, find: Callable[[str, str, str, str], str], in
         "region": "/model_framework",
     }
     # Only a request whose instance type is wrong comes without one: its framework is checked all the same.
-    instance_type = context.body.get(instance.removeprefix("/"), "ml.m5.large")
+    instance_type = context.body.get(instance.removeprefix("/"), _CPU)
     framework, version = context.value("/model_framework"), context.value("/model_framework_version")
     try:
         return find(framework, version, context.region, instance_type)
@@ -169,4 +186,5 @@ def _image(context: LookupContext, find: Callable[[str, str, str, str], str], in
         raise LookupFailed(Problem(paths[error.about], code, error.problem, error.hint)) from None
 
 
+_CPU = "ml.m5.large"
 _CODES = {uris.UnknownFramework: Code.UNKNOWN_FRAMEWORK, uris.UnknownVersion: Code.UNKNOWN_VERSION}

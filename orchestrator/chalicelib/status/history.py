@@ -63,5 +63,5 @@ def run_document(execution: Execution, outcome: Outcome, stage: str | None, deta
         "started": iso(execution.started),
         "ended": None if execution.status in RUNNING else iso(execution.updated),
         "reason": visible_reason(outcome.reason, detailed, outcome.job, stage),
-        "job": job_document(outcome.job),
+        "job": job_document(outcome.job, detailed),
     }

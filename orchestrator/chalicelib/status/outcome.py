@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.aws.observed import SUCCEEDED, Action, Execution, Job, Stack
 from chalicelib.aws.port import Cloud
+from chalicelib.intake.references import short
 
 RUN_STATUSES = {"InProgress": "Running", "Stopping": "Running", SUCCEEDED: "Succeeded", "Failed": "Failed"}
 ENDED_BADLY = ("Failed", "Stopped")  # the API's statuses, not AWS's
@@ -53,6 +54,7 @@ def of_actions(
             cause = run.failure
             if run.job and job is None:
                 job = _of_this_run(cloud.job(*run.job), execution)
+                job = replace(job, registered=run.registered) if job else None
         elif failed and (stack := _deployed_by(action, deployed)):
             until = None if run_status(execution.status) == "Running" else execution.updated or None
             cause = cloud.first_failure(stack, execution.started, until)
@@ -92,8 +94,8 @@ def visible_reason(reason: Reason | None, detailed: bool, job: Job | None, stage
     return f"{what}; for the reason, see the orchestrator's log or the AWS CodePipeline console"
 
 
-def job_document(job: Job | None) -> dict[str, Any] | None:
-    """A job, for the API's response."""
+def job_document(job: Job | None, detailed: bool) -> dict[str, Any] | None:
+    """A job, for the API's response; with ARNs only if the deployment allows them."""
     if job is None:
         return None
     return {
@@ -105,6 +107,7 @@ def job_document(job: Job | None) -> dict[str, Any] | None:
         "ended": iso(job.ended),
         "metrics": dict(job.metrics),
         "artifact": job.artifact or None,
+        "registered": (job.registered if detailed else short(job.registered)) or None,
         **({"best": asdict(job.best)} if job.best else {}),
     }
 

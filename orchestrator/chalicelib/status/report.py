@@ -113,7 +113,7 @@ def document(snapshot: PipelineSnapshot, detailed: bool) -> dict[str, Any]:
             "stage": reached[-1] if reached else None,
             "reason": visible_reason(snapshot.reason, detailed, snapshot.job, reached[-1] if reached else None),
             "stack": {"name": stack.name, "status": stack.status} if (stack := snapshot.furthest) else None,
-            "job": job_document(snapshot.job),
+            "job": job_document(snapshot.job, detailed),
             "outputs": _outputs(snapshot, detailed),
             "stages": stages,
         },

@@ -98,7 +98,7 @@ def job_block(job: Mapping[str, Any]) -> Iterator[Text]:
     mark, style = MARKS.get(job["status"], show.NO_MARK)
     yield Text.assemble((f"  {mark} ", style), job_line(job))
     for name, value in job_facts(job).items():
-        yield Text.assemble((f"      {name:<8}  ", "dim"), value)
+        yield Text.assemble((f"      {name:<10}  ", "dim"), value)
 
 
 def job_facts(job: Mapping[str, Any]) -> dict[str, str]:
@@ -108,6 +108,7 @@ def job_facts(job: Mapping[str, Any]) -> dict[str, str]:
         "ended": moment(job.get("ended")),
         "metrics": metrics,
         "artifact": str(job.get("artifact") or ""),
+        "registered": str(job.get("registered") or ""),
     }
     return {name: value for name, value in found.items() if value}
 

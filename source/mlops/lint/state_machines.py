@@ -17,11 +17,12 @@ import botocore.session
 
 from mlops.templates.cfn_yaml import Template
 from mlops.templates.job_states import DATA, expression
+from mlops.templates.sdk_names import task_member
 
 Path = tuple[str | int, ...]
 Problem = tuple[Path, str]
 
-_INTEGRATION = re.compile(r":states:::(?:aws-sdk:)?(sagemaker|sns):([A-Za-z0-9]+)")
+_INTEGRATION = re.compile(r":states:::(?:aws-sdk:)?(sagemaker|sns|s3):([A-Za-z0-9]+)")
 _NUMBERS = {"integer", "long", "float", "double"}
 
 
@@ -142,8 +143,9 @@ def _value(shape: Any, value: Any, path: Path) -> Iterator[Problem]:
 
 def _members(shape: Any, given: set[str], name: object, complete: bool = True) -> Iterator[str]:
     """What is wrong with the keys of an object."""
-    for key in sorted(given - set(shape.members)):
-        near = difflib.get_close_matches(key, shape.members, 1)
+    names = [task_member(name) for name in shape.members]
+    for key in sorted(given - set(names)):
+        near = difflib.get_close_matches(key, names, 1)
         yield f"{key!r} is not a member of {shape.name}" + (f" (did you mean {near[0]!r}?)" if near else "")
     if complete:
         for key in shape.required_members:

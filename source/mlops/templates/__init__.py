@@ -13,6 +13,9 @@ assemble.py     template.yaml -> plain CloudFormation, by the following
 includes.py       `Include`: a part of _parts
 run_job.py        `RunJob`: the states that run a job, and the policy for them
 job_states.py     what these states are, and why
+register_model.py `RegisterModel`: the states that register a job's model, and the statements for them
+register_states.py what these states are, and why
+sdk_names.py      what Task states call the members of an API
 bindings.py       names that a template refers to: shared conditions, where each parameter comes from
 parameters.py     the Parameters section
 references.py     names that stand for nothing; what API deployments are called

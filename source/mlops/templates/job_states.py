@@ -17,11 +17,11 @@ BEGIN = "Begin"
 OWN_STATES = (BEGIN, "FindName", "PickName", "RecordName", "Refused", "Describe", "Status", "Wait")
 SHARED_STATES = ("NotifySuccess", "Succeeded", "Explain", "NotifyFailure", "Failed")
 DATA = ("Arguments", "Assign", "Output")  # fields of a state whose content is its author's own
-VARIABLES = ("job", "cause", "is_free", "reason", "status")
+VARIABLES = ("job", "cause", "is_free", "reason", "registration", "status")
 
-_PATIENCE = [{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": 4}]
-_INPUT = "{% $states.input %}"
-_CAUSE = "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : $states.errorOutput.Error %}"
+PATIENCE = [{"ErrorEquals": ["States.TaskFailed"], "IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": 4}]
+INPUT = "{% $states.input %}"
+CAUSE = "{% $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : $states.errorOutput.Error %}"
 _ERROR = "$states.errorOutput.Error & ' ' & $states.errorOutput.Cause"
 # The words differ from kind to kind: "Requested resource not found.", "Could not find requested job with name: …",
 # "Amazon SageMaker can't find a tuning job called …".
@@ -72,7 +72,7 @@ def states_of(job: Job, begins: Mapping[str, str]) -> dict[str, State]:
     kind = job.kind
     then = begins.get(job.then, job.then)
     begin, find, pick, record, refused, describe, status, wait = map(job.of_its_own, OWN_STATES)
-    describing = {"Resource": _task(kind.describe_integration), "Arguments": {kind.name: "{% $job.name %}"}}
+    describing = {"Resource": task(kind.describe_integration), "Arguments": {kind.name: "{% $job.name %}"}}
     return {
         # The name enters as data, and so does the owner; nowhere is a value pasted into an expression.
         begin: {
@@ -117,7 +117,7 @@ def states_of(job: Job, begins: Mapping[str, str]) -> dict[str, State]:
         job.state: {
             "Type": "Task",
             **({"Comment": job.comment} if job.comment else {}),
-            "Resource": _task(kind.integration),
+            "Resource": task(kind.integration),
             "Arguments": _arguments(job),
             # Throttling and failures of the service have this one name, and so has a refused request: few attempts.
             "Retry": [
@@ -132,11 +132,11 @@ def states_of(job: Job, begins: Mapping[str, str]) -> dict[str, State]:
                     "JitterStrategy": "FULL",
                 }
             ],
-            "Catch": [{"ErrorEquals": ["States.ALL"], "Assign": {"cause": _CAUSE}, "Output": _INPUT, "Next": refused}],
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Assign": {"cause": CAUSE}, "Output": INPUT, "Next": refused}],
             **(
-                {"Assign": _completed(job), "Output": _INPUT, "Next": then}
+                {"Assign": _completed(job), "Output": INPUT, "Next": then}
                 if kind.events_rule
-                else {"Assign": {"job": "{% $merge([$job, {'created': true}]) %}"}, "Output": _INPUT, "Next": wait}
+                else {"Assign": {"job": "{% $merge([$job, {'created': true}]) %}"}, "Output": INPUT, "Next": wait}
             ),
         },
         # The name was free, and now it is taken: it may be that the create's answer was lost, and the job is ours.
@@ -148,12 +148,10 @@ def states_of(job: Job, begins: Mapping[str, str]) -> dict[str, State]:
         describe: {
             "Type": "Task",
             **describing,
-            "Retry": _PATIENCE,
-            "Catch": [
-                {"ErrorEquals": ["States.ALL"], "Assign": {"cause": _CAUSE}, "Output": _INPUT, "Next": "Explain"}
-            ],
+            "Retry": PATIENCE,
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Assign": {"cause": CAUSE}, "Output": INPUT, "Next": "Explain"}],
             "Assign": {**_completed(job), **_described(kind)},
-            "Output": _INPUT,
+            "Output": INPUT,
             "Next": status,
         },
         status: {
@@ -257,14 +255,19 @@ def _endings() -> dict[str, State]:
             **_notice(
                 "completed",
                 f"{what} & ' completed.'"
-                " & ($exists($job.artifact) and $job.artifact != '' ? ' Its output is ' & $job.artifact & '.' : '')",
+                " & ($exists($job.artifact) and $job.artifact != '' ? ' Its output is ' & $job.artifact & '.' : '')"
+                " & ($exists($job.registered) ? ' It is registered as ' & $job.registered & '.' : '')",
             ),
             # The job has done its work: a notice that could not be sent does not undo it.
-            "Catch": [{"ErrorEquals": ["States.ALL"], "Output": _INPUT, "Next": "Succeeded"}],
-            "Output": _INPUT,
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Output": INPUT, "Next": "Succeeded"}],
+            "Output": INPUT,
             "Next": "Succeeded",
         },
-        "Succeeded": {"Type": "Succeed", "Output": {"job": {"kind": "{% $job.kind %}", "name": "{% $job.name %}"}}},
+        "Succeeded": {
+            "Type": "Succeed",
+            "Output": "{% $merge([{'job': {'kind': $job.kind, 'name': $job.name}},"
+            " $exists($job.registered) ? {'registered': $job.registered} : {}]) %}",
+        },
         # A failed job's cause is the job's description as JSON; a refused call's is a sentence.
         "Explain": {
             "Type": "Pass",
@@ -282,13 +285,13 @@ def _endings() -> dict[str, State]:
         "NotifyFailure": {
             **_notice("failed", f"{what} & ' failed: ' & $reason"),
             # The job's failure is what matters: a notice that could not be sent must not hide it.
-            "Catch": [{"ErrorEquals": ["States.ALL"], "Output": _INPUT, "Next": "Failed"}],
-            "Output": _INPUT,
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Output": INPUT, "Next": "Failed"}],
+            "Output": INPUT,
             "Next": "Failed",
         },
         "Failed": {
             "Type": "Fail",
-            "Error": "{% $job.kind & 'Failed' %}",
+            "Error": "{% $exists($job.error) ? $job.error : $job.kind & 'Failed' %}",
             "Cause": f"{{% {what} & ': ' & $reason %}}",
         },
     }
@@ -297,17 +300,18 @@ def _endings() -> dict[str, State]:
 def _notice(how: str, message: str) -> State:
     return {
         "Type": "Task",
-        "Resource": _task("sns:publish"),
+        "Resource": task("sns:publish"),
         "Arguments": {
             "TopicArn": {"Ref": "NotificationsSNSTopicArn"},
             "Subject": f"{{% $substring($job.label & ' ' & $job.name & ' {how}', 0, 100) %}}",
             "Message": f"{{% {message} %}}",
         },
-        "Retry": _PATIENCE,
+        "Retry": PATIENCE,
     }
 
 
-def _task(integration: str) -> dict[str, str]:
+def task(integration: str) -> dict[str, str]:
+    """The resource of a Task state."""
     return {"Fn::Sub": f"arn:${{AWS::Partition}}:states:::{integration}"}
 
 

@@ -34,7 +34,7 @@ from typing import Any
 
 from chalicelib.job_kinds import JOB_KINDS
 
-from mlops.templates import references
+from mlops.templates import references, register_model, register_states
 from mlops.templates.cfn_yaml import Template
 from mlops.templates.folder import BlueprintError
 from mlops.templates.includes import INCLUDE
@@ -50,6 +50,7 @@ from mlops.templates.job_states import (
     shared_states,
     states_of,
 )
+from mlops.templates.register_states import Registration
 
 State = dict[str, Any]
 
@@ -78,13 +79,23 @@ def expand(template: Template, where: str) -> tuple[Template, dict[str, int]]:
     }
     if not jobs:
         return template, {}
+    registrations = {
+        name: register_model.read(name, state, jobs, f"{where}/{name}")
+        for name, state in states.items()
+        if isinstance(state, dict) and register_model.NODE in state
+    }
     if ROLE not in template["Resources"]:
         raise BlueprintError(f"{where}: {NODE} requires `Include: [state_machine]` at the top of the template")
-    _check(definition, jobs, where)
+    _check(definition, jobs, registrations, where)
     begins = {name: job.of_its_own(BEGIN) for name, job in jobs.items()}
     made: dict[str, State] = {}
     for name, state in states.items():
-        made |= states_of(jobs[name], begins) if name in jobs else {name: _led(state, begins)}
+        if name in jobs:
+            made |= states_of(jobs[name], begins)
+        elif name in registrations:
+            made |= register_states.states_of(registrations[name], begins)
+        else:
+            made[name] = _led(state, begins)
     start = str(definition.get("StartAt"))
     led = {**definition, "StartAt": begins.get(start, start), "States": made | shared_states(made)}
     machine = template["Resources"][MACHINE]
@@ -92,7 +103,7 @@ def expand(template: Template, where: str) -> tuple[Template, dict[str, int]]:
     depends = dict.fromkeys([POLICY, NOTICES, *(own if isinstance(own, list) else [own])])
     resources = {
         **template["Resources"],
-        POLICY: _policy(jobs.values(), template),
+        POLICY: _policy(jobs.values(), template, register_model.statements(registrations.values())),
         MACHINE: {
             **machine,
             "DependsOn": list(depends),
@@ -170,12 +181,15 @@ def _known(node: Mapping[str, Any], keys: tuple[str, ...], where: str) -> None:
             raise BlueprintError(f"{where}/{key} is an unknown key" + (f" (did you mean {near[0]!r}?)" if near else ""))
 
 
-def _check(definition: Mapping[str, Any], jobs: Mapping[str, Job], where: str) -> None:
+def _check(
+    definition: Mapping[str, Any], jobs: Mapping[str, Job], registrations: Mapping[str, Registration], where: str
+) -> None:
     """What jobs and the other states of their machine must not have in common."""
     if definition.get("QueryLanguage") != "JSONata":
         raise BlueprintError(f"{where}: {NODE} requires `QueryLanguage: JSONata`")
-    own = [name for name in definition["States"] if name not in jobs]
+    own = [name for name in definition["States"] if name not in jobs and name not in registrations]
     made = {*SHARED_STATES, *(job.of_its_own(suffix) for job in jobs.values() for suffix in OWN_STATES)}
+    made |= {one.of_its_own(suffix) for one in registrations.values() for suffix in register_states.SUFFIXES if suffix}
     for name in definition["States"]:
         if name in made:
             raise BlueprintError(f"{where}/{name} has the name of a state that {NODE} generates")
@@ -231,8 +245,8 @@ def _led(node: Any, begins: Mapping[str, str]) -> Any:
 # --- the policy ----------------------------------------------------------------------------------------------
 
 
-def _policy(jobs: Iterable[Job], template: Template) -> Template:
-    """What the state machine's role needs for its jobs."""
+def _policy(jobs: Iterable[Job], template: Template, more: list[Any]) -> Template:
+    """What the state machine's role needs for its jobs, and more statements."""
     kinds = {job.kind.key: job.kind for job in jobs}.values()
     statements: list[Any] = [
         {
@@ -266,6 +280,7 @@ def _policy(jobs: Iterable[Job], template: Template) -> Template:
                 "Resource": rules if len(rules) > 1 else rules[0],
             }
         )
+    statements += more
     return {
         "Type": "AWS::IAM::Policy",
         "Properties": {

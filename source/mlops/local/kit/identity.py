@@ -95,6 +95,11 @@ def role_session(role_arn: str, service: str, caller: Caller, source_arn: str | 
     return _session(caller.region, **credentials)
 
 
+def session_of_role(caller: Caller) -> boto3.Session:
+    """A session with the permissions of a caller that is the session of a role, as a state machine's execution is."""
+    return _session(caller.region, **iam.open_session(caller.arn))
+
+
 def root_session(caller: Caller) -> boto3.Session:
     """A session that may do everything, for what a service does in its own name."""
     return _session(caller.region, aws_access_key_id=caller.account_id, aws_secret_access_key=environment.secret_key())

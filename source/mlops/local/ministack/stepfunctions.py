@@ -26,6 +26,18 @@ def task_error(error: str, cause: str) -> Exception:
     return failure
 
 
+def give_output_of_succeed() -> None:
+    """Let a Succeed state return its `Output`, which ministack leaves out: it returns the state's input."""
+    output_path = _stepfunctions._apply_output_path
+
+    def output(state: dict[str, Any], data: Any, scope: dict[str, Any] | None = None) -> Any:
+        if state.get("Type") == "Succeed" and "Output" in state:
+            return _stepfunctions._apply_jsonata_output(state, data, scope)
+        return output_path(state, data, scope)
+
+    _stepfunctions._apply_output_path = output
+
+
 def check_tasks(check: Callable[[str, dict[str, Any]], None]) -> None:
     """Call `check(resource, arguments)` before a Task state runs; it may raise a `task_error`."""
     invoke = _stepfunctions._invoke_resource

@@ -23,7 +23,7 @@ from mlops.local.ministack import (
     state,
     stepfunctions,
 )
-from mlops.local.services import cloudwatch, events, s3
+from mlops.local.services import cloudwatch, events, s3, s3_tasks
 from mlops.local.settings import CUT_OFF, REGION
 from mlops.local.state.store import Disk
 from mlops.local.stepfunctions import rules as state_machine_rules
@@ -41,6 +41,7 @@ def assemble(directory: Path) -> None:
     stack_rules.install()
     state_machine_rules.install()
     s3.install()
+    s3_tasks.install()
     events.install()
     permissions.install()
     isolation.install(directory / "python")

@@ -5,6 +5,7 @@ cloudwatch/     logs as the AWS CLI reads them, access logs of APIs
 codepipeline/   CodePipeline and its actions
 events.py       what EventBridge refuses and ministack lets through
 s3.py           what S3 refuses and ministack lets through
+s3_tasks.py     what state machines do with S3
 sagemaker/      SageMaker: jobs, models, endpoints, the model registry
 scheduler/      EventBridge Scheduler
 """

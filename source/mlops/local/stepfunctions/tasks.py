@@ -18,11 +18,13 @@ from mlops.local.kit import identity, shapes
 from mlops.local.kit.api import Api
 from mlops.local.kit.errors import ApiError, Caller
 from mlops.local.ministack import stepfunctions
+from mlops.templates.sdk_names import task_member
 
 Arguments = dict[str, Any]
 Run = Callable[[Arguments, Caller], dict[str, Any]]
 
 _optimized: dict[str, Run] = {}
+_served: set[str] = set()
 
 
 class TaskFailed(Exception):
@@ -77,12 +79,19 @@ def install() -> None:
         stepfunctions.serve_tasks(prefix, _sdk_task(service))
     for prefix in _optimized_prefixes():
         stepfunctions.serve_tasks(prefix, _optimized_task)
+    stepfunctions.give_output_of_succeed()
     stepfunctions.run_executions_as(identity.session_arn)
 
 
 def serves(resource: str) -> bool:
     """Whether a Task state's resource is run, and its role checked, by us."""
-    return resource.startswith((*_sdk_prefixes().values(), *_optimized_prefixes()))
+    return resource in _served or resource.startswith((*_sdk_prefixes().values(), *_optimized_prefixes()))
+
+
+def serve(resource: str, run: Run) -> None:
+    """Run the Task states of a resource; `run` checks what the state machine's role may, and raises TaskFailed."""
+    stepfunctions.serve_tasks(resource, lambda _, arguments: _run(run, arguments))
+    _served.add(resource)
 
 
 def _sdk_prefixes() -> dict[str, str]:
@@ -132,14 +141,10 @@ def _run(function: Run, arguments: Arguments) -> Any:
 # --- names and values of Task states -----------------------------------------------------------------------
 
 
-def _pascal(name: str) -> str:
-    return name[0].upper() + name[1:]
-
-
 def _given(shape: Shape, value: Any, path: str) -> Any:
     """Arguments as the API's request: PascalCase members under their own names, texts as dates and bytes."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
-        members = {_pascal(name): name for name in shape.members}
+        members = {task_member(name): name for name in shape.members}
         unknown = sorted(value.keys() - members.keys())
         if unknown:
             raise TaskFailed("States.Runtime", f"The field '{unknown[0]}' is not supported by Step Functions in {path}")
@@ -158,7 +163,9 @@ def _given(shape: Shape, value: Any, path: str) -> Any:
 def _shown(shape: Shape, value: Any) -> Any:
     """An answer as a state's output."""
     if isinstance(shape, StructureShape):
-        return {_pascal(name): _shown(shape.members[name], item) for name, item in value.items() if item is not None}
+        return {
+            task_member(name): _shown(shape.members[name], item) for name, item in value.items() if item is not None
+        }
     if isinstance(shape, MapShape):
         return {key: _shown(shape.value, item) for key, item in value.items()}
     if isinstance(shape, ListShape):

@@ -77,14 +77,18 @@ def check_key(role_arn: str, kms_key: str | None, caller: Caller) -> None:
 
     As in KMS, an alias stands for its key: policies see the key's ARN, and what the key is called.
     """
+    check_key_use(Caller(caller.account_id, caller.region, identity.session_arn(role_arn, "sagemaker")), kms_key)
+
+
+def check_key_use(caller: Caller, kms_key: str | None) -> None:
+    """The same for whoever writes the object."""
     if not kms_key:
         return
     kms = identity.root_session(caller).client("kms")
     key_arn = kms.describe_key(KeyId=kms_key)["KeyMetadata"]["Arn"]
     called = [alias["AliasName"] for alias in kms.list_aliases(KeyId=key_arn)["Aliases"]]
-    session = Caller(caller.account_id, caller.region, identity.session_arn(role_arn, "sagemaker"))
     keys = {"kms:ResourceAliases": called, "kms:ViaService": f"s3.{caller.region}.amazonaws.com"}
-    identity.authorize(session, "kms:GenerateDataKey", [key_arn], keys)
+    identity.authorize(caller, "kms:GenerateDataKey", [key_arn], keys)
 
 
 class _Encryption(TypedDict, total=False):
