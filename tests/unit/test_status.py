@@ -166,6 +166,7 @@ def test_the_latest_job_is_told_when_it_has_ended(settings: Settings) -> None:
         "ended": "2023-11-14T22:14:20+00:00",
         "metrics": {"validation:auc": 0.9},
         "artifact": "s3://assets/output/job-1a2b3c4d/output/model.tar.gz",
+        "registered": None,
     }
     assert found["outputs"] == {"TrainingJobName": "job-1a2b3c4d"}, "not the first run's"
 

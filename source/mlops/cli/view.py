@@ -97,8 +97,10 @@ def job_block(job: Mapping[str, Any]) -> Iterator[Text]:
     """The job of the latest run: its name, status, times, final metrics and artifact."""
     mark, style = MARKS.get(job["status"], show.NO_MARK)
     yield Text.assemble((f"  {mark} ", style), job_line(job))
-    for name, value in job_facts(job).items():
-        yield Text.assemble((f"      {name:<10}  ", "dim"), value)
+    facts = job_facts(job)
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        yield Text.assemble((f"      {name:<{width}}  ", "dim"), value)
 
 
 def job_facts(job: Mapping[str, Any]) -> dict[str, str]:

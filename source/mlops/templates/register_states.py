@@ -52,8 +52,8 @@ def states_of(one: Registration, begins: Mapping[str, str]) -> dict[str, State]:
     )
     catch = [{"ErrorEquals": ["States.ALL"], "Assign": {"cause": CAUSE}, "Output": INPUT, "Next": refused}]
     found: dict[str, State] = {
-        # What the request says enters as data. The token is picked before the create, so that a retried create finds the
-        # version that it made.
+        # What the request says enters as data. The token is picked before the create, so that a retried create finds
+        # the version that it made.
         begin: {
             "Type": "Pass",
             **({"Comment": one.comment} if one.comment else {}),
