@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,9 +71,14 @@ class Catalog:
     def blueprint(self, name: str) -> Blueprint:
         """A blueprint by its folder's name."""
         entry = json.loads((self._folder / f"{name}.json").read_text("utf-8"))
+        fields = entry.pop("fields")
         return Blueprint(
             **{
                 **entry,
+                "pipeline_types": {
+                    name: {**one, "schemas": {key: _whole(name, part, fields) for key, part in one["schemas"].items()}}
+                    for name, one in entry["pipeline_types"].items()
+                },
                 "keys": frozenset(entry["keys"]),
                 "immutable": tuple(entry["immutable"]),
                 "rules": tuple(entry["rules"]),
@@ -100,19 +104,13 @@ class Catalog:
         raise BadRequest("Invalid pipeline type", [problem])
 
     @functools.cache  # noqa: B019
-    def validator(self, pipeline_type: str, variant: str) -> Callable[[Any], Any]:
-        """The generated check of one schema: returns, or raises validate.Mismatch."""
-        path = self._folder / "validators" / f"{pipeline_type}__{variant}.py"
-        spec = importlib.util.spec_from_file_location(f"chalicelib.validators.{path.stem}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        check: Callable[[Any], Any] = module.validate
-        return check
-
-    @functools.cache  # noqa: B019
     def delivery(self, name: str) -> tuple[str, str]:
         """A delivery template (single or staged) and its digest."""
         text = (self._folder / "delivery" / f"{name}.yaml").read_text("utf-8")
         return text, hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _whole(pipeline_type: str, schema: Schema, fields: Mapping[str, Schema]) -> Schema:
+    """A type's schema, of which the catalog has the names of its fields: types share what the fields are."""
+    named = {name: fields[name] for name in schema["properties"]}
+    return {**schema, "properties": {"pipeline_type": {"const": pipeline_type}, **named}}

@@ -21,7 +21,7 @@ from mlops.templates import BlueprintError, compile_catalog
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where the catalog goes.")
 def main(blueprints: Path, out: Path) -> None:
-    """Compile blueprint folders into a catalog of plain CloudFormation, schemas and validators, and check them."""
+    """Compile blueprint folders into a catalog of plain CloudFormation and schemas, and check them."""
     try:
         written = compile_catalog(blueprints, out)
         found = problems(blueprints, out, PERMISSIONS)

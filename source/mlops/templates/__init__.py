@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compiles the blueprint folders into the catalog that ships: plain CloudFormation, schemas, validators.
+"""Compiles the blueprint folders into the catalog that ships: plain CloudFormation and schemas.
 
-    blueprints/<name>/  --folder-->  Folder  --assemble, schema-->  catalog/<name>.json, <name>.yaml, validators
+    blueprints/<name>/  --folder-->  Folder  --assemble, schema-->  catalog/<name>.json, <name>.yaml
 
 The catalog is all the orchestrator sees; YAML, `$ref`s, includes and model lookups end here, at build time.
 

@@ -2,18 +2,17 @@
 """Writes the catalog: what the orchestrator reads of the blueprints.
 
 catalog/index.json                    pipeline type -> blueprint, keys known anywhere, delivery templates
-catalog/<blueprint>.json              manifest and schemas
+catalog/<blueprint>.json              manifest, fields, and of each type's schemas what is not a field
 catalog/<blueprint>.yaml              plain CloudFormation
 catalog/delivery/<single|staged>.yaml
-catalog/validators/<type>__<variant>.py   the good case, fast
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-import fastjsonschema
 import jsonschema
+from chalicelib.intake.violations import KEYWORDS
 
 from mlops.templates import cfn_yaml, schema
 from mlops.templates.assemble import assemble, resolved
@@ -40,7 +39,7 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
     suffixes: dict[str, str] = {}
     keys: set[str] = {"pipeline_type", "rerun", *parts.keys_elsewhere}
     for folder, template in (assemble(one, parts) for one in folders):
-        entry, validators = _blueprint(folder, parts)
+        entry = _blueprint(folder, parts)
         for type_name in entry["pipeline_types"]:
             if type_name in types:
                 raise BlueprintError(f"{folder.name}: {type_name} is a type of {types[type_name]} already")
@@ -54,7 +53,6 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
         keys.update(entry["keys"])
         files[f"{folder.name}.json"] = _json(entry)
         files[f"{folder.name}.yaml"] = cfn_yaml.dump(template)
-        files.update(validators)
     files["index.json"] = _json(
         {
             "version": CATALOG_VERSION,
@@ -72,25 +70,23 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
     return written
 
 
-def _blueprint(folder: Folder, parts: Parts) -> tuple[dict[str, Any], dict[str, str]]:
+def _blueprint(folder: Folder, parts: Parts) -> dict[str, Any]:
     properties = schema.properties_of(folder, parts)
     declared = folder.manifest
     types: dict[str, Any] = {}
-    validators: dict[str, str] = {}
+    fields: dict[str, Any] = {}
     for type_name, one in declared["pipeline_types"].items():
         variants = schema.variants(folder, type_name, parts)
         summary = one.get("summary", declared["summary"])
-        types[type_name] = {"summary": summary, "stack_suffix": one["stack_suffix"], "schemas": variants}
+        schemas: dict[str, Any] = {}
         for variant, document in variants.items():
-            try:
-                jsonschema.Draft202012Validator.check_schema(document)
-                validators[f"validators/{type_name}__{variant}.py"] = _validator(document)
-            except jsonschema.SchemaError as error:
-                raise BlueprintError(f"{folder.name}/request.schema.json: {error.json_path} {error.message}") from error
-            except fastjsonschema.JsonSchemaException as error:
-                raise BlueprintError(f"{folder.name}/request.schema.json: {error}") from error
+            _check(f"{folder.name}/request.schema.json", document)
+            own = {name: field for name, field in document["properties"].items() if name != "pipeline_type"}
+            fields |= own
+            schemas[variant] = {**document, "properties": list(own)}
+        types[type_name] = {"summary": summary, "stack_suffix": one["stack_suffix"], "schemas": schemas}
     aliases = {alias for value in properties.values() for alias in value.get("x-aliases", [])}
-    entry = {
+    return {
         "name": folder.name,
         "summary": declared["summary"],
         "identity": declared["identity"],
@@ -100,39 +96,37 @@ def _blueprint(folder: Folder, parts: Parts) -> tuple[dict[str, Any], dict[str, 
         "rules": declared.get("rules", []),
         "parameters": declared["parameters"],
         "pipeline_types": types,
+        "fields": fields,
         "keys": sorted({*properties, *aliases}),
     }
-    return entry, validators
 
 
-_HEAD = """import re
-from chalicelib.intake.validate import Mismatch as JsonSchemaValueException
-JsonSchemaValuesException = JsonSchemaValueException"""
+def _check(where: str, document: schema.Schema) -> None:
+    """Raise BlueprintError unless a schema is JSON Schema, of the keywords that the orchestrator checks."""
+    try:
+        jsonschema.Draft202012Validator.check_schema(document)
+    except jsonschema.SchemaError as error:
+        raise BlueprintError(f"{where}: {error.json_path} {error.message}") from error
+    if unknown := sorted(_keywords(document) - KEYWORDS - _ANNOTATIONS):
+        raise BlueprintError(f"{where}: uses {', '.join(unknown)}; there are {', '.join(sorted(KEYWORDS))}")
 
 
-def _validator(document: schema.Schema) -> str:
-    """Python that checks one schema: the generated code, freed of what it would import.
-
-    Law 10: the Lambda stays light, so not even fastjsonschema ships.
-    """
-    code: str = fastjsonschema.compile_to_code(_const_as_enum(document), use_default=False, detailed_exceptions=False)
-    head, mark, body = code.replace("(int, float, Decimal)", "(int, float)").partition("REGEX_PATTERNS = ")
-    if not mark or "from fastjsonschema import" not in head or "Decimal" in body:
-        raise BlueprintError(
-            "the code generated by fastjsonschema has changed: update mlops.templates.catalog._validator"
-        )
-    return f"{_HEAD}\n\n{mark}{body}"
+_ANNOTATIONS = {"default", "description", "examples", "title"}
+_OF_SCHEMAS = {"properties", "$defs"}  # keywords with schemas by name
+_LISTS = {"allOf", "anyOf", "oneOf"}
+_ONE = {"additionalProperties", "else", "if", "items", "not", "propertyNames", "then"}
 
 
-def _const_as_enum(value: Any) -> Any:
-    """The same schema without `const`, which fastjsonschema 2.22 cannot write without its long messages."""
-    if isinstance(value, list):
-        return [_const_as_enum(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    plain = {key: _const_as_enum(item) for key, item in value.items() if key != "const" or isinstance(item, dict)}
-    return {**plain, "enum": [value["const"]]} if "const" in value and "const" not in plain else plain
+def _keywords(document: Any) -> set[str]:
+    """The keywords of a schema and of those in it, without annotations of ours."""
+    if not isinstance(document, dict):
+        return set()
+    inner = [one for key in _OF_SCHEMAS & document.keys() for one in document[key].values()]
+    inner += [one for key in _LISTS & document.keys() for one in document[key]]
+    inner += [document[key] for key in _ONE & document.keys()]
+    own = {key for key in document if not key.startswith("x-")}
+    return own.union(*map(_keywords, inner))
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False) + "\n"
