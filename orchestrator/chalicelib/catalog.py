@@ -29,9 +29,10 @@ class Blueprint:
     name: str
     summary: str
     identity: str  # pointer to the field that names a pipeline
-    delivery: str  # staged or home
+    delivery: str  # staged, home or own, see delivery.py
     run: bool  # has a state machine that the delivery pipeline runs
     immutable: tuple[str, ...]  # parameters whose change would replace something live
+    belongs_to: tuple[str, ...]  # pointers to the fields with which a pipeline keeps its name
     rules: tuple[Mapping[str, Any], ...]  # over two fields, see intake/rules.py
     parameters: Mapping[str, Mapping[str, Any]]  # template parameter -> where its value comes from
     pipeline_types: Mapping[str, Mapping[str, Any]]
@@ -81,6 +82,7 @@ class Catalog:
                 },
                 "keys": frozenset(entry["keys"]),
                 "immutable": tuple(entry["immutable"]),
+                "belongs_to": tuple(entry["belongs_to"]),
                 "rules": tuple(entry["rules"]),
                 "template": (self._folder / f"{name}.yaml").read_text("utf-8"),
             }

@@ -5,6 +5,7 @@ A blueprint's `delivery` says which deployments have which stages:
 
 home      one stage, in the orchestrator's account
 staged    the same in a single-account deployment; dev, staging and prod in a multi-account one (not supported yet)
+own       no stage: the blueprint's template has the pipeline, and its stack is the delivery stack
 
 Only this module knows how a delivery template's parameters name the stages.
 """
@@ -14,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chalicelib import names
 from chalicelib.settings import Settings
 
-STAGED = "staged"
+STAGED, OWN = "staged", "own"
 PARAMETERS_FILE = "template_params.json"
 
 
@@ -54,5 +56,15 @@ def single(pipeline: str, parameters: Mapping[str, str]) -> Delivery:
 
 
 def stacks(pipeline: str) -> tuple[str, ...]:
-    """The names of the stacks that a pipeline deploys, in the order of its stages."""
+    """The names of the stacks that a pipeline with stages deploys, in their order."""
     return (pipeline,)
+
+
+def stacks_of(delivery_stack: str) -> tuple[str, ...]:
+    """The names of the stacks that the pipeline of a delivery stack deploys: none if its delivery is its own."""
+    return stacks(names.of_delivery_stack(delivery_stack)) if names.is_delivery_stack(delivery_stack) else ()
+
+
+def delivery_stack(pipeline: str, has_stages: bool) -> str:
+    """The name of the stack that holds a pipeline: without stages, it has the pipeline's name."""
+    return names.delivery_stack(pipeline) if has_stages else pipeline

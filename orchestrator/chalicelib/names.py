@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 STACK_NAME = 128  # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
@@ -12,16 +13,21 @@ PIPELINE_OUTPUT = "PipelineName"  # of a delivery stack
 SOURCE_ACTION = "S3Source"  # of a delivery pipeline: takes the template bundle
 RUN_ACTION = "run_jobs"  # of a delivery pipeline: starts the state machine
 BUNDLES = "mlops_provisioned_pipelines"
+IDENTITY_DIGEST = 6  # characters
 
 
 def pipeline_name(prefix: str, identity: str, stack_suffix: str) -> str:
     """The name of a pipeline."""
-    return f"{prefix}-{identity.strip()}-{stack_suffix}".lower()
+    return f"{prefix}-{_in_names(identity.strip().lower())}-{stack_suffix}".lower()
 
 
-def longest_identity(prefix: str, stack_suffix: str) -> int:
-    """How long a pipeline's identity may be for its longest stack name still to fit."""
-    return STACK_NAME - len(delivery_stack(pipeline_name(prefix, "", stack_suffix)))
+def _in_names(identity: str) -> str:
+    """An identity as it stands in names: as it is if stack names may have all of its characters.
+
+    Else each other character is a hyphen, and a digest of the identity follows: 1.0 and 1-0 are different pipelines.
+    """
+    plain = re.sub("[^a-z0-9-]", "-", identity)
+    return plain if plain == identity else f"{plain}-{hashlib.sha256(identity.encode()).hexdigest()[:IDENTITY_DIGEST]}"
 
 
 def delivery_stack(name: str) -> str:
@@ -58,6 +64,11 @@ def job_name(identity: str, kind: str, digest: str, limit: int = JOB_NAME) -> st
     """`<identity>-<kind>-<4 of the digest>`, the identity cut so that it fits."""
     ending = f"-{kind}-{digest[:4]}"
     return identity.strip()[: limit - len(ending)].rstrip("-") + ending
+
+
+def is_build(external: str) -> bool:
+    """Whether what an action started is a build of CodeBuild: `<project>:<uuid>`."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]+:[0-9a-f-]{36}", external) is not None
 
 
 def is_stack_name(text: str) -> bool:

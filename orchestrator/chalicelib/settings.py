@@ -31,12 +31,12 @@ class Settings:
     orchestrator_stack: Annotated[str, "The orchestrator's own stack"]
     assets_bucket: Annotated[str, "The bucket of data and models"]
     assets_bucket_kms_key_arn: Annotated[str, "The customer managed key of the assets bucket; empty if it has none"]
-    bundle_bucket: str  # of template bundles: only this orchestrator writes there
+    bundle_bucket: Annotated[str, "The bucket of template bundles, which only the orchestrator writes"]
     blueprint_bucket: Annotated[str, "The distribution bucket of this Region"]
     blueprint_prefix: Annotated[str, "The prefix of the functions in the distribution bucket"]
-    artifact_bucket: str
+    artifact_bucket: Annotated[str, "The bucket of the artifacts that pipelines pass between their stages"]
     cfn_role_arn: str
-    pipeline_role_arn: str
+    pipeline_role_arn: Annotated[str, "The role that all pipelines work as"]
     permissions_boundary_arn: Annotated[str, "The permissions boundary of every role that a blueprint creates"]
     mlops_notifications_sns_topic: str
     data_buckets: frozenset[str]  # beside the assets bucket, that requests may name

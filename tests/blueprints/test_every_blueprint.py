@@ -48,10 +48,10 @@ def test_every_type_has_an_example(folder: Path, pipeline_type: str) -> None:
 def test_an_example_makes_a_plan_that_its_template_takes(path: Path, catalog: Catalog, settings: Settings) -> None:
     planned = _planned(path, catalog, settings)
     template = cfn_yaml.load(catalog.blueprint(path.parent.parent.name).template)
-    (stage,) = planned.stages
-    assert set(stage.parameters) == set(template["Parameters"])
+    parameters = planned.stages[0].parameters if planned.stages else planned.delivery_parameters
+    assert set(parameters) == set(template["Parameters"])
     for name, declaration in template["Parameters"].items():
-        value = stage.parameters[name]
+        value = parameters[name]
         if declaration["Type"] == "Number":
             assert declaration.get("MinValue", 0) <= int(value) <= declaration.get("MaxValue", int(value)), name
         assert value in declaration.get("AllowedValues", [value]), name

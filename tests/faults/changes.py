@@ -43,6 +43,12 @@ class Make:
             if len(found := self._variants([field])) > 1:
                 yield parameter, found[0], found[1]
 
+    def belonging(self) -> Iterator[tuple[str, Plan, Plan]]:
+        """For each field that a pipeline belongs to: its name, and two plans for one name that differ in it."""
+        for pointer in self.blueprint.belongs_to:
+            if found := self._variants([pointer.removeprefix("/")]):
+                yield pointer.removeprefix("/"), self(), found[0]
+
     @property
     def blueprint(self) -> Blueprint:
         return self.catalog.find(self.body["pipeline_type"])
@@ -52,6 +58,7 @@ class Make:
         sources = self.blueprint.parameters
         kept = {sources[name].get("from", "").removeprefix("/") for name in self.blueprint.immutable}
         kept |= {"pipeline_type", "rerun", self.blueprint.identity.removeprefix("/")}
+        kept |= {pointer.removeprefix("/") for pointer in self.blueprint.belongs_to}
         return self._variants([name for name in self._properties() if name not in kept])
 
     def _variants(self, fields: list[str]) -> list[Plan]:
@@ -87,4 +94,5 @@ def _candidates(field: dict[str, Any], now: Any) -> list[Any]:
             texts = [one for one in (now, *field.get("examples", [])) if one]
             candidates += [f"{one}{end}" for one in texts for end in ("2", "x")]
             candidates += [f"{one[:-1]}{end}" for one in texts for end in ("0", "1", "a", "b")]
+            candidates += [f"{beginning}{one}" for one in texts for beginning in ("2", "x")]
     return [one for one in candidates if one is not None and one != now]

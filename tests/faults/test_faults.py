@@ -87,13 +87,21 @@ def test_the_same_request_again_writes_nothing_and_says_how_to_run_again(make: M
     cloud = MemoryCloud(world)
     done = provision(make(), cloud)
     assert not done.changed
-    assert '"rerun": true' in done.message
+    assert "No updates are to be performed." in done.message
+    assert ('"rerun": true' in done.message) is bool(make().stages)  # else the message is the predecessor's
     assert world.writes == []
-    assert cloud.calls == ["stack", "stack", "bundle", "latest_execution", "lost"]
+    assert cloud.calls == ["stack", "stack", "bundle", "latest_execution", *["lost" for _ in make().stages]]
+
+
+def with_stages(make: Make) -> None:
+    """Go on for pipelines that deploy stacks."""
+    if not make().stages:
+        pytest.skip("its pipeline deploys no stack")
 
 
 @pytest.mark.parametrize("ended", ["Succeeded", "Failed"])
 def test_a_deployed_stack_that_lost_a_resource_is_left_alone_and_named(make: Make, ended: str) -> None:
+    with_stages(make)
     world = running(make())
     world.lost[make().name] = ["AWS::SageMaker::Endpoint churn"]
     (executions,) = world.executions.values()
@@ -133,7 +141,7 @@ def test_a_changed_request_updates_and_runs(make: Make) -> None:
     world = running(make())
     done = provision(changed(make), MemoryCloud(world))
     assert done.changed
-    assert world.writes == ["put_bundle", "start"]
+    assert world.writes == ["put_bundle", "start" if make().stages else "update_delivery"]
     world.settle()
     assert world.picture() == running_after(make(), changed(make))
 
@@ -174,7 +182,7 @@ def test_a_new_pipeline_survives_any_fault_at_any_call(make: Make, fault: Fault)
                 world.settle()
             until_done(make(), world)
             assert world.picture() == running_after(make()), (at, settled)
-            assert len(world.stacks) == 2
+            assert len(world.stacks) == 1 + len(make().stages)
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -282,7 +290,7 @@ def test_what_was_deleted_by_hand_comes_back_with_the_same_request(make: Make) -
     def bundle(world: World) -> None:
         world.bundles.clear()
 
-    hands = (deployed, delivery, bundle)
+    hands = (*[deployed for _ in make().stages], delivery, bundle)
     for deletions in [some for count in (1, 2, 3) for some in itertools.combinations(hands, count)]:
         world = running(make())
         for delete in deletions:
@@ -376,8 +384,46 @@ def test_a_change_of_what_may_not_change_is_refused(make: Make) -> None:
         assert world.writes == []
 
 
+@pytest.mark.parametrize(
+    "status", ["CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE", "CREATE_IN_PROGRESS"]
+)
+def test_a_name_that_belongs_to_another_request_is_refused_and_says_whose_it_is(make: Make, status: str) -> None:
+    for field, one, other in make.belonging():
+        world = running(one)
+        world.stacks[one.delivery_stack] = replace(world.stacks[one.delivery_stack], status=status)
+        with pytest.raises(Conflict, match=f"belongs to .*{field} '{make.body[field]}'") as refused:
+            provision(other, MemoryCloud(world))
+        assert refused.value.retry_after is None
+        assert world.writes == []
+
+
+def test_a_name_whose_pipeline_is_being_deleted_is_free_when_that_has_ended(make: Make) -> None:
+    for _, one, other in make.belonging():
+        world = running(one)
+        world.stacks[one.delivery_stack] = replace(world.stacks[one.delivery_stack], status="DELETE_IN_PROGRESS")
+        until_done(other, world)
+        assert world.picture() == running_after(other)
+
+
+def test_a_stack_of_its_own_that_was_not_updated_is_updated_by_the_same_request(make: Make) -> None:
+    """Its update failed and was rolled back: CodePipeline has run what was there before, on the new bundle."""
+    if make().stages:
+        pytest.skip("its stack has the delivery template, which requests do not change")
+    world = running(make())
+    provision(changed(make), MemoryCloud(world))
+    name = make().name
+    world.settle()
+    world.stacks[name] = replace(
+        world.stacks[name], status="UPDATE_ROLLBACK_COMPLETE", parameters=dict(make().delivery_parameters)
+    )
+    done = until_done(changed(make), world)
+    assert "was not updated" in done.message
+    assert world.stacks[name].parameters == changed(make).delivery_parameters
+
+
 def test_a_delivery_template_that_changed_is_updated_and_runs_by_itself(make: Make) -> None:
     world = running(make())
+    with_stages(make)
     newer = replace(changed(make), delivery_parameters={**make().delivery_parameters, "DeliveryDigest": "newer"})
     assert provision(newer, MemoryCloud(world)).changed
     assert world.writes == ["put_bundle", "update_delivery"]
@@ -387,6 +433,7 @@ def test_a_delivery_template_that_changed_is_updated_and_runs_by_itself(make: Ma
 
 
 def test_a_newer_delivery_template_alone_changes_nothing(make: Make) -> None:
+    with_stages(make)
     world = running(make())
     newer = replace(make(), delivery_parameters={**make().delivery_parameters, "DeliveryDigest": "newer"})
     assert not provision(newer, MemoryCloud(world)).changed

@@ -17,7 +17,7 @@ from chalicelib import names
 from chalicelib.aws.observed import RUNNING, Action, Bundle, Execution, Job, ModelPackage, Stack, StateMachineRun
 from chalicelib.aws.port import AlreadyExists, BundleSource, PipelineGone, PipelineNames, PreconditionFailed
 from chalicelib.errors import Unavailable
-from chalicelib.planning.plan import Plan
+from chalicelib.planning.plan import OWNER_TAG, Plan
 
 
 class Fault(Enum):
@@ -64,7 +64,7 @@ class World:
                 del self.stacks[name]
                 self.executions.pop(stack.outputs.get("PipelineName", ""), None)
             elif stack.status == "CREATE_IN_PROGRESS":
-                outputs = {"PipelineName": f"{name}-pipeline"} if name.endswith("-codepipeline") else {}
+                outputs = {"PipelineName": f"{name}-pipeline"} if OWNER_TAG in stack.tags else {}
                 self.stacks[name] = replace(stack, status="CREATE_COMPLETE", outputs=outputs)
                 if outputs:
                     self._begin(outputs["PipelineName"])
@@ -87,7 +87,7 @@ class World:
         self.executions.setdefault(pipeline, []).append(Execution(f"execution-{self.made}", "InProgress", version))
 
     def _end(self, pipeline: str, execution: Execution, ends: str) -> Execution:
-        name = pipeline.removesuffix("-codepipeline-pipeline")
+        name = pipeline.removesuffix("-pipeline").removesuffix("-codepipeline")
         version = execution.revision or self._latest(name)
         plan = self._written.get(version)
         if not isinstance(plan, Plan):  # there is nothing to deploy
@@ -272,6 +272,10 @@ class MemoryCloud:
     @_call(write=True)
     def stop_job(self, kind: str, name: str) -> None:
         self.world.stopped.add(name)
+
+    @_call(write=True)
+    def stop_build(self, build_id: str) -> None:
+        self.world.stopped.add(build_id)
 
     def actions(self, pipeline: str, execution_id: str) -> list[Action]:
         raise NotImplementedError("status is tested against the account on the laptop")

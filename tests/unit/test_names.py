@@ -14,7 +14,6 @@ from chalicelib import names
     ],
 )
 def test_the_longest_identity_fills_a_stack_name(suffix: str, longest: int) -> None:
-    assert names.longest_identity("mlops-pipeline", suffix) == longest
     name = names.pipeline_name("mlops-pipeline", "m" * longest, suffix)
     assert len(names.delivery_stack(name)) == 128
 

@@ -9,6 +9,7 @@ stacks.py      CloudFormation
 bundles.py     S3
 pipelines.py   CodePipeline
 registry.py    SageMaker's model registry
+builds.py      CodeBuild
 jobs.py        Step Functions and SageMaker
 resources.py   what a deployed stack holds
 model_cards.py  SageMaker's model cards; imported when one is asked for

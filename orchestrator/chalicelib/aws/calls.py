@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 PAUSES = (1, 2)
 NEW = 60  # seconds
 
-Service = Literal["apigateway", "cloudformation", "codepipeline", "lambda", "s3", "sagemaker", "stepfunctions"]
+Service = Literal[
+    "apigateway", "cloudformation", "codebuild", "codepipeline", "lambda", "s3", "sagemaker", "stepfunctions"
+]
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

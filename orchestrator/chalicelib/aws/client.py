@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from chalicelib.aws.builds import Builds
 from chalicelib.aws.bundles import Bundles
 from chalicelib.aws.jobs import Jobs
 from chalicelib.aws.pipelines import Pipelines
@@ -11,5 +12,5 @@ from chalicelib.aws.resources import Resources
 from chalicelib.aws.stacks import Stacks
 
 
-class Aws(Stacks, Bundles, Pipelines, Jobs, Registry, Resources):
+class Aws(Stacks, Bundles, Pipelines, Builds, Jobs, Registry, Resources):
     """The calls, made with the credentials and the endpoint of the environment."""

@@ -125,8 +125,9 @@ class Action:
     stage: str
     name: str
     status: str
-    external: str = ""  # the ARN of what it started
+    external: str = ""  # the ARN of what it started, or the id of a build
     message: str = ""
+    url: str = ""  # of what it started, in the AWS console
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,11 @@ def _pipeline_gone() -> Iterator[None]:
 
 
 def _execution(one: PipelineExecutionSummaryTypeDef) -> Execution:
-    revisions = [revision.get("revisionId", "") for revision in one.get("sourceRevisions", [])]
+    revisions = [
+        revision.get("revisionId", "")
+        for revision in one.get("sourceRevisions", [])
+        if revision["actionName"] == names.SOURCE_ACTION
+    ]
     return Execution(
         one["pipelineExecutionId"],
         one["status"],
@@ -119,7 +123,8 @@ def _action(one: ActionExecutionDetailTypeDef) -> Action:
     message = (result.get("errorDetails") or {}).get("message") or result.get("externalExecutionSummary") or ""
     # Of a state machine's execution the variable is documented; what the external id holds is not.
     external = output.get("outputVariables", {}).get("ExecutionArn") or result.get("externalExecutionId", "")
-    return Action(one["stageName"], one["actionName"], one["status"], external, message)
+    url = result.get("externalExecutionUrl", "")
+    return Action(one["stageName"], one["actionName"], one["status"], external, message, url)
 
 
 def _iso(value: Any) -> str:

@@ -102,6 +102,9 @@ class Cloud(Protocol):
     def stop_job(self, kind: str, name: str) -> None:
         """Stop a job that runs."""
 
+    def stop_build(self, build_id: str) -> None:
+        """Stop a build of CodeBuild that runs."""
+
     def pipeline_state(self, pipeline: str) -> Document:
         """GetPipelineState's document, dates as ISO 8601. Raises PipelineGone."""
 

@@ -125,6 +125,11 @@ def registry_accounts() -> frozenset[str]:
     return frozenset(account for registry in table()["registries"] for account in registry.values())
 
 
+def registry_accounts_in(region: str) -> frozenset[str]:
+    """AWS's own accounts that publish SageMaker's images in a region."""
+    return frozenset(registry[region] for registry in table()["registries"] if region in registry)
+
+
 def find(framework: str, version: str, region: str, instance_type: str, scope: Scope) -> str:
     """The image's URI; raises an ImageError where there is none, or several."""
     scopes = table()["frameworks"].get(framework)

@@ -84,7 +84,7 @@ def check_body(
     identity = body.get(blueprint.identity.removeprefix("/"))
     suffix: str = blueprint.pipeline_types[pipeline_type]["stack_suffix"]
     if blueprint.identity not in wrong:
-        problems += _too_long(identity, blueprint.identity, settings.pipeline_stack_name, suffix)
+        problems += _too_long(identity, blueprint, settings.pipeline_stack_name, suffix)
     if not delivery.is_supported(blueprint.delivery, settings):
         problems.append(_unsupported(pipeline_type))
     unresolved = references.unresolved(body, schema)
@@ -132,9 +132,12 @@ def _unsupported(pipeline_type: str) -> Problem:
     )
 
 
-def _too_long(identity: object, path: str, prefix: str, suffix: str) -> list[Problem]:
-    longest = names.longest_identity(prefix, suffix)
-    if not isinstance(identity, str) or len(identity) <= longest:
+def _too_long(identity: object, blueprint: Blueprint, prefix: str, suffix: str) -> list[Problem]:
+    if not isinstance(identity, str):
+        return []
+    name = names.pipeline_name(prefix, identity, suffix)
+    over = len(delivery.delivery_stack(name, blueprint.delivery != delivery.OWN)) - names.STACK_NAME
+    if over <= 0:
         return []
     problem = f"{shown(identity)} has {len(identity)} characters, too many for the names of its stacks"
-    return [Problem(path, Code.TOO_LONG, problem, f"at most {longest}")]
+    return [Problem(blueprint.identity, Code.TOO_LONG, problem, f"at most {len(identity) - over}")]

@@ -47,6 +47,7 @@ class LookupContext:
     digest: str  # the request's
     template: str  # the blueprint's
     warnings: list[Problem] = field(default_factory=list)
+    image_accounts: frozenset[str] = frozenset()  # this account, and those that the installer allows
 
     def value(self, path: str) -> Any:
         """The value of a field, by its JSON pointer. Raises FieldAbsent."""
@@ -132,6 +133,12 @@ def registered_image(context: LookupContext) -> str:
         except LookupFailed as failed:
             problem = f"the model cannot be registered: {failed.problem.problem}"
             raise LookupFailed(replace(failed.problem, path="/model_package_group_name", problem=problem)) from None
+
+
+@_lookup()
+def base_image_accounts(context: LookupContext) -> str:
+    """The accounts with images to build on, separated by commas: this one, AWS's own, and those that are allowed."""
+    return ",".join(sorted(context.image_accounts | uris.registry_accounts_in(context.region)))
 
 
 @_lookup("/job_name", kind=WORD)

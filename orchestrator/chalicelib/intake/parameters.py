@@ -39,6 +39,8 @@ def evaluate(body: Body, blueprint: Blueprint, settings: Settings, wrong: set[st
     parameters: dict[str, str] = {}
     digest = hashlib.sha256(as_json(body).encode()).hexdigest()
     for parameter, source in blueprint.parameters.items():
+        if "plan" in source:
+            continue  # planning/plan.py adds it
         try:
             value = _value(source, usable, blueprint, settings, digest, found.warnings)
         except LookupFailed as error:
@@ -74,8 +76,9 @@ def _value(
     if "lookup" in source:
         identity = str(body.get(blueprint.identity.removeprefix("/"), ""))  # empty only where it is wrong
         template = blueprint.template
+        accounts = settings.image_accounts | {settings.account}
         context = LookupContext(
-            body, source, settings.partition, settings.aws_region, identity, digest, template, warnings
+            body, source, settings.partition, settings.aws_region, identity, digest, template, warnings, accounts
         )
         return LOOKUPS[source["lookup"]].find(context)
     return str(source["constant"])

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 
 from chalicelib import names
 from chalicelib.aws.observed import Observed, Phase, Stack, existing
+from chalicelib.delivery import delivery_stack
 from chalicelib.planning import bundle
 from chalicelib.planning.plan import OWNER_TAG
 from chalicelib.provisioning.steps import RETRY_LATER, RETRY_SOON, Refuse, Wait, wait_for_other
@@ -43,7 +44,7 @@ class DeletionTarget:
     @property
     def delivery_stack(self) -> str:
         """The name of the delivery stack."""
-        return names.delivery_stack(self.name)
+        return delivery_stack(self.name, bool(self.stacks))
 
     @property
     def bundle_key(self) -> str:

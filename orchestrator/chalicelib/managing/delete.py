@@ -8,7 +8,7 @@ or interrupted, the next one continues.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib import delivery
@@ -27,6 +27,7 @@ from chalicelib.managing.decide_deletion import (
 )
 from chalicelib.managing.stop import stop as stop_pipeline
 from chalicelib.names import is_stack_name, of_delivery_stack
+from chalicelib.planning.plan import OWNER_TAG
 from chalicelib.provisioning.observe import deployed_stacks, observe
 from chalicelib.provisioning.steps import RETRY_LATER, RETRY_SOON, Refuse, Wait, lost_race
 from chalicelib.quoting import shown
@@ -73,7 +74,10 @@ def delete(pipeline: DeletionTarget, cloud: Cloud, stop: bool = False, dry_run: 
 
     Raises NotFound if there is no such pipeline; Conflict if it is running, busy or cannot be deleted.
     """
-    observed = observe(pipeline, cloud, deployed_stacks(pipeline, cloud))
+    deployed = deployed_stacks(pipeline, cloud)
+    if any(stack and _holds_pipeline(stack, pipeline) for stack in deployed):
+        pipeline, deployed = replace(pipeline, stacks=()), ()
+    observed = observe(pipeline, cloud, deployed)
     step = decide_deletion(pipeline, observed)
     left = tuple(stack.name for stack in to_delete(pipeline, observed))
     match step:
@@ -135,9 +139,22 @@ def _write_tombstone(pipeline: DeletionTarget, observed: Observed, cloud: Cloud)
         version = cloud.put_bundle(pipeline, observed.bundle.etag if observed.bundle else None)
     except PreconditionFailed as error:
         raise lost_race(pipeline.name) from error
-    if observed.delivery is None and cloud.stack(pipeline.delivery_stack):
+    if observed.delivery is None and _was_created(pipeline, cloud):
         cloud.remove_bundle(pipeline, version)
         raise lost_race(pipeline.name)
+
+
+def _was_created(pipeline: DeletionTarget, cloud: Cloud) -> bool:
+    """Whether there is a delivery stack, of either name."""
+    if cloud.stack(pipeline.delivery_stack):
+        return True
+    found = (cloud.stack(name) for name in pipeline.stacks)
+    return any(stack and _holds_pipeline(stack, pipeline) for stack in found)
+
+
+def _holds_pipeline(stack: Stack, pipeline: DeletionTarget) -> bool:
+    """Whether a stack with the name of the deployed one is the delivery stack: only delivery stacks have the tag."""
+    return stack.tags.get(OWNER_TAG) == pipeline.owner
 
 
 def _retry_after(stack: Stack, pipeline: DeletionTarget) -> int:

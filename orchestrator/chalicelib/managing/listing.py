@@ -19,7 +19,7 @@ from chalicelib.intake.query import Query
 from chalicelib.planning.plan import TYPE_TAG
 from chalicelib.settings import REQUEST_SECONDS, Settings
 from chalicelib.status import report
-from chalicelib.status.finding import deployed_stacks, is_owned
+from chalicelib.status.finding import delivery_stack_of, deployed_stacks
 from chalicelib.status.outcome import iso
 
 PAGE, LARGEST_PAGE = 25, 100
@@ -77,8 +77,8 @@ def _rows(found: list[str], settings: Settings, cloud: Cloud) -> list[dict[str, 
 
 def row(name: str, settings: Settings, cloud: Cloud) -> dict[str, Any]:
     """A pipeline's entry in the list."""
-    delivery = cloud.stack(names.delivery_stack(name))
-    if delivery is None or not is_owned(delivery, settings):
+    delivery = delivery_stack_of(name, settings, cloud)
+    if delivery is None:
         return _row(name, ABSENT)
     execution: Execution | None = None
     state: report.Document = {}

@@ -14,7 +14,7 @@ from typing import Any
 
 from chalicelib.aws.observed import RUNNING, Stack
 from chalicelib.aws.port import Cloud, PipelineGone
-from chalicelib.names import PIPELINE_OUTPUT, of_delivery_stack
+from chalicelib.names import PIPELINE_OUTPUT, is_build, of_delivery_stack
 
 MOST = 20  # executions to check; only the latest ones can be running
 
@@ -26,6 +26,7 @@ class Stopped:
     name: str
     executions: list[str] = field(default_factory=list)
     jobs: list[tuple[str, str]] = field(default_factory=list)  # kind and name
+    builds: list[str] = field(default_factory=list)  # ids
     deploying: bool = False
 
     def document(self) -> dict[str, Any]:
@@ -35,6 +36,7 @@ class Stopped:
             "name": self.name,
             "executions": self.executions,
             "jobs": [{"kind": kind, "name": name} for kind, name in self.jobs],
+            **({"builds": self.builds} if self.builds else {}),
         }
 
     @property
@@ -77,6 +79,9 @@ def _stop_action(pipeline: str, execution: str, latest: Mapping[str, Any], stopp
         cloud.stop(pipeline, execution, abandon=True)
     elif ":cloudformation:" in external:
         stopped.deploying = True
+    elif is_build(external):
+        cloud.stop_build(external)
+        stopped.builds.append(external)
     elif ":states:" in external:
         cloud.stop_states(external)
         if job := cloud.state_machine_run(external).job:  # Step Functions stops it by best effort

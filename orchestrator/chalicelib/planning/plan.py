@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib import delivery, names
-from chalicelib.catalog import Catalog
+from chalicelib.catalog import Blueprint, Catalog
 from chalicelib.delivery import Stage
 from chalicelib.errors import Problem
 from chalicelib.intake.check import CheckedRequest
@@ -36,6 +36,8 @@ class Plan:
     bundle: bytes
     stages: tuple[Stage, ...]  # in the order of their deployment
     immutable: tuple[str, ...]  # template parameters that may not change once deployed
+    belongs_to: Mapping[str, str]  # template parameters that another request with the name must share -> their fields
+    identity: str  # the field that the name is made of
     delivery_template: str
     delivery_parameters: Mapping[str, str]
     tags: Mapping[str, str]  # of the delivery stack, the same for as long as it lives
@@ -47,7 +49,7 @@ class Plan:
     @property
     def delivery_stack(self) -> str:
         """The stack that holds the delivery pipeline."""
-        return names.delivery_stack(self.name)
+        return delivery.delivery_stack(self.name, bool(self.stages))
 
     @property
     def stacks(self) -> tuple[str, ...]:
@@ -57,25 +59,21 @@ class Plan:
 
 def make(checked: CheckedRequest, settings: Settings, catalog: Catalog) -> Plan:
     """Plan a checked request."""
-    template_file = f"{checked.blueprint.name}.yaml"
-    delivered = delivery.single(checked.name, checked.parameters)
+    blueprint = checked.blueprint
+    template_file = f"{blueprint.name}.yaml"
+    own = blueprint.delivery == delivery.OWN
+    delivered = None if own else delivery.single(checked.name, checked.parameters)
+    stages = delivered.stages if delivered else ()
     configurations = {
         stage.parameters_file: as_json({"Parameters": stage.parameters, "StackPolicy": STACK_POLICY})
-        for stage in delivered.stages
-    }
-    packed = bundle.pack({template_file: checked.blueprint.template, **configurations})
-    delivery_template, delivery_digest = catalog.delivery(delivered.template)
+        for stage in stages
+    } or {delivery.PARAMETERS_FILE: as_json({"Parameters": checked.parameters})}
+    packed = bundle.pack({template_file: blueprint.template, **configurations})
+    digest = hashlib.sha256(packed).hexdigest()
     key = names.bundle_key(checked.name)
-    return Plan(
-        name=checked.name,
-        pipeline_type=checked.pipeline_type,
-        digest=hashlib.sha256(packed).hexdigest(),
-        bundle_key=key,
-        bundle=packed,
-        stages=delivered.stages,
-        immutable=checked.blueprint.immutable,
-        delivery_template=delivery_template,
-        delivery_parameters={
+    if delivered:
+        delivery_template, delivery_digest = catalog.delivery(delivered.template)
+        delivery_parameters = {
             **delivered.template_parameters,
             "BundleBucket": settings.bundle_bucket,
             "TemplateZipFileName": key,
@@ -83,11 +81,26 @@ def make(checked: CheckedRequest, settings: Settings, catalog: Catalog) -> Plan:
             "ArtifactBucket": settings.artifact_bucket,
             "PipelineRoleArn": settings.pipeline_role_arn,
             "CloudFormationRoleArn": settings.cfn_role_arn,
-            "RunStage": "Yes" if checked.blueprint.run else "No",
+            "RunStage": "Yes" if blueprint.run else "No",
             "DeliveryDigest": delivery_digest,
-        },
+        }
+    else:
+        delivery_template = blueprint.template
+        delivery_parameters = {**checked.parameters, **_of_plan(blueprint, bundle_key=key, bundle_digest=digest)}
+    return Plan(
+        name=checked.name,
+        pipeline_type=checked.pipeline_type,
+        digest=digest,
+        bundle_key=key,
+        bundle=packed,
+        stages=stages,
+        immutable=blueprint.immutable,
+        belongs_to=_belongs_to(blueprint),
+        identity=blueprint.identity.removeprefix("/"),
+        delivery_template=delivery_template,
+        delivery_parameters=delivery_parameters,
         tags={
-            "stack_name": names.delivery_stack(checked.name),
+            "stack_name": delivery.delivery_stack(checked.name, bool(stages)),
             TYPE_TAG: checked.pipeline_type,
             OWNER_TAG: settings.orchestrator_stack,
         },
@@ -96,6 +109,20 @@ def make(checked: CheckedRequest, settings: Settings, catalog: Catalog) -> Plan:
         warnings=checked.warnings,
         preconditions=checked.preconditions,
     )
+
+
+def _of_plan(blueprint: Blueprint, **values: str) -> dict[str, str]:
+    """The parameters of a template that has the pipeline itself, of which the plan knows the values."""
+    return {name: values[source["plan"]] for name, source in blueprint.parameters.items() if "plan" in source}
+
+
+def _belongs_to(blueprint: Blueprint) -> dict[str, str]:
+    """The parameters of the fields that a pipeline belongs to."""
+    return {
+        name: source["from"].removeprefix("/")
+        for name, source in blueprint.parameters.items()
+        if source.get("from") in blueprint.belongs_to
+    }
 
 
 # Law 6: what serves or watches is never replaced or deleted by an update.

@@ -8,4 +8,5 @@ steps.py            the possible decisions
 decide.py           plan x what exists -> one step. Pure and total
 preconditions.py    checks what the plan requires of AWS, right before the first write
 provision.py        observes, decides, acts
+messages.py         what the response says was done
 """

@@ -10,6 +10,7 @@ same request, Succeeded or running             Nothing
 same request, Failed, Stopped or never started Rerun
 changed request                                Upload and run; update the delivery stack if its template changed
 a foreign stack, a changed endpoint name       Refuse
+a stack that belongs to another request        Refuse
 a deployed stack without one of its resources  Refuse: CloudFormation does not recreate it
 
 A pipeline deploys one stack per stage, currently one. A line applies if it matches any of them; the step names the
@@ -19,7 +20,7 @@ request repairs one stack, and none while another is busy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chalicelib import names
 from chalicelib.aws.observed import SUCCEEDED, Observed, Phase, Stack, existing, lost_resources
@@ -54,7 +55,7 @@ def decide(plan: Plan, observed: Observed) -> Step:
         or _broken([delivery], RETRY_SOON)
         or _without_pipeline(delivery, observed.pipeline_gone)
         or _broken(deployed, RETRY_LATER)
-        or _replaces_live(plan, deployed)
+        or _replaces_live(plan, delivery, deployed)
         or (_create(plan, observed, same) if delivery is None else _update(plan, observed, delivery, deployed, same))
     )
 
@@ -74,7 +75,34 @@ def _not_ours(plan: Plan, delivery: Stack | None, deployed: Deployed) -> Step | 
         return Refuse(
             f"The stack {delivery.name} belongs to a {other} pipeline, not to a {plan.pipeline_type} pipeline."
         )
+    return _belongs_to_another(plan, delivery, deployed)
+
+
+def _belongs_to_another(plan: Plan, delivery: Stack | None, deployed: Deployed) -> Step | None:
+    """Refuse a stack whose fields of `belongs_to` differ from the request's: it has the name, and is another pipeline.
+
+    One that is being deleted will soon be gone, and is waited for.
+    """
+    for stack, wanted in _wanted(plan, delivery, deployed):
+        if stack.phase is Phase.DELETING or not plan.belongs_to:
+            continue
+        holds = {field: stack.parameters.get(name, "") for name, field in plan.belongs_to.items()}
+        if holds != {field: wanted.get(name, "") for name, field in plan.belongs_to.items()}:
+            held = " and ".join(f"{field} {value!r}" for field, value in holds.items())
+            return Refuse(
+                f"The pipeline {plan.name} belongs to {held}. Use another {plan.identity}, or delete that pipeline "
+                "first."
+            )
     return None
+
+
+def _wanted(plan: Plan, delivery: Stack | None, deployed: Deployed) -> Iterator[tuple[Stack, Mapping[str, str]]]:
+    """The stacks that have the request's parameters, each with those of the plan."""
+    if not plan.stages and delivery:
+        yield delivery, plan.delivery_parameters
+    for stage, stack in zip(plan.stages, deployed, strict=True):
+        if stack:
+            yield stack, stage.parameters
 
 
 def _broken(stacks: Sequence[Stack | None], retry_after: int) -> Step | None:
@@ -132,15 +160,14 @@ def _protected(what: str, stack: Stack) -> Refuse:
     )
 
 
-def _replaces_live(plan: Plan, deployed: Deployed) -> Step | None:
-    for stage, stack in zip(plan.stages, deployed, strict=True):
-        for name in plan.immutable if stack else ():
-            assert stack is not None
-            before, after = stack.parameters.get(name, ""), stage.parameters[name]
+def _replaces_live(plan: Plan, delivery: Stack | None, deployed: Deployed) -> Step | None:
+    for stack, wanted in _wanted(plan, delivery, deployed):
+        for name in plan.immutable:
+            before, after = stack.parameters.get(name, ""), wanted.get(name, "")
             if before != after:
                 return Refuse(
                     f"{name} would change from {before or 'generated'!r} to {after or 'generated'!r}, which replaces "
-                    f"live resources of {stack.name}. Use another model_name, or delete that stack first."
+                    f"live resources of {stack.name}. Use another {plan.identity}, or delete that stack first."
                 )
     return None
 
@@ -179,6 +206,8 @@ def _update(plan: Plan, observed: Observed, delivery: Stack, deployed: Deployed,
         return Upload(bundle.etag if bundle else None, stale)
     if plan.rerun:
         return Rerun("requested with rerun", stale)
+    if stale and not plan.stages:  # the update of its stack failed, or was never begun
+        return Rerun("its stack was not updated to the last request", stale)
     if execution is None or not observed.is_current:
         return Rerun("its last request was never run", stale)
     if execution.status != SUCCEEDED:

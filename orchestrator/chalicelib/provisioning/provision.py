@@ -15,7 +15,7 @@ from chalicelib.aws.port import AlreadyExists, Cloud, PreconditionFailed
 from chalicelib.errors import Conflict
 from chalicelib.names import PIPELINE_OUTPUT
 from chalicelib.planning.plan import Plan
-from chalicelib.provisioning import preconditions
+from chalicelib.provisioning import messages, preconditions
 from chalicelib.provisioning.decide import decide
 from chalicelib.provisioning.observe import deployed_stacks, observe
 from chalicelib.provisioning.steps import (
@@ -49,7 +49,8 @@ def provision(plan: Plan, cloud: Cloud) -> Provisioned:
     precondition about something that does not exist; Unavailable if AWS fails.
     """
     deployed = deployed_stacks(plan, cloud)
-    known = any(deployed)  # else it is assumed that nothing exists
+    # Else it is assumed that nothing exists.
+    known = any(deployed) if plan.stages else cloud.stack(plan.delivery_stack) is not None
     observed = observe(plan, cloud, deployed) if known else Observed(deployed=deployed)
     written = ""  # the bundle's version, if this request wrote it but did not complete
     for _ in range(3):
@@ -94,7 +95,7 @@ def execute(plan: Plan, step: Step, observed: Observed, cloud: Cloud) -> Provisi
             pipeline_id = cloud.create_delivery(plan)
             if step.uploaded:
                 _restore(plan, cloud)
-            return Provisioned(pipeline_id, "success: stack creation started", changed=True)
+            return Provisioned(pipeline_id, messages.CREATED, changed=True)
         case Upload():
             version = cloud.put_bundle(plan, step.replaces)
             return _run(
@@ -103,7 +104,7 @@ def execute(plan: Plan, step: Step, observed: Observed, cloud: Cloud) -> Provisi
                 version,
                 step.update_delivery,
                 cloud,
-                f"Pipeline {plan.delivery_stack} is already provisioned. Updating template parameters.",
+                messages.updated(plan),
             )
         case Rerun():
             assert observed.bundle is not None
@@ -113,16 +114,11 @@ def execute(plan: Plan, step: Step, observed: Observed, cloud: Cloud) -> Provisi
                 observed.bundle.version,
                 step.update_delivery,
                 cloud,
-                f"Pipeline {plan.delivery_stack} is rerun: {step.reason}.",
+                messages.rerun(plan, step.reason),
             )
         case Nothing():
             assert observed.delivery is not None
-            return Provisioned(
-                observed.delivery.id,
-                f"Pipeline {plan.delivery_stack} {step.reason}. No updates are to be "
-                'performed. To rerun it, add "rerun": true to the request.',
-                changed=False,
-            )
+            return Provisioned(observed.delivery.id, messages.unchanged(plan, step.reason), changed=False)
         case Wait():
             raise Conflict(step.reason, retry_after=step.retry_after)
         case Recreate():

@@ -7,9 +7,9 @@ import re
 
 from chalicelib.aws.observed import Phase, Stack
 from chalicelib.aws.port import Cloud
-from chalicelib.delivery import stacks
+from chalicelib.delivery import stacks_of
 from chalicelib.errors import NotFound
-from chalicelib.names import delivery_stack, is_delivery_stack, is_stack_name, of_delivery_stack
+from chalicelib.names import delivery_stack, is_delivery_stack, is_stack_name
 from chalicelib.planning.plan import OWNER_TAG
 from chalicelib.quoting import shown
 from chalicelib.settings import Settings
@@ -49,4 +49,10 @@ def is_owned(stack: Stack, settings: Settings) -> bool:
 
 def deployed_stacks(delivery: Stack, cloud: Cloud) -> tuple[Stack | None, ...]:
     """The stacks that a delivery stack's pipeline deploys, one for each stage; None where there is none."""
-    return tuple(cloud.stack(name) for name in stacks(of_delivery_stack(delivery.name)))
+    return tuple(cloud.stack(name) for name in stacks_of(delivery.name))
+
+
+def delivery_stack_of(name: str, settings: Settings, cloud: Cloud) -> Stack | None:
+    """The delivery stack of the pipeline with a name; None if there is none in this deployment."""
+    found = (cloud.stack(stack) for stack in (delivery_stack(name), name))
+    return next((stack for stack in found if stack and is_owned(stack, settings)), None)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib import names
 from chalicelib.aws.observed import SUCCEEDED, Action, Execution, Job, Stack
 from chalicelib.aws.port import Cloud
 from chalicelib.intake.references import short
@@ -55,6 +56,8 @@ def of_actions(
             if run.job and job is None:
                 job = _of_this_run(cloud.job(*run.job), execution)
                 job = replace(job, registered=run.registered) if job else None
+        elif failed and names.is_build(action.external):
+            cause = f"{action.message} Log: {action.url}" if action.url else action.message
         elif failed and (stack := _deployed_by(action, deployed)):
             until = None if run_status(execution.status) == "Running" else execution.updated or None
             cause = cloud.first_failure(stack, execution.started, until)

@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.aws.observed import RUNNING, SUCCEEDED, Action, Execution, Job, Phase, Stack, lost_resources
 from chalicelib.aws.port import Cloud, PipelineGone
-from chalicelib.delivery import stacks
+from chalicelib.delivery import stacks_of
 from chalicelib.job_kinds import RUN_ENDING
 from chalicelib.names import PIPELINE_OUTPUT, of_delivery_stack
 from chalicelib.planning.plan import TYPE_TAG
@@ -45,8 +45,9 @@ class PipelineSnapshot:
 
     @property
     def furthest(self) -> Stack | None:
-        """The deployed stack of the last stage that has one."""
-        return next((stack for stack in reversed(self.deployed) if stack), None)
+        """The deployed stack of the last stage that has one; the delivery stack of a pipeline without stages."""
+        stacks = self.deployed or (self.delivery,)
+        return next((stack for stack in reversed(stacks) if stack), None)
 
 
 def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> PipelineSnapshot:
@@ -83,7 +84,7 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> PipelineSnaps
 
 def _with_deployed_stacks(snapshot: PipelineSnapshot, cloud: Cloud) -> PipelineSnapshot:
     """An ended run, with the state of the deployed stacks; the first stage with a missing resource is the reason."""
-    for name, stack in zip(stacks(snapshot.name), snapshot.deployed, strict=True):
+    for name, stack in zip(stacks_of(snapshot.delivery.name), snapshot.deployed, strict=True):
         if stack is None and snapshot.execution and snapshot.execution.status == SUCCEEDED:
             return replace(snapshot, reason=Reason(STACK_GONE.format(name)))
         if stack and stack.phase is Phase.BLOCKED:
@@ -236,7 +237,8 @@ def _begun_actions(snapshot: PipelineSnapshot) -> Iterator[Action]:
                 if not changed or datetime.fromisoformat(changed).timestamp() >= begun:
                     external = str(latest.get("externalExecutionId", ""))
                     status = str(latest.get("status", ""))
-                    yield Action(stage["stageName"], action["actionName"], status, external, _message(latest))
+                    url = str(latest.get("externalExecutionUrl", ""))
+                    yield Action(stage["stageName"], action["actionName"], status, external, _message(latest), url)
 
 
 def _actions(snapshot: PipelineSnapshot) -> Iterator[Document]:

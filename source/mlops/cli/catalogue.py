@@ -21,7 +21,11 @@ from mlops.cli.failures import Document
 from mlops.source_tree import BLUEPRINTS
 from mlops.templates import compile_catalog
 
-DELIVERY = {"home": "single account", "staged": "single account, multi-account planned"}
+DELIVERY = {
+    "home": "single account",
+    "staged": "single account, multi-account planned",
+    "own": "a pipeline of its own, single account",
+}
 MODELS = {
     "artifact": "the deployment does not use the model registry, and the request has no model_package_name",
     "registry": "the deployment uses the model registry",

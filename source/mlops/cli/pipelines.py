@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import names
 from chalicelib.aws.calls import is_no_such_stack
+from chalicelib.planning.plan import OWNER_TAG
 
 from mlops.cli import deployed, naming, offline, show, view, watching
 from mlops.cli.connection import Connection
 from mlops.cli.failures import ApiError, Document, Failure, NoSuchPipeline, PipelineFailed
 from mlops.cli.request_file import filled, without_comments
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 SUGGESTIONS = 5
 watch_option = click.option("--watch", is_flag=True, help="Watch the pipeline until it ends.")
@@ -143,14 +147,11 @@ def run(connection: Connection, name: str, watch: bool) -> None:
 def delivery_pipeline(connection: Connection, name: str) -> str:
     """The delivery pipeline's name in CodePipeline, which is an output of the delivery stack."""
     whole = name.startswith("arn:") or names.is_delivery_stack(name)
-    stack = name if whole else names.delivery_stack(name)
-    try:
-        [found] = connection.session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    except ClientError as error:
-        if not is_no_such_stack(error):
-            raise
+    described = (_stack(connection, stack) for stack in ([name] if whole else [names.delivery_stack(name), name]))
+    found = next((stack for stack in described if stack and (whole or _holds_pipeline(stack))), None)
+    if found is None:
         hint = similar_names_hint(connection, name) or "create it: mlops provision FILE"
-        raise NoSuchPipeline(f"No pipeline {name!r} in Region {connection.region_name}", hint) from error
+        raise NoSuchPipeline(f"No pipeline {name!r} in Region {connection.region_name}", hint)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
     if names.PIPELINE_OUTPUT not in outputs:
         raise Failure(
@@ -159,14 +160,28 @@ def delivery_pipeline(connection: Connection, name: str) -> str:
     return str(outputs[names.PIPELINE_OUTPUT])
 
 
+def _stack(connection: Connection, name: str) -> StackTypeDef | None:
+    try:
+        return connection.session.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if not is_no_such_stack(error):
+            raise
+        return None
+
+
+def _holds_pipeline(stack: StackTypeDef) -> bool:
+    """Whether it is a delivery stack: by its name, or by the tag that only delivery stacks have."""
+    return names.is_delivery_stack(stack["StackName"]) or any(tag["Key"] == OWNER_TAG for tag in stack.get("Tags", []))
+
+
 def similar_names_hint(connection: Connection, part: str) -> str:
     """The pipelines with `part` in their names, as a hint. A pipeline's name contains its model's name."""
     pages = connection.session.client("cloudformation").get_paginator("describe_stacks").paginate()
     try:
-        stacks = [stack["StackName"] for page in pages for stack in page["Stacks"]]
+        stacks = [stack["StackName"] for page in pages for stack in page["Stacks"] if _holds_pipeline(stack)]
     except (ClientError, BotoCoreError):  # the hint is optional
         return ""
-    found = [names.of_delivery_stack(stack) for stack in stacks if names.is_delivery_stack(stack) and part in stack]
+    found = [names.of_delivery_stack(stack) for stack in stacks if part in stack]
     return f"did you mean one of these? {', '.join(sorted(found)[:SUGGESTIONS])}" if found else ""
 
 

@@ -18,6 +18,7 @@ register_states.py what these states are, and why
 sdk_names.py      what Task states call the members of an API
 bindings.py       names that a template refers to: shared conditions, where each parameter comes from
 parameters.py     the Parameters section
+pipeline.py       what a template needs that has the pipeline itself: `delivery: own`
 references.py     names that stand for nothing; what API deployments are called
 cfn_yaml.py     CloudFormation's YAML
 assumed.py      a deployment's settings, where there is no deployment

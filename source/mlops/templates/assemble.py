@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mlops.templates import bindings, includes, manifest, parameters, references, run_job, schema
+from mlops.templates import bindings, includes, manifest, parameters, pipeline, references, run_job, schema
 from mlops.templates.cfn_yaml import Template
 from mlops.templates.folder import BlueprintError, Folder, Parts, check_sections
 from mlops.templates.schema import Schema
@@ -39,6 +39,7 @@ def assemble(folder: Folder, parts: Parts) -> tuple[Folder, Template]:
         "Parameters": _parameters(folder, template, fields),
         **{section: template[section] for section in _SECTIONS if template.get(section)},
     }
+    pipeline.check(folder.manifest, whole, where)
     return folder, references.snapshot_apis(resolved(where, whole))
 
 

@@ -93,6 +93,7 @@ def _blueprint(folder: Folder, parts: Parts) -> dict[str, Any]:
         "delivery": declared["delivery"],
         "run": declared.get("run", False),
         "immutable": declared.get("immutable", []),
+        "belongs_to": declared.get("belongs_to", []),
         "rules": declared.get("rules", []),
         "parameters": declared["parameters"],
         "pipeline_types": types,

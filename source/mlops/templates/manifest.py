@@ -38,7 +38,7 @@ def check(folder: Folder, fields: Collection[str]) -> None:
 
 def _lost(manifest: dict[str, Any], fields: Collection[str]) -> list[str]:
     """What a manifest names and nothing has."""
-    pointers = {manifest["identity"]}
+    pointers = {manifest["identity"], *manifest.get("belongs_to", [])}
     for rule in manifest.get("rules", []):
         pointers |= rules.fields(rule)
     lost = [

@@ -12,7 +12,12 @@ from mlops.templates.folder import BlueprintError
 from mlops.templates.schema import Schema
 
 ALLOWED_VALUES = 200  # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
-SOURCES = ("from", "setting", "constant", "lookup")
+SOURCES = ("from", "setting", "constant", "lookup", "plan")
+# What only the plan of a pipeline knows, for templates with `delivery: own`.
+PLAN = {
+    "bundle_key": "S3 key of the template bundle",
+    "bundle_digest": "Digest of the template bundle, which changes with the request and the template",
+}
 
 
 def declare(
@@ -45,7 +50,11 @@ def _declaration(
             "Default": str(source["constant"]),
             "Description": source.get("description", "A constant"),
         }
-    known = for_blueprints() if kind == "setting" else {name: one.description for name, one in LOOKUPS.items()}
+    known = {
+        "setting": for_blueprints(),
+        "lookup": {name: one.description for name, one in LOOKUPS.items()},
+        "plan": PLAN,
+    }[kind]
     if source[kind] not in known:
         raise BlueprintError(f"{where}: no {kind} {source[kind]!r}; there are {', '.join(sorted(known))}")
     return {"Type": "String", "Description": known[source[kind]]}

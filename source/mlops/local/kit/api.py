@@ -27,7 +27,7 @@ Operation = Callable[[dict[str, Any], Caller], dict[str, Any] | None]
 Resources = Callable[[str, dict[str, Any], Caller], list[str]]
 
 _log = logging.getLogger(__name__)
-_ROLE_MEMBERS = {"RoleArn", "ExecutionRoleArn", "roleArn"}
+_ROLE_MEMBERS = {"RoleArn", "ExecutionRoleArn", "roleArn", "serviceRole"}
 
 
 class Api:

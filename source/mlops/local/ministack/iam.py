@@ -137,6 +137,11 @@ def name_denied_resources() -> None:
     _iam_actions.access_denied_response, _app._enforce_execute_api = naming, enforced
 
 
+def leave_authorization_to(signing_name: str) -> None:
+    """Let a service of ours authorize its calls alone: ministack does not know the resources of all of them."""
+    _iam_actions.SERVICE_TO_IAM_NAMESPACE.pop(signing_name, None)
+
+
 def verify_root_signatures() -> None:
     """Check the signature of the root key too; ministack takes it from anyone who names it."""
     is_root, pin = _iam_evaluator._is_root_key, _app.pin_signed_request

@@ -35,6 +35,7 @@ def assemble(directory: Path) -> None:
     ours = _by_signing_name()
     for signing_name, apis in ours.items():
         router.serve(signing_name, _one_of(apis))
+        iam.leave_authorization_to(signing_name)
     resources.install()
     tasks.install()
     roles.install()

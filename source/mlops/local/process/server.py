@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 # each registers its operations, resource types and tasks while it is imported
 SERVICES = (
     "mlops.local.stepfunctions.versions",
+    "mlops.local.services.codebuild",
     "mlops.local.services.codepipeline",
     "mlops.local.services.sagemaker",
     "mlops.local.services.scheduler",

@@ -2,6 +2,7 @@
 """AWS services that ministack lacks or has too little of.
 
 cloudwatch/     logs as the AWS CLI reads them, access logs of APIs
+codebuild/      CodeBuild: builds are checked, and fail where they need Docker
 codepipeline/   CodePipeline and its actions
 events.py       what EventBridge refuses and ministack lets through
 s3.py           what S3 refuses and ministack lets through
