@@ -86,6 +86,24 @@ def test_a_job_that_has_ended_is_shown_with_its_times_metrics_and_artifact() -> 
         assert part in text
 
 
+def test_the_best_of_the_jobs_that_a_job_started_is_shown_with_what_was_found() -> None:
+    job = {
+        "kind": "HyperParameterTuningJob",
+        "name": "churn-tuner-1a2b",
+        "status": "InProgress",
+        "progress": "3 completed, 2 in progress",
+        "metrics": {"validation:auc": 0.99181},
+        "best": {
+            "kind": "TrainingJob",
+            "name": "churn-tuner-1a2b-002-0a1b2c3d",
+            "hyperparameters": {"eta": "0.25", "max_depth": "4"},
+        },
+    }
+    text = drawn(document("Running", {"status": "Succeeded"}, job=job))
+    assert "churn-tuner-1a2b: in progress, 3 completed, 2 in progress\n" in text
+    assert "best      churn-tuner-1a2b-002-0a1b2c3d: eta 0.25, max_depth 4\n" in text
+
+
 def test_events_are_facts_one_each() -> None:
     found = document("Failed", {"status": "Failed"}, reason="because")
     assert [event.text for event in view.events(found)] == [

@@ -49,9 +49,11 @@ def cells(run: Document) -> list[Text | str]:
 
 
 def details(run: Document) -> list[Text]:
-    """A run's metrics and artifact, or its failure reason, on separate lines that are never truncated."""
+    """A run's best job, metrics and artifact, or its failure reason, on separate lines that are never truncated."""
     facts = view.job_facts(run.get("job") or {})
-    lines = [Text.assemble((f"    {key:<8}  ", "dim"), facts[key]) for key in ("metrics", "artifact") if key in facts]
+    lines = [
+        Text.assemble((f"    {key:<8}  ", "dim"), facts[key]) for key in ("best", "metrics", "artifact") if key in facts
+    ]
     return [*lines, *([Text.assemble(("    Reason:   ", "red"), run["reason"])] if run["reason"] else [])]
 
 

@@ -94,7 +94,7 @@ def job_line(job: Mapping[str, Any]) -> str:
 
 
 def job_block(job: Mapping[str, Any]) -> Iterator[Text]:
-    """The job of the latest run: its name, status, times, final metrics and artifact."""
+    """The job of the latest run: its name, status, times, best job, final metrics and artifact."""
     mark, style = MARKS.get(job["status"], show.NO_MARK)
     yield Text.assemble((f"  {mark} ", style), job_line(job))
     facts = job_facts(job)
@@ -108,11 +108,18 @@ def job_facts(job: Mapping[str, Any]) -> dict[str, str]:
     found = {
         "started": moment(job.get("started")),
         "ended": moment(job.get("ended")),
+        "best": _best(job.get("best") or {}),
         "metrics": metrics,
         "artifact": str(job.get("artifact") or ""),
         "registered": str(job.get("registered") or ""),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _best(job: Mapping[str, Any]) -> str:
+    """The best of the jobs that a job started, and what was found for it."""
+    found = ", ".join(f"{name} {value}" for name, value in job.get("hyperparameters", {}).items())
+    return f"{job['name']}: {found}" if job else ""
 
 
 def moment(iso: str | None) -> str:

@@ -77,7 +77,7 @@ def ended(lab: Lab, request: dict[str, Any]) -> dict[str, Any]:
         found = described(lab, request)
         return found if found["HyperParameterTuningJobStatus"] in ("Completed", "Failed", "Stopped") else None
 
-    answer: dict[str, Any] = wait_for(job)
+    answer: dict[str, Any] = wait_for(job, seconds=180)
     return answer
 
 
@@ -104,7 +104,7 @@ def objective(summary: dict[str, Any]) -> float:
 
 @pytest.fixture(scope="module")
 def request_made(lab: Lab) -> dict[str, Any]:
-    return tuning_request(lab, Strategy="Bayesian", jobs=4)
+    return tuning_request(lab, Strategy="Bayesian", jobs=3)
 
 
 @pytest.fixture(scope="module")
@@ -117,16 +117,16 @@ def test_as_many_training_jobs_as_asked_and_the_best_is_the_best(
 ) -> None:
     assert completed["HyperParameterTuningJobStatus"] == "Completed"
     made = trials(lab, request_made)
-    assert len(made) == 4
+    assert len(made) == 3
     assert completed["TrainingJobStatusCounters"] == {
-        "Completed": 4, "InProgress": 0, "RetryableError": 0, "NonRetryableError": 0, "Stopped": 0,
+        "Completed": 3, "InProgress": 0, "RetryableError": 0, "NonRetryableError": 0, "Stopped": 0,
     }  # fmt: skip
-    assert completed["ObjectiveStatusCounters"] == {"Succeeded": 4, "Pending": 0, "Failed": 0}
+    assert completed["ObjectiveStatusCounters"] == {"Succeeded": 3, "Pending": 0, "Failed": 0}
     best = completed["BestTrainingJob"]
     assert best == min(made, key=objective)
     assert "OverallBestTrainingJob" not in completed
     name = request_made["HyperParameterTuningJobName"]
-    assert [one["TrainingJobName"].rsplit("-", 1)[0] for one in made] == [f"{name}-{n:03d}" for n in range(1, 5)]
+    assert [one["TrainingJobName"].rsplit("-", 1)[0] for one in made] == [f"{name}-{n:03d}" for n in range(1, 4)]
     for one in made:
         job = lab.sagemaker.describe_training_job(TrainingJobName=one["TrainingJobName"])
         assert job["TuningJobArn"] == completed["HyperParameterTuningJobArn"]
@@ -165,24 +165,26 @@ def test_lists_sort_filter_and_page(lab: Lab, request_made: dict[str, Any], comp
     assert trials(lab, request_made, StatusEquals="Failed") == []
     name = request_made["HyperParameterTuningJobName"]
     pages = lab.sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
-        HyperParameterTuningJobName=name, PaginationConfig={"PageSize": 3}
+        HyperParameterTuningJobName=name, PaginationConfig={"PageSize": 2}
     )
-    assert [len(page["TrainingJobSummaries"]) for page in pages] == [3, 1]
+    assert [len(page["TrainingJobSummaries"]) for page in pages] == [2, 1]
     (listed,) = lab.sagemaker.list_hyper_parameter_tuning_jobs(NameContains=name)["HyperParameterTuningJobSummaries"]
-    assert (listed["Strategy"], listed["ResourceLimits"]["MaxNumberOfTrainingJobs"]) == ("Bayesian", 4)
+    assert (listed["Strategy"], listed["ResourceLimits"]["MaxNumberOfTrainingJobs"]) == ("Bayesian", 3)
     every = lab.sagemaker.list_training_jobs(NameContains=name)["TrainingJobSummaries"]
     assert {one["TrainingJobName"] for one in every} == {one["TrainingJobName"] for one in made}
 
 
-def test_a_seed_gives_the_same_training_jobs_and_another_seed_others(lab: Lab) -> None:
-    requests = [tuning_request(lab, jobs=3, parallel=1, RandomSeed=seed) for seed in (3, 3, 4)]
+def test_a_seed_gives_the_same_training_jobs_one_after_the_other(lab: Lab) -> None:
+    requests = [tuning_request(lab, jobs=2, parallel=1, RandomSeed=seed) for seed in (3, 3, 4)]
     for request in requests:
         lab.sagemaker.create_hyper_parameter_tuning_job(**request)
     for request in requests:
         assert ended(lab, request)["HyperParameterTuningJobStatus"] == "Completed"
     first, again, other = (found_in(lab, request) for request in requests)
     assert first == again
-    assert first != other
+    assert first[0] not in other
+    earlier, later = trials(lab, requests[0])
+    assert later["CreationTime"] >= earlier["TrainingEndTime"]
 
 
 def test_training_jobs_run_at_the_same_time_where_asked_for(lab: Lab) -> None:
@@ -190,10 +192,6 @@ def test_training_jobs_run_at_the_same_time_where_asked_for(lab: Lab) -> None:
     tuned(lab, request)
     first, second = trials(lab, request)
     assert second["CreationTime"] < first["TrainingEndTime"]
-    request = tuning_request(lab, jobs=2, parallel=1)
-    tuned(lab, request)
-    first, second = trials(lab, request)
-    assert second["CreationTime"] >= first["TrainingEndTime"]
 
 
 def test_a_grid_trains_every_combination_once(lab: Lab) -> None:
