@@ -101,7 +101,7 @@ def test_the_best_of_the_jobs_that_a_job_started_is_shown_with_what_was_found() 
     }
     text = drawn(document("Running", {"status": "Succeeded"}, job=job))
     assert "churn-tuner-1a2b: in progress, 3 completed, 2 in progress\n" in text
-    assert "best      churn-tuner-1a2b-002-0a1b2c3d: eta 0.25, max_depth 4\n" in text
+    assert "churn-tuner-1a2b-002-0a1b2c3d: eta 0.25, max_depth 4\n" in text
 
 
 def test_events_are_facts_one_each() -> None:
