@@ -107,7 +107,12 @@ def test_an_unknown_one_is_taken_with_a_warning(told: Check) -> None:
         {**GOOD, "eval_metric": ["auc", "error@0.7"], "tree_method": "hist", "updater": "prune,refresh"},
         {**GOOD, "eval_metric": "auc, ndcg@5-", "csv_weights": 1, "monotone_constraints": "(1,-1)"},
         {"num_round": 1, "objective": "multi:softprob", "num_class": 3, "save_model_on_termination": True},
-        {"sagemaker_program": "train.py", "sagemaker_submit_directory": "s3://b/k.tar.gz", "eta": 7, "mine": "x"},
+        {
+            "sagemaker_program": "train.py",
+            "sagemaker_submit_directory": "s3://the-assets/k.tar.gz",
+            "eta": 7,
+            "mine": "x",
+        },
         {"sagemaker_program": "train.py"},
     ],
 )

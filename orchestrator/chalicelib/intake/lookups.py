@@ -141,6 +141,14 @@ def base_image_accounts(context: LookupContext) -> str:
     return ",".join(sorted(context.image_accounts | uris.registry_accounts_in(context.region)))
 
 
+@_lookup("/algo_hyperparameters")
+def code_location(context: LookupContext) -> str:
+    """Bucket and key of a script's code, of its S3 URI in the hyperparameters; empty if the code is not in S3."""
+    given = context.body.get("algo_hyperparameters")
+    uri = str(given.get("sagemaker_submit_directory", "") if isinstance(given, dict) else "").strip('"')
+    return uri.removeprefix("s3://") if uri.startswith("s3://") else ""
+
+
 @_lookup("/job_name", kind=WORD)
 def job_name(context: LookupContext) -> str:
     """The name of the job: job_name of the request, or a name made from the identity and the request's digest."""

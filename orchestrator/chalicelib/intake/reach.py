@@ -40,6 +40,12 @@ def _bucket(location: str, settings: Settings) -> Refusal:
     )
 
 
+def _s3_uri(uri: str, settings: Settings) -> Refusal:
+    """A URI as text, or as JSON text; a path in the container is none."""
+    location = uri.strip('"')
+    return _bucket(location.removeprefix("s3://"), settings) if location.startswith("s3://") else None
+
+
 def _image(uri: str, settings: Settings) -> Refusal:
     account = uri.partition(".")[0]
     if account in uris.registry_accounts():
@@ -81,5 +87,6 @@ _NAMED: Mapping[str, Callable[[str, Settings], Refusal]] = {
     "image": _image,
     "key": _key,
     "model_package": _model_package,
+    "s3_uri": _s3_uri,
 }
 KINDS = frozenset(_NAMED)
