@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -46,6 +47,8 @@ def searched(api: Installed) -> dict[str, Any]:
             max_runtime_per_job=1200,
             total_max_runtime="2592000",
             kms_key_arn=key,
+            model_package_group_name="autopilot-models",
+            model_approval_status="Approved",
         )
     )
     assert answer.status == 200, answer.text
@@ -92,3 +95,21 @@ def test_every_key_reaches_the_job(api: Installed, searched: dict[str, Any]) -> 
     assert outputs["AutopilotJobOutputLocation"] == f"{bucket}/output"
     assert outputs["TrainingDataLocation"] == f"{bucket}/train.csv"
     assert searched["job"]["kind"] == "AutoMLJob"
+
+
+def test_the_best_candidate_is_registered_as_autopilot_describes_it(api: Installed, searched: dict[str, Any]) -> None:
+    package = api.client("sagemaker").describe_model_package(ModelPackageName=searched["job"]["registered"])
+    best = described(api, searched)["BestCandidate"]
+    assert package["ModelPackageArn"].endswith(":model-package/autopilot-models/1")
+    assert package["ModelApprovalStatus"] == "Approved"
+    assert package["InferenceSpecification"]["Containers"] == best["InferenceContainers"]
+    assert package["MetadataProperties"]["GeneratedBy"] == described(api, searched)["AutoMLJobArn"]
+    statistics = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
+    assert statistics.rpartition("/")[0] == best["InferenceContainers"][0]["ModelDataUrl"].rpartition("/")[0]
+    written = api.client("s3").get_object(
+        Bucket=api.assets_bucket, Key=statistics.removeprefix(f"s3://{api.assets_bucket}/")
+    )
+    assert written["SSEKMSKeyId"] == searched["key"]
+    objective = best["FinalAutoMLJobObjectiveMetric"]["Value"]
+    told = json.loads(written["Body"].read())["binary_classification_metrics"]
+    assert told["auc"] == {"value": pytest.approx(objective), "standard_deviation": "NaN"}

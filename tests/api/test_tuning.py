@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def tuning(name: str, **changes: Any) -> dict[str, Any]:
 def tuned(api: Installed) -> dict[str, Any]:
     api.put("tuned/train.csv", csv(ROWS[:100], LABELS[:100]))
     api.put("tuned/validation.csv", csv(ROWS[300:], LABELS[300:]))
-    answer = api.provision(tuning("tuned"))
+    answer = api.provision(tuning("tuned", model_package_group_name="tuned-models"))
     assert answer.status == 200, answer.text
     pipeline: dict[str, Any] = api.ended(answer.body["pipeline_id"])
     assert pipeline["status"] == "Succeeded", pipeline
@@ -55,6 +56,22 @@ def test_the_status_has_the_best_training_job_its_metric_and_its_model(api: Inst
     model = f"s3://{api.assets_bucket}/tuned/output/{best['TrainingJobName']}/output/model.tar.gz"
     assert shown["artifact"] == model
     api.client("s3").head_object(Bucket=api.assets_bucket, Key=model.removeprefix(f"s3://{api.assets_bucket}/"))
+
+
+def test_the_model_of_the_best_training_job_is_registered(api: Installed, tuned: dict[str, Any]) -> None:
+    sagemaker = api.client("sagemaker")
+    package = sagemaker.describe_model_package(ModelPackageName=tuned["job"]["registered"])
+    best = sagemaker.describe_training_job(TrainingJobName=tuned["job"]["best"]["name"])
+    assert package["ModelPackageArn"].endswith(":model-package/tuned-models/1")
+    assert package["MetadataProperties"]["GeneratedBy"] == best["TrainingJobArn"]
+    (container,) = package["InferenceSpecification"]["Containers"]
+    assert container["ModelDataUrl"] == best["ModelArtifacts"]["S3ModelArtifacts"]
+    assert package["CustomerMetadataProperties"]["job"] == tuned["job"]["name"]
+    metric = tuned["job"]["metrics"]["validation:auc"]
+    assert float(package["CustomerMetadataProperties"]["validation:auc"]) == pytest.approx(metric)
+    key = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].removeprefix(f"s3://{api.assets_bucket}/")
+    statistics = json.loads(api.client("s3").get_object(Bucket=api.assets_bucket, Key=key)["Body"].read())
+    assert statistics["binary_classification_metrics"]["auc"]["value"] == pytest.approx(metric)
 
 
 def test_the_winner_is_deployed_by_the_pipelines_name(api: Installed, tuned: dict[str, Any]) -> None:

@@ -33,8 +33,7 @@ from mlops.templates.job_states import SHARED_STATES, Job
 from mlops.templates.register_states import Registration
 
 NODE = "RegisterModel"
-STATEMENTS = "register_model"  # in _parts
-VARIABLE = "registration"
+STATEMENTS, BEST_JOB_STATEMENTS = "register_model", "describe_best_job"  # in _parts
 
 
 def read(name: str, state: dict[str, Any], jobs: Mapping[str, Job], where: str) -> Registration:
@@ -65,5 +64,9 @@ def read(name: str, state: dict[str, Any], jobs: Mapping[str, Job], where: str) 
 
 
 def statements(registrations: Iterable[Registration]) -> list[Any]:
-    """What the state machine's role needs for its registrations."""
-    return [{INCLUDE: STATEMENTS}] if list(registrations) else []
+    """What the state machine's role needs for its registrations. SageMaker names the training jobs of a tuning job."""
+    registrations = list(registrations)
+    found: list[Any] = [{INCLUDE: STATEMENTS}] if registrations else []
+    if any(one.job.kind.best for one in registrations):
+        found.append({INCLUDE: BEST_JOB_STATEMENTS})
+    return found

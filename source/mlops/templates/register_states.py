@@ -217,11 +217,11 @@ def _model(kind: JobKind, made_by: str) -> str:
     }}];
     $has := function($pattern) {{ $count($measured[$contains(name, $pattern)]) > 0 }};
     $section := {sections} : '';
+    $long := $lookup({{'csv': 'text/csv', 'libsvm': 'text/libsvm'}}, $registration.content_type);
     $merge([
       {{
         'containers': $containers,
-        'type': $lookup({{'csv': 'text/csv', 'libsvm': 'text/libsvm'}}, $registration.content_type)
-          ~> function($long) {{ $exists($long) ? $long : $split($registration.content_type, /\\s*;/)[0] }},
+        'type': $exists($long) ? $long : $split($registration.content_type, /\\s*;/)[0],
         'bucket': $substringBefore($artifact, '/'),
         'key_of_statistics': $replace($substringAfter($artifact, '/'), /[^\\/]+$/, 'statistics.json'),
         'generated_by': {made_by}.{kind.key}Arn,
