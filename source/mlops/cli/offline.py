@@ -11,9 +11,11 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from chalicelib import operations
 from chalicelib.catalog import Catalog
 from chalicelib.errors import BadRequest
-from chalicelib.intake.check import check_request
+from chalicelib.intake.check import check_body
+from chalicelib.intake.request import parse
 from chalicelib.settings import Settings
 
 from mlops.cli.failures import Document
@@ -47,13 +49,16 @@ def check(
 ) -> Verdict:
     """Check a request, with or without a deployment. `registry` is for deployments that use the model registry."""
     settings = replace(deployment, use_model_registry=registry or deployment.use_model_registry) if deployment else None
-    with tempfile.TemporaryDirectory() as folder:
-        compile_catalog(blueprints, Path(folder))
-        catalog = Catalog(Path(folder))
-        try:
-            checked = check_request(raw, catalog, settings or assumed(region, registry), deployed=settings is not None)
-        except BadRequest as error:
-            return Verdict(error.message, [problem.document() for problem in error.problems], [])
+    checked_for = settings or assumed(region, registry)
+    try:
+        body = parse(raw)
+        if operation := operations.find(body.get("pipeline_type")):
+            return _of_operation(operation.name, operation.check(body, checked_for, deployed=bool(settings)))
+        with tempfile.TemporaryDirectory() as folder:
+            compile_catalog(blueprints, Path(folder))
+            checked = check_body(body, Catalog(Path(folder)), checked_for, deployed=bool(settings))
+    except BadRequest as error:
+        return Verdict(error.message, [problem.document() for problem in error.problems], [])
     return Verdict(
         f"{checked.name} can be provisioned",
         [],
@@ -63,3 +68,8 @@ def check(
         dict(checked.parameters),
         tuple(one.document() for one in checked.preconditions),
     )
+
+
+def _of_operation(name: str, checked: operations.Checked) -> Verdict:
+    warnings = [warning.document() for warning in checked.warnings]
+    return Verdict(f"{name} can be sent: {checked.subject}", [], warnings, name)

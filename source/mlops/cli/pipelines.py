@@ -39,7 +39,7 @@ watch_option = click.option("--watch", is_flag=True, help="Watch the pipeline un
 )
 @click.pass_obj
 def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool, timeout: int) -> None:
-    """Create or update a pipeline by sending its request.
+    """Create or update a pipeline by sending its request, or carry out an operation, such as create_model_card.
 
     FILE (- for stdin) contains the request as JSON. Lines that begin with // are comments and are removed.
     ${AssetsBucketName} is replaced by that output of the main stack. If the same request was already provisioned,
@@ -48,6 +48,9 @@ def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool,
     body = filled(without_comments(file.read()), lambda: connection.outputs)
     body = with_rerun(body) if rerun else body
     answer = watching.send_until_accepted(connection, body, timeout if watch else None)
+    if "pipeline_id" not in answer:
+        show_operation(answer)
+        return
     name = answer.get("name") or answer["pipeline_id"]
     if not show.wants_json():
         found = answer.get("resolved", {}).items()
@@ -60,6 +63,16 @@ def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool,
         show.as_json(answer)
     else:
         show.err().print(f"  watch it: mlops status {name} --watch")
+
+
+def show_operation(answer: Document) -> None:
+    """Print what an operation returned: it is done, and there is no pipeline to watch."""
+    if isinstance(message := answer["message"], str) and not show.wants_json():
+        show.success(message)
+    else:
+        show.as_json(answer if show.wants_json() else message)
+    if not show.wants_json():
+        show.warnings(answer.get("warnings", []))
 
 
 def watch_to_the_end(connection: Connection, name: str, execution: str | None, answer: Document) -> None:
