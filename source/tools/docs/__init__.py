@@ -6,6 +6,7 @@ blueprints.py     a whole blueprint as an example, the parts that templates shar
 phases.py         what each status of a stack means
 decisions.py      the table of `decide`'s decisions
 laptop.py         the services of the account on the laptop
+model_cards.py    the keys of model-card requests
 installation.py   the main template's parameters and outputs, the regions it is for
 """
 
@@ -18,6 +19,7 @@ from tools.docs.blueprints import example, kinds_table, parts_table
 from tools.docs.decisions import decisions_table
 from tools.docs.installation import outputs_table, parameters_table, refused_regions, supported_regions
 from tools.docs.laptop import services
+from tools.docs.model_cards import content, keys
 from tools.docs.phases import phases_table
 
 
@@ -31,6 +33,7 @@ def generated(root: Path) -> Mapping[str, Mapping[str, str]]:
         },
         "architecture.md": {"phases": phases_table(), "decisions": decisions_table()},
         "laptop.md": {"services": services()},
+        "model-cards.md": {"keys": keys(), "content": content()},
         "installing.md": {
             "parameters": parameters_table(root),
             "outputs": outputs_table(root),
