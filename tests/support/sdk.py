@@ -16,6 +16,8 @@ from typing import Any
 from mlops.source_tree import ROOT
 
 from tests.support.environments import without_aws
+from tests.support.installed import Installed
+from tests.support.laptop import Account
 
 ENVIRONMENT = ROOT / ".venv-sdk"
 PROGRAMS = ROOT / "tests" / "sdk" / "programs"
@@ -42,3 +44,14 @@ def ask(python: Path, program: str, given: Any = None, seconds: float = 120, **e
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def account(running: Account | Installed) -> dict[str, str]:
+    """The environment that leads the SDK to an account on this laptop."""
+    credentials = running.session.get_credentials()
+    assert credentials is not None
+    return {
+        "AWS_ENDPOINT_URL": running.endpoint,
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+    }

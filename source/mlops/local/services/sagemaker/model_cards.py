@@ -21,6 +21,12 @@ from mlops.local.state.store import Record
 
 KIND = "ModelCard"
 ARCHIVED = "Archived"
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeModelCard.html
+METADATA = {
+    "model_overview": ("model_id", "model_name"),
+    "intended_uses": ("risk_rating",),
+    "model_package_details": ("model_package_group_name", "model_package_arn"),
+}
 
 _cards = store.table(KIND)  # by name: what all versions have in common, and the number of the last
 _versions = store.table("ModelCardVersion")  # by name and number
@@ -91,7 +97,7 @@ def describe_model_card(request: dict[str, Any], caller: Caller) -> dict[str, An
     found = version(card, request.get("ModelCardVersion"))
     described = {**card, **found, "CreationTime": card["CreationTime"]}
     if request.get("IncludedData") == "MetadataOnly":
-        return {**described, "Content": ""}
+        return {**described, "Content": json.dumps(_metadata(json.loads(found["Content"])))}
     _use_key(card.get("SecurityConfig", {}), caller, "kms:Decrypt")
     return described
 
@@ -128,6 +134,15 @@ def list_model_card_versions(request: dict[str, Any], caller: Caller) -> dict[st
 def _with_status(records: list[Record], request: dict[str, Any]) -> Iterator[Record]:
     status = request.get("ModelCardStatus")
     return (record for record in records if status in (None, record["ModelCardStatus"]))
+
+
+def _metadata(content: dict[str, Any]) -> dict[str, Any]:
+    """The part of a content that is returned to those who may not read all of it."""
+    sections = {
+        section: {key: content[section][key] for key in keys if key in content.get(section, {})}
+        for section, keys in METADATA.items()
+    }
+    return {section: found for section, found in sections.items() if found}
 
 
 def _add_version(card: Record, content: str, status: str, caller: Caller) -> None:
