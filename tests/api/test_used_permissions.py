@@ -18,6 +18,11 @@ BESIDE = {
     "cloudformation:UpdateStack": "only after an upgrade that changed the delivery template",
     "cloudformation:TagResource": "CreateStack with tags asks for it",
     "iam:PassRole": "CreateStack with a role asks for it",
+    "kms:CreateGrant": "SageMaker's, for a model card with a key",
+    "kms:Decrypt": "SageMaker's, for a model card with a key",
+    "kms:DescribeKey": "SageMaker's, for a model card with a key",
+    "kms:GenerateDataKey": "SageMaker's, for a model card with a key",
+    "kms:RetireGrant": "SageMaker's, for a model card with a key",
     "logs:CreateLogStream": "Lambda's",
     "logs:PutLogEvents": "Lambda's",
     "sagemaker:DescribeModelPackage": "for requests that name a model package: see test_registry.py",
@@ -81,6 +86,8 @@ def live_through_everything(api: Installed, wired: Wired) -> None:
     assert listed["KeyCount"] == 0
     api.client("cloudformation").delete_stack(StackName=foreign)
 
+    document_a_model(api, wired)
+
     _, page = wired.ask("pipelines", prefix="used")
     assert answer["name"] in [row["name"] for row in page["pipelines"]]
     _, _, answer = wired.provision(training("used-long", training_data="used/train.csv", algo_hyperparameters=LONG))
@@ -90,6 +97,23 @@ def live_through_everything(api: Installed, wired: Wired) -> None:
     api.ended(answer["pipeline_id"])
     while wired.ask("pipelines/{name}", answer["name"], "DELETE")[0] != 200:
         time.sleep(0.2)
+
+
+def document_a_model(api: Installed, wired: Wired) -> None:
+    """A model card, from its creation to its deletion."""
+    api.put("used/metrics.json", json.dumps({"metric_groups": []}))
+    file = f"s3://{api.assets_bucket}/used/metrics.json"
+    evaluation = {"name": "e", "metric_file_s3_url": file, "metric_type": "model_card_metric_schema"}
+    operations: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("create_model_card", {"model_overview": {"model_name": "none"}, "evaluation_details": [evaluation]}),
+        ("update_model_card", {"status": "Approved"}),
+        ("describe_model_card", {"all_versions": True}),
+        ("export_model_card", {}),
+        ("delete_model_card", {}),
+    )
+    for operation, keys in operations:
+        assert wired.provision({"pipeline_type": operation, "name": "used", **keys})[0] == 200, operation
+    assert wired.provision({"pipeline_type": "list_model_cards"})[0] == 200
 
 
 def orchestrator_actions(api: Installed) -> set[str]:

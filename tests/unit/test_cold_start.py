@@ -18,8 +18,10 @@ LATER = {
     "difflib",
     "zipfile",
     "concurrent.futures",
+    "chalicelib.aws.model_cards",
     "chalicelib.intake.explain",
     "chalicelib.managing",
+    "chalicelib.model_cards",
     "chalicelib.provisioning.resolve",
     "chalicelib.status",
 }
