@@ -9,24 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import xgboost
+from botocore.exceptions import ClientError
 
+from tests.api.managing import deleted
 from tests.support.installed import Installed
-from tests.support.requests import UNSEEN, artifact, booster, csv, job
-
-
-def batch(api: Installed, artifact: str, **changes: Any) -> dict[str, Any]:
-    """A request to run an artifact of the assets bucket over unseen.csv."""
-    return {
-        "pipeline_type": "byom_batch_builtin",
-        "model_name": "batch",
-        "model_framework": "xgboost",
-        "model_framework_version": "1.7-1",
-        "model_artifact_location": artifact,
-        "inference_instance": "ml.m5.large",
-        "batch_inference_data": f"{api.assets_bucket}/batch/unseen.csv",
-        "batch_job_output_location": f"{api.assets_bucket}/batch/predictions/",
-        **changes,
-    }
+from tests.support.requests import UNSEEN, artifact, batch, booster, csv, job
 
 
 def described(api: Installed, pipeline: dict[str, Any]) -> dict[str, Any]:
@@ -173,6 +160,53 @@ def test_a_job_that_fails_fails_the_pipeline_with_its_reason(api: Installed, mod
     assert pipeline["status"] == "Failed"
     assert "ClientError: See job logs for more information" in pipeline["reason"]
     assert pipeline["job"]["status"] == "Failed"
+
+
+def test_a_model_of_the_registry_is_run(api: Installed, model: str, expected: list[float]) -> None:
+    sagemaker = api.client("sagemaker")
+    sagemaker.create_model_package_group(ModelPackageGroupName="batch-models")
+    container = {
+        "Image": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+        "ModelDataUrl": f"s3://{api.assets_bucket}/{model}",
+    }
+    version = sagemaker.create_model_package(
+        ModelPackageGroupName="batch-models",
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [container],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )["ModelPackageArn"]
+    empty = {"model_framework": "", "model_framework_version": "", "model_artifact_location": ""}
+    body = batch(api, "", model_name="registered-batch", model_package_name="batch-models", **empty)
+    answer = api.provision(body)
+    assert answer.status == 200, answer.text
+    assert answer.body["resolved"]["model_package_name"]["model_package"] == version
+    pipeline = api.ended(answer.body["pipeline_id"])
+    assert pipeline["status"] == "Succeeded", pipeline
+    assert [float(line) for line in output(api, pipeline, "unseen.csv").splitlines()] == pytest.approx(
+        expected, abs=1e-6
+    )
+    name = pipeline["outputs"]["SageMakerModelName"]
+    assert sagemaker.describe_model(ModelName=name)["PrimaryContainer"]["ModelPackageName"] == version
+
+
+def test_a_changed_model_runs_again_and_a_deletion_keeps_the_predictions(api: Installed, model: str) -> None:
+    body = batch(api, model, model_name="kept", batch_job_output_location=f"{api.assets_bucket}/batch/kept")
+    first = api.ended(api.provision(body).body["pipeline_id"])
+    api.client("s3").copy_object(
+        Bucket=api.assets_bucket, Key="batch/second.tar.gz", CopySource={"Bucket": api.assets_bucket, "Key": model}
+    )
+    second = api.ended(api.provision({**body, "model_artifact_location": "batch/second.tar.gz"}).body["pipeline_id"])
+    assert (first["status"], second["status"]) == ("Succeeded", "Succeeded"), second
+    assert first["outputs"]["SageMakerModelName"] != second["outputs"]["SageMakerModelName"]
+    assert second["outputs"]["BatchTransformOutputLocation"] == second["job"]["artifact"] != first["job"]["artifact"]
+    deleted(api, second["name"])
+    with pytest.raises(ClientError, match="Could not find model"):
+        api.client("sagemaker").describe_model(ModelName=second["outputs"]["SageMakerModelName"])
+    assert output(api, first, "unseen.csv") == output(api, second, "unseen.csv") != ""
+    assert described(api, second)["TransformJobStatus"] == "Completed"
 
 
 def test_what_does_not_go_together_is_refused_together(api: Installed) -> None:

@@ -20,7 +20,7 @@ import urllib3
 
 from tests.support.installed import Installed, installed
 from tests.support.laptop import Account, running_account, start_account
-from tests.support.requests import LABELS, ROWS, UNSEEN, csv, job, realtime, training
+from tests.support.requests import LABELS, ROWS, UNSEEN, batch, csv, job, realtime, training
 
 RETRY_SECONDS = 180.0  # seconds: a busy machine takes long, and how long does not matter here
 WHOLE_LIFE = 1.2  # of what a request takes undisturbed: a kill may come just after its end, too
@@ -44,7 +44,7 @@ def moments(seeds: range) -> list[Moment]:
     return [
         Moment(
             seed,
-            kind=("realtime", "training")[seed % 2],
+            kind=("realtime", "training", "batch")[seed % 3],
             number=(signal.SIGKILL, signal.SIGTERM)[seed // 2 % 2],
             changed=(seed % 4 in (1, 2)) != (seed // 4 % 2 == 1),
             part=random.Random(seed).uniform(0, WHOLE_LIFE),
@@ -74,6 +74,8 @@ class Laboratory:
                 algo_hyperparameters=hyperparameters,
             )
         changes = {"inference_instance": "ml.m5.2xlarge"} if changed else {}
+        if kind == "batch":
+            return batch(self.api, self.artifact, model_name=f"{name}-batch", **changes)
         return realtime(
             self.api, self.artifact, model_name=f"{name}-serving", endpoint_name=f"{name}-endpoint", **changes
         )
@@ -138,6 +140,10 @@ def laboratory(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Laborat
         began = time.monotonic()
         succeeded(api, realtime(api, made.artifact, model_name="before-serving", endpoint_name="before-endpoint"))
         life["realtime"] = time.monotonic() - began
+        api.put("batch/unseen.csv", csv(UNSEEN))
+        began = time.monotonic()
+        succeeded(api, batch(api, made.artifact, model_name="before-batch"))
+        life["batch"] = time.monotonic() - began
         return replace(made, life=life, unowned=frozenset(existing(api) - owned(api)))
 
 
@@ -186,6 +192,10 @@ def check(laboratory: Laboratory, start: Callable[[], tuple[Account, Installed]]
             EndpointName=name, ContentType="text/csv", Body=csv(UNSEEN[:3])
         )
         assert len(answer["Body"].read().decode().split(",")) == 3
+    if moment.kind == "batch":
+        bucket, _, prefix = pipeline["job"]["artifact"].removeprefix("s3://").partition("/")
+        written = api.client("s3").get_object(Bucket=bucket, Key=f"{prefix}/unseen.csv.out")["Body"].read()
+        assert len(written.splitlines()) == len(UNSEEN)
     assert pipeline["stack"]["status"].endswith("_COMPLETE")
     assert existing(api) - owned(api) <= laboratory.unowned
 

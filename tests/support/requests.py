@@ -62,6 +62,21 @@ def network(api: Installed) -> tuple[str, str]:
     return subnet, ec2.create_security_group(GroupName=unique("group"), Description="d", VpcId=vpc)["GroupId"]
 
 
+def batch(api: Installed, artifact: str, **changes: Any) -> dict[str, Any]:
+    """A request to run an artifact of the assets bucket over batch/unseen.csv."""
+    return {
+        "pipeline_type": "byom_batch_builtin",
+        "model_name": "batch",
+        "model_framework": "xgboost",
+        "model_framework_version": "1.7-1",
+        "model_artifact_location": artifact,
+        "inference_instance": "ml.m5.large",
+        "batch_inference_data": f"{api.assets_bucket}/batch/unseen.csv",
+        "batch_job_output_location": f"{api.assets_bucket}/batch/predictions/",
+        **changes,
+    }
+
+
 def job(api: Installed, pipeline: dict[str, Any]) -> Any:
     """The training job of a pipeline, as SageMaker describes it."""
     name = pipeline["outputs"]["TrainingJobName"]

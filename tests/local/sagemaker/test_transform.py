@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.lab import CSV, CSV_OUT, UNKNOWN_IMAGE, Lab, csv, labels, rows
 from tests.support.laptop import Account
+from tests.support.scripts import SKLEARN, packed
 from tests.support.waiting import wait_for
 
 FEATURES = rows()
@@ -199,6 +200,52 @@ def test_what_is_not_there_is_the_reason(lab: Lab, trained: dict[str, Any]) -> N
     assert "bad.manifest is not a list of" in job["FailureReason"]
     job, _ = transformed(lab, lab.model(trained["artifact"], UNKNOWN_IMAGE), lab.put("a.csv", csv(UNSEEN)))
     assert "The laptop account cannot run the image" in job["FailureReason"]
+
+
+SCRIPT = """
+import json, os
+
+def model_fn(model_dir):
+    return float(open(os.path.join(model_dir, "factor.txt")).read())
+
+def input_fn(body, content_type):
+    return [json.loads(line) for line in body.decode().splitlines()]
+
+def predict_fn(rows, factor):
+    if "stop" in rows:
+        raise KeyError("no such feature")
+    return [sum(row) * factor for row in rows]
+
+def output_fn(prediction, accept):
+    mode = [os.environ["SAGEMAKER_BATCH"], os.environ["MINE"]]
+    return "\\n".join(json.dumps({"score": one, "mode": mode}) for one in prediction), accept
+"""
+
+
+def test_a_script_predicts_and_its_failure_is_the_algorithms(lab: Lab) -> None:
+    """The job's environment is added to that of the model's container."""
+    artifact = lab.put("script/model.tar.gz", packed(code___inference__py=SCRIPT, factor__txt="2"))
+    where = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code", "MINE": "no"}
+    model = lab.model(artifact, PrimaryContainer={"Image": SKLEARN, "ModelDataUrl": artifact, "Environment": where})
+    lab.put("lines/good.jsonl", "".join(json.dumps({"id": one, "x": [one, 1]}) + "\n" for one in range(20)))
+    lab.put("lines/stops.jsonl", json.dumps({"id": 0, "x": "stop"}))
+    job, outputs = transformed(
+        lab,
+        model,
+        f"s3://{lab.bucket}/lines/",
+        Environment={"MINE": "yes"},
+        MaxConcurrentTransforms=2,
+        TransformInput={"ContentType": "application/jsonlines", "SplitType": "Line"},
+        TransformOutput={"Accept": "application/jsonlines", "AssembleWith": "Line"},
+        DataProcessing={"InputFilter": "$.x", "JoinSource": "Input", "OutputFilter": "$['id','SageMakerOutput']"},
+    )
+    assert (job["TransformJobStatus"], list(outputs)) == ("Failed", ["good.jsonl.out"])
+    assert job["FailureReason"] == "AlgorithmError: See job logs for more information"
+    assert "no such feature" in data_log(lab, job)[-1]
+    written = [json.loads(line) for line in outputs["good.jsonl.out"].splitlines()]
+    assert written == [
+        {"id": one, "SageMakerOutput": {"score": 2.0 * (one + 1), "mode": ["true", "yes"]}} for one in range(20)
+    ]
 
 
 def test_a_job_works_as_the_role_of_its_model(lab: Lab, trained: dict[str, Any]) -> None:
