@@ -4,10 +4,14 @@
 import io
 import json
 import tarfile
+from pathlib import Path
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from tests.support.lab import Lab
 from tests.support.naming import unique
+from tests.support.waiting import wait_for
 
 SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
@@ -69,3 +73,31 @@ def unpacked_file(lab: Lab, artifact: str, name: str) -> io.BytesIO:
         file = archive.extractfile(name)
         assert file is not None
         return io.BytesIO(file.read())
+
+
+def logged(lab: Lab, name: str, group: str = "/aws/sagemaker/TrainingJobs") -> str:
+    """What a job or endpoint has logged; nothing while it has no log."""
+    logs = lab.account.client("logs")
+    try:
+        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=name)["logStreams"]
+    except ClientError:
+        return ""
+    pages = [logs.get_log_events(logGroupName=group, logStreamName=one["logStreamName"]) for one in streams]
+    return "\n".join(event["message"] for page in pages for event in page["events"])
+
+
+def running_script(lab: Lab, name: str, group: str = "/aws/sagemaker/TrainingJobs") -> int:
+    """The process of a script that prints "waiting as <process>", when it does."""
+
+    def said() -> str | None:
+        return logged(lab, name, group).partition("waiting as ")[2].split("\n")[0] or None
+
+    return int(wait_for(said))
+
+
+def lives(process: int) -> bool:
+    """Whether a process is there, and has not ended."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

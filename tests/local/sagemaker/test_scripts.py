@@ -16,7 +16,19 @@ from botocore.exceptions import ClientError
 from tests.support.lab import Lab, csv, labels, rows
 from tests.support.laptop import Account, Start
 from tests.support.naming import unique
-from tests.support.scripts import SERVE, SKLEARN, TRAIN, XGBOOST, packed, put_code, training, unpacked_file
+from tests.support.scripts import (
+    SERVE,
+    SKLEARN,
+    TRAIN,
+    XGBOOST,
+    lives,
+    logged,
+    packed,
+    put_code,
+    running_script,
+    training,
+    unpacked_file,
+)
 from tests.support.waiting import wait_for
 
 FEATURES = rows()
@@ -31,17 +43,6 @@ def lab(account: Account) -> Lab:
 @pytest.fixture(scope="module")
 def data(lab: Lab) -> str:
     return lab.put("data/data.csv", csv(FEATURES, LABELS))
-
-
-def log(lab: Lab, name: str, group: str = "/aws/sagemaker/TrainingJobs") -> str:
-    """What a job or endpoint has logged; nothing while it has no log."""
-    logs = lab.account.client("logs")
-    try:
-        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=name)["logStreams"]
-    except ClientError:
-        return ""
-    pages = [logs.get_log_events(logGroupName=group, logStreamName=one["logStreamName"]) for one in streams]
-    return "\n".join(event["message"] for page in pages for event in page["events"])
 
 
 # --- training ----------------------------------------------------------------------------------------------
@@ -74,7 +75,7 @@ def test_a_script_trains_a_model(lab: Lab, trained: dict[str, Any]) -> None:
 def test_the_log_says_what_runs(lab: Lab, trained: dict[str, Any]) -> None:
     import sklearn
 
-    text = log(lab, trained["TrainingJobName"])
+    text = logged(lab, trained["TrainingJobName"])
     assert f"scikit-learn {sklearn.__version__}" in text
     assert "train.py --strength 0.5" in text
 
@@ -130,7 +131,7 @@ def test_a_script_is_its_jobs_role_and_nobody_else(lab: Lab, data: str) -> None:
     job = lab.train({**training(lab, data, put_code(lab, train__py=WHO)), "RoleArn": role})
     assert job["TrainingJobStatus"] == "Failed"
     assert "AccessDenied" in job["FailureReason"]
-    text = log(lab, job["TrainingJobName"])
+    text = logged(lab, job["TrainingJobName"])
     assert f"I am arn:aws:sts::123456789012:assumed-role/{role.rpartition('/')[2]}/" in text
     assert "secret None None" in text
 
@@ -145,7 +146,7 @@ def test_a_failing_script_is_the_reason(lab: Lab, data: str) -> None:
         'AlgorithmError: ExecuteUserScriptError:\nExitCode 1\nErrorMessage "ValueError: no rows at all"\nCommand "'
     )
     assert reason.endswith('train.py", exit code: 1')
-    assert "hello" in log(lab, job["TrainingJobName"])
+    assert "hello" in logged(lab, job["TrainingJobName"])
 
 
 @pytest.mark.parametrize(
@@ -227,39 +228,21 @@ time.sleep(600)
 """
 
 
-def running(lab: Lab, name: str) -> int:
-    """The process of a script that waits."""
-
-    def said() -> str | None:
-        return log(lab, name).partition("waiting as ")[2].split("\n")[0] or None
-
-    return int(wait_for(said))
-
-
 def test_a_stopped_script_is_told_and_ends(lab: Lab, data: str) -> None:
     request = training(lab, data, put_code(lab, train__py=WAIT))
     lab.sagemaker.create_training_job(**request)
-    running(lab, request["TrainingJobName"])
+    running_script(lab, request["TrainingJobName"])
     lab.sagemaker.stop_training_job(TrainingJobName=request["TrainingJobName"])
     job = lab.finished(request["TrainingJobName"])
     assert job["TrainingJobStatus"] == "Stopped"
-    assert "told to stop" in log(lab, request["TrainingJobName"])
-
-
-def lives(process: int) -> bool:
-    from pathlib import Path
-
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    assert "told to stop" in logged(lab, request["TrainingJobName"])
 
 
 def test_a_script_ends_with_a_killed_account(start: Start) -> None:
     lab = Lab(start())
     request = training(lab, lab.put("d/data.csv", "1,2\n"), put_code(lab, train__py=WAIT.replace("sys.exit(0)", "0")))
     lab.sagemaker.create_training_job(**request)
-    script = running(lab, request["TrainingJobName"])
+    script = running_script(lab, request["TrainingJobName"])
     lab.account.kill()
     wait_for(lambda: not lives(script))
 
@@ -340,8 +323,7 @@ def test_the_models_own_code_answers(lab: Lab, own: str) -> None:
     assert answer["ContentType"] == "application/vnd.own+json"
     said = json.loads(answer["Body"].read())
     assert (said["files"], said["given"], said["mine"]) == (["code", "weights.txt"], "row", "yes")
-    logged = lambda: "answering text/own" in log(lab, "AllTraffic", f"/aws/sagemaker/Endpoints/{own}")  # noqa: E731
-    wait_for(logged)
+    wait_for(lambda: "answering text/own" in logged(lab, "AllTraffic", f"/aws/sagemaker/Endpoints/{own}"))
 
 
 def test_many_at_once_are_answered_each_with_its_own(lab: Lab, own: str) -> None:
