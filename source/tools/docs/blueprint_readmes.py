@@ -31,7 +31,7 @@ def fields_table(folder: Folder, parts: Parts) -> str:
     for key, field in properties_of(folder, parts).items():
         who = required.get(key, [])
         needs = "yes" if len(who) == every else "<br>".join(who) or "no"
-        default = json.dumps(field["default"]) if field.get("default") not in (None, "", []) else ""
+        default = json.dumps(field["default"]) if field.get("default") not in (None, "", [], {}) else ""
         rows.append(f"| `{key}` | {_about(field)} | {needs} | {f'`{default}`' if default else ''} |")
     return "\n".join(rows)
 
