@@ -34,6 +34,7 @@ TAKES = re.compile(r"Kms(Master)?Key|^VpcConfig$|^NetworkIsolation$|^EnableNetwo
 
 # Where a key or a network could stand and does not: the operation or type, the path, the reason.
 NONE_NEEDED = {
+    ("AWS::CodeBuild::Project", "VpcConfig"): "it needs the VPC's ID, too; a build runs no model and reads no data",
     (
         "AWS::Lambda::Function",
         "KmsKeyArn",
