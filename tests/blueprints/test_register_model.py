@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RegisterModel: what it makes of a job's description, for each kind that makes a model; what does not fit is refused."""
+"""RegisterModel: what it makes of a job's description, for each kind that makes a model; what is refused."""
 
 from __future__ import annotations
 

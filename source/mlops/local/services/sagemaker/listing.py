@@ -36,7 +36,7 @@ def page(
     sort = request.get("SortBy", default_sort)
     key = sorts.get(sort, sort)
     found.sort(
-        key=lambda record: (key in record, record.get(key, ""), record[name]),
+        key=lambda record: (key in record, record.get(key, ""), record[name], record.get(f"{kind}Version", 0)),
         reverse=request.get("SortOrder", default_order) == "Descending",
     )
     # Some members of a summary lie in the configuration that the description has of a job.

@@ -48,7 +48,9 @@ def describe_model_package_group(request: dict[str, Any], caller: Caller) -> dic
 
 @sagemaker.operation("ListModelPackageGroups")
 def list_model_package_groups(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    return listing.page("ModelPackageGroup", _groups.values(), request, default_order="Ascending")
+    """Groups of this account; no other account shares any with it."""
+    shared = request.get("CrossAccountFilterOption") == "CrossAccount"
+    return listing.page("ModelPackageGroup", [] if shared else _groups.values(), request, default_order="Ascending")
 
 
 @sagemaker.operation("DeleteModelPackageGroup")

@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 from mlops.local.kit.errors import Caller
-from mlops.local.services.sagemaker import listing, model_package_groups, tags
+from mlops.local.services.sagemaker import listing, model_package_checks, model_package_groups, tags
 from mlops.local.services.sagemaker.service import arn, invalid, now, put_event, sagemaker, store
 from mlops.local.state.store import Record
 
 _packages = store.table("ModelPackage")  # by ARN
+_PROPERTIES = 50  # CustomerMetadataProperties of a package
 _versions = store.table("ModelPackageVersion")  # the last version given in a group; numbers are never used again
+_tokens = store.table("ModelPackageToken")  # by ClientToken: what was asked for with it, and what was made
 
 
 def find(name_or_arn: str, caller: Caller | None = None) -> Record:
@@ -48,19 +52,14 @@ def check_deployable(name_or_arn: str, caller: Caller) -> None:
 
 @sagemaker.operation("CreateModelPackage")
 def create_model_package(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """A new version of a group, or a package by a name of its own. A repeated ClientToken makes no second one."""
+    model_package_checks.check(request)
     group, name = request.get("ModelPackageGroupName"), request.get("ModelPackageName")
-    if bool(group) == bool(name):
-        raise invalid("Specify either ModelPackageGroupName, for a versioned package, or ModelPackageName.")
-    if not (
-        request.get("InferenceSpecification") or request.get("SourceAlgorithmSpecification") or request.get("SourceUri")
-    ):
-        raise invalid("Either InferenceSpecification or SourceAlgorithmSpecification is required.")
-    for container in request.get("InferenceSpecification", {}).get("Containers", []):
-        if not container.get("Image"):
-            raise invalid("Each container of an InferenceSpecification needs an Image.")
     kept = {member: value for member, value in request.items() if member not in ("Tags", "ClientToken")}
     moment = now()
     with _packages.lock:
+        if made := _made_with(request):
+            return {"ModelPackageArn": made}
         if group:
             group_name = model_package_groups.find(group, caller)["ModelPackageGroupName"]
             version = _versions.get(group_name, {"Last": 0})["Last"] + 1
@@ -75,8 +74,6 @@ def create_model_package(request: dict[str, Any], caller: Caller) -> dict[str, A
             package_arn = arn(caller, "model-package", str(name))
             if package_arn in _packages:
                 raise invalid(f"Cannot create already existing model package {package_arn}.")
-            if "ModelApprovalStatus" in request:
-                raise invalid("ModelApprovalStatus does not apply to a model package without a group.")
         tags.attach(package_arn, request, caller)
         if group:
             _versions[group_name] = {"Last": version}
@@ -90,8 +87,24 @@ def create_model_package(request: dict[str, Any], caller: Caller) -> dict[str, A
             "CertifyForMarketplace": request.get("CertifyForMarketplace", False),
             "CreatedBy": {},
         }
+        if token := request.get("ClientToken"):
+            _tokens[token] = {"Request": _digest(request), "ModelPackageArn": package_arn}
     _tell(caller, _packages[package_arn])
     return {"ModelPackageArn": package_arn}
+
+
+def _made_with(request: dict[str, Any]) -> str:
+    """The package that an earlier request with the same token made; empty if there was none."""
+    earlier = _tokens.get(request.get("ClientToken", ""))
+    if earlier is None:
+        return ""
+    if earlier["Request"] != _digest(request):
+        raise invalid("The ClientToken was used before with other parameters.")
+    return str(earlier["ModelPackageArn"])
+
+
+def _digest(request: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _tell(caller: Caller, package: Record) -> None:
@@ -128,6 +141,8 @@ def update_model_package(request: dict[str, Any], caller: Caller) -> dict[str, A
         for key in request.get("CustomerMetadataPropertiesToRemove", []):
             properties.pop(key, None)
         if properties or "CustomerMetadataProperties" in package:
+            if len(properties) > _PROPERTIES:
+                raise invalid(f"A model package has at most {_PROPERTIES} CustomerMetadataProperties.")
             changed["CustomerMetadataProperties"] = properties
         more = request.get("AdditionalInferenceSpecificationsToAdd")
         if more:
@@ -155,6 +170,33 @@ def list_model_packages(request: dict[str, Any], caller: Caller) -> dict[str, An
         and (not approval or package.get("ModelApprovalStatus") == approval)
     ]
     return listing.page("ModelPackage", found, request, default_order="Ascending")
+
+
+@sagemaker.operation("BatchDescribeModelPackage")
+def batch_describe_model_package(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """The packages that are there, by ARN; the others with the error that DescribeModelPackage gives."""
+    wanted = request["ModelPackageArnList"]
+    found = {package_arn: record for package_arn in wanted if (record := _packages.get(package_arn))}
+    return {
+        "ModelPackageSummaries": {
+            package_arn: {member: record[member] for member in _BATCH_SUMMARY if member in record}
+            for package_arn, record in found.items()
+        },
+        "BatchDescribeModelPackageErrorMap": {
+            package_arn: {
+                "ErrorCode": "ValidationException",
+                "ErrorResponse": f"ModelPackage {package_arn} does not exist.",
+            }
+            for package_arn in wanted
+            if package_arn not in found
+        },
+    }
+
+
+_BATCH_SUMMARY = (
+    "ModelPackageGroupName", "ModelPackageVersion", "ModelPackageArn", "ModelPackageDescription", "CreationTime",
+    "InferenceSpecification", "ModelPackageStatus", "ModelApprovalStatus", "ModelPackageRegistrationType",
+)  # fmt: skip
 
 
 @sagemaker.operation("DeleteModelPackage")

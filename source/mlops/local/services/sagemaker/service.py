@@ -65,7 +65,10 @@ def _resources(operation: str, request: dict[str, Any], caller: Caller) -> list[
     if "ModelCardExportJobArn" in request:
         return [request["ModelCardExportJobArn"]]
     if operation == "CreateModelPackage":
-        return [arn(caller, "model-package", request.get("ModelPackageGroupName", "*") + "/*")]
+        group = request.get("ModelPackageGroupName", "").rpartition("/")[2]
+        return [arn(caller, "model-package", f"{group}/*" if group else request.get("ModelPackageName", "*"))]
+    if "ModelPackageArnList" in request:
+        return list(request["ModelPackageArnList"])
     # Who creates a job needs permissions on the job alone, and not on the model that a transform job names.
     created = _CREATES.get(operation)
     named = [
