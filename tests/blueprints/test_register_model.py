@@ -15,7 +15,7 @@ ARTIFACT = "s3://bucket/churn/output/job-1/output/model.tar.gz"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 JOB = {"kind": "TrainingJob", "label": "Training job", "name": "job-1"}
 ARGUMENTS = {
-    "TrainingJob": "{% {'OutputDataConfig': $request.x, 'ResourceConfig': $request.x, 'StoppingCondition': $request.x} %}",
+    "TrainingJob": "{% {'ResourceConfig': $request.x} %}",
     "HyperParameterTuningJob": "{% {'HyperParameterTuningJobConfig': $request.x} %}",
     "AutoMLJob": "{% {'AutoMLJobInputDataConfig': $request.x} %}",
     "ProcessingJob": "{% {'AppSpecification': $request.x} %}",

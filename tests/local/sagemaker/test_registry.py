@@ -13,6 +13,15 @@ from tests.support.laptop import Account
 from tests.support.naming import unique
 
 FEATURES = rows()
+TRANSFORM = {
+    "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/data"}}},
+    "TransformOutput": {"S3OutputPath": "s3://bucket/output"},
+    "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+}
+VALIDATION = {
+    "ValidationRole": "arn:aws:iam::123456789012:role/validation",
+    "ValidationProfiles": [{"ProfileName": "one", "TransformJobDefinition": TRANSFORM}],
+}
 
 
 @pytest.fixture(scope="module")
@@ -173,13 +182,7 @@ def test_a_package_that_is_in_no_group(lab: Lab, specification: dict[str, Any]) 
         ({"Tags": [{"Key": "a", "Value": "b"}]}, "Tags does not apply"),
         ({"CertifyForMarketplace": True}, "CertifyForMarketplace does not apply"),
         (
-            {"ValidationSpecification": {"ValidationRole": f"arn:aws:iam::123456789012:role/{'r' * 9}", "ValidationProfiles": [
-                {"ProfileName": "p", "TransformJobDefinition": {
-                    "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/k"}}},
-                    "TransformOutput": {"S3OutputPath": "s3://b/o"},
-                    "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
-                }}
-            ]}},
+            {"ValidationSpecification": VALIDATION},
             "does not validate model packages",
         ),
         (
@@ -187,7 +190,7 @@ def test_a_package_that_is_in_no_group(lab: Lab, specification: dict[str, Any]) 
             "does not have algorithms from AWS Marketplace",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_a_version_cannot_have(
     lab: Lab, group: str, specification: dict[str, Any], change: dict[str, Any], message: str
 ) -> None:

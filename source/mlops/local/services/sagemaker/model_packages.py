@@ -9,7 +9,15 @@ from typing import Any
 
 from mlops.local.kit.errors import Caller
 from mlops.local.services.sagemaker import listing, model_package_checks, model_package_groups, tags
-from mlops.local.services.sagemaker.service import arn, invalid, now, put_event, sagemaker, store
+from mlops.local.services.sagemaker.service import (
+    arn,
+    invalid,
+    now,
+    put_event,
+    refuse_other_account,
+    sagemaker,
+    store,
+)
 from mlops.local.state.store import Record
 
 _packages = store.table("ModelPackage")  # by ARN
@@ -115,11 +123,13 @@ def _tell(caller: Caller, package: Record) -> None:
 
 @sagemaker.operation("DescribeModelPackage")
 def describe_model_package(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    refuse_other_account("DescribeModelPackage", request["ModelPackageName"], caller)
     return find(request["ModelPackageName"], caller)
 
 
 @sagemaker.operation("UpdateModelPackage")
 def update_model_package(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    refuse_other_account("UpdateModelPackage", request["ModelPackageArn"], caller)
     with _packages.lock:
         package = find(request["ModelPackageArn"])
         if "ModelApprovalStatus" in request and "ModelPackageVersion" not in package:
@@ -158,6 +168,7 @@ def update_model_package(request: dict[str, Any], caller: Caller) -> dict[str, A
 @sagemaker.operation("ListModelPackages")
 def list_model_packages(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
     group = request.get("ModelPackageGroupName")
+    refuse_other_account("ListModelPackages", group or "", caller)
     if group:
         group = model_package_groups.find(group, caller)["ModelPackageGroupName"]
     kind = request.get("ModelPackageType", "Versioned" if group else "Unversioned")

@@ -50,6 +50,16 @@ def invalid(message: str) -> ApiError:
     return ApiError("ValidationException", message)
 
 
+def refuse_other_account(operation: str, name_or_arn: str, caller: Caller) -> None:
+    """Refuse what belongs to another account: no account shares anything with the laptop account."""
+    if name_or_arn.startswith("arn:") and name_or_arn.split(":")[4] != caller.account_id:
+        raise ApiError(
+            "AccessDeniedException",
+            f"User: {caller.arn} is not authorized to perform: sagemaker:{operation} on resource: {name_or_arn} "
+            f"because no resource-based policy allows the sagemaker:{operation} action",
+        )
+
+
 @sagemaker.resources
 def _resources(operation: str, request: dict[str, Any], caller: Caller) -> list[str]:
     """The ARNs that a caller's policies must allow."""
