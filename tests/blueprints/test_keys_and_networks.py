@@ -53,7 +53,10 @@ NONE_NEEDED = {
         "AWS::StepFunctions::StateMachine",
         "EncryptionConfiguration",
     ): "it has the request, as the stack does, and no data",
-    ("CreateHyperParameterTuningJob", "TrainingJobDefinition/HyperParameterTuningResourceConfig"): "ResourceConfig has it",
+    (
+        "CreateHyperParameterTuningJob",
+        "TrainingJobDefinition/HyperParameterTuningResourceConfig",
+    ): "ResourceConfig has it",
     ("CreateTransformJob", "DataCaptureConfig"): "the job captures no data",
 }
 

@@ -126,8 +126,12 @@ def pipeline_types(blueprints: Path = BLUEPRINTS) -> dict[str, PipelineType]:
     """Every pipeline type by name."""
     with tempfile.TemporaryDirectory() as folder:
         compile_catalog(blueprints, Path(folder))
-        catalog = Catalog(Path(folder))
-        return {name: _type(name, catalog.find(name), blueprints) for name in sorted(catalog.pipeline_types)}
+        return types_of(Catalog(Path(folder)), blueprints)
+
+
+def types_of(catalog: Catalog, blueprints: Path) -> dict[str, PipelineType]:
+    """Every pipeline type of a catalog that was compiled from these blueprints."""
+    return {name: _type(name, catalog.find(name), blueprints) for name in sorted(catalog.pipeline_types)}
 
 
 def _type(name: str, blueprint: Blueprint, blueprints: Path) -> PipelineType:

@@ -7,6 +7,7 @@ phases.py         what each status of a stack means
 decisions.py      the table of `decide`'s decisions
 laptop.py         the services of the account on the laptop
 model_cards.py    the keys of model-card requests
+requests.py       every pipeline type: its smallest and a full request, and its keys
 installation.py   the main template's parameters and outputs, the regions it is for
 """
 
@@ -21,6 +22,7 @@ from tools.docs.installation import outputs_table, parameters_table, refused_reg
 from tools.docs.laptop import services
 from tools.docs.model_cards import content, keys
 from tools.docs.phases import phases_table
+from tools.docs.requests import requests
 
 
 def generated(root: Path) -> Mapping[str, Mapping[str, str]]:
@@ -34,6 +36,7 @@ def generated(root: Path) -> Mapping[str, Mapping[str, str]]:
         "architecture.md": {"phases": phases_table(), "decisions": decisions_table()},
         "laptop.md": {"services": services()},
         "model-cards.md": {"keys": keys(), "content": content()},
+        "requests.md": {"requests": requests(root)},
         "installing.md": {
             "parameters": parameters_table(root),
             "outputs": outputs_table(root),

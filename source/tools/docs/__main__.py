@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from mlops.deploy.errors import DeployError
+from mlops.templates import BlueprintError
 
 from tools.docs import generated
 from tools.docs.pages import PageError, renewed
@@ -20,7 +21,7 @@ def main(root: Path) -> None:
     try:
         for name, parts in generated(root).items():
             _renew(root / "docs" / name, parts)
-    except (DeployError, PageError) as error:
+    except (BlueprintError, DeployError, PageError) as error:
         raise click.ClickException(" ".join(str(error).split())) from error
 
 
