@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from typing import Any
 
 import pytest
@@ -203,7 +204,7 @@ def test_what_is_not_there_is_the_reason(lab: Lab, trained: dict[str, Any]) -> N
 
 
 SCRIPT = """
-import json, os
+import json, os, time
 
 def model_fn(model_dir):
     return float(open(os.path.join(model_dir, "factor.txt")).read())
@@ -212,6 +213,8 @@ def input_fn(body, content_type):
     return [json.loads(line) for line in body.decode().splitlines()]
 
 def predict_fn(rows, factor):
+    if "slow" in rows:
+        time.sleep(600)
     if "stop" in rows:
         raise KeyError("no such feature")
     return [sum(row) * factor for row in rows]
@@ -222,16 +225,21 @@ def output_fn(prediction, accept):
 """
 
 
-def test_a_script_predicts_and_its_failure_is_the_algorithms(lab: Lab) -> None:
-    """The job's environment is added to that of the model's container."""
+@pytest.fixture(scope="module")
+def scripted(lab: Lab) -> str:
+    """A model with a script of its own."""
     artifact = lab.put("script/model.tar.gz", packed(code___inference__py=SCRIPT, factor__txt="2"))
     where = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code", "MINE": "no"}
-    model = lab.model(artifact, PrimaryContainer={"Image": SKLEARN, "ModelDataUrl": artifact, "Environment": where})
+    return lab.model(artifact, PrimaryContainer={"Image": SKLEARN, "ModelDataUrl": artifact, "Environment": where})
+
+
+def test_a_script_predicts_and_its_failure_is_the_algorithms(lab: Lab, scripted: str) -> None:
+    """The job's environment is added to that of the model's container."""
     lab.put("lines/good.jsonl", "".join(json.dumps({"id": one, "x": [one, 1]}) + "\n" for one in range(20)))
     lab.put("lines/stops.jsonl", json.dumps({"id": 0, "x": "stop"}))
     job, outputs = transformed(
         lab,
-        model,
+        scripted,
         f"s3://{lab.bucket}/lines/",
         Environment={"MINE": "yes"},
         MaxConcurrentTransforms=2,
@@ -246,6 +254,36 @@ def test_a_script_predicts_and_its_failure_is_the_algorithms(lab: Lab) -> None:
     assert written == [
         {"id": one, "SageMakerOutput": {"score": 2.0 * (one + 1), "mode": ["true", "yes"]}} for one in range(20)
     ]
+
+
+LINES = {"ContentType": "application/jsonlines", "SplitType": "Line"}
+
+
+def test_a_script_that_does_not_answer_in_time_is_asked_again_and_fails_the_job(lab: Lab, scripted: str) -> None:
+    began = time.monotonic()
+    job, _ = transformed(
+        lab,
+        scripted,
+        lab.put("slow.jsonl", '"slow"'),
+        Environment={"MINE": "yes"},
+        ModelClientConfig={"InvocationsTimeoutInSeconds": 1, "InvocationsMaxRetries": 1},
+        TransformInput=LINES,
+    )
+    assert time.monotonic() - began > 2
+    assert job["FailureReason"] == "AlgorithmError: See job logs for more information"
+    assert "timed out" in data_log(lab, job)[-1]
+
+
+def test_a_job_with_a_script_that_does_not_answer_is_stopped(lab: Lab, scripted: str) -> None:
+    wanted = lab.transform_request(scripted, lab.put("slow.jsonl", '"slow"'), TransformInput=LINES)
+    name = wanted["TransformJobName"]
+    lab.sagemaker.create_transform_job(**wanted)
+    wait_for(lambda: "TransformStartTime" in lab.sagemaker.describe_transform_job(TransformJobName=name))
+    time.sleep(2)
+    began = time.monotonic()
+    lab.sagemaker.stop_transform_job(TransformJobName=name)
+    assert finished(lab, name)["TransformJobStatus"] == "Stopped"
+    assert time.monotonic() - began < 60  # the script would sleep for 600 seconds
 
 
 def test_a_job_works_as_the_role_of_its_model(lab: Lab, trained: dict[str, Any]) -> None:

@@ -29,6 +29,9 @@ def _nobody(line: str) -> None:
     """Where the lines of a container go that nobody reads."""
 
 
+ANSWER_SECONDS = 60.0  # what SageMaker gives a container of an endpoint for an invocation
+
+
 @dataclass(frozen=True)
 class Model:
     """What SageMaker gives an image that is to serve."""
@@ -40,6 +43,7 @@ class Model:
         default_factory=dict
     )  # variables by which a process reaches AWS as the model's role
     log: Callable[[str], None] = _nobody  # takes a line of the container's log; may be called from any thread
+    answer_seconds: float = ANSWER_SECONDS  # how long one request may take
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The account's side of a model whose script answers in a process of its own.
 
-Requests go to the process one after another. One that ends by itself, or does not answer within 60 seconds, is started
-again for the next request. Frames on the connection: a JSON object, then the body.
+Requests go to the process one after another. One that ends by itself, or does not answer in time (60 seconds for an
+endpoint), is started again for the next request. Frames on the connection: a JSON object, then the body.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from typing import Any
 from mlops.local.containers.base import InferenceError, Model, ModelLoadError, Prediction, Program
 from mlops.local.containers.scripts.child import last_error
 
-ANSWER_SECONDS = 60.0  # what SageMaker gives a container for an invocation
 _START_SECONDS = 480.0  # what SageMaker gives a container to respond to its first ping
 _END_SECONDS = 5.0
 _KEPT_LINES = 50
@@ -41,13 +40,13 @@ class ScriptPredictor:
         self._worker: _Worker | None = _Worker(program, model)
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Prediction:
-        until = time.monotonic() + ANSWER_SECONDS
-        if not self._turn.acquire(timeout=ANSWER_SECONDS):
+        until = time.monotonic() + self._model.answer_seconds
+        if not self._turn.acquire(timeout=self._model.answer_seconds):
             raise InferenceError(0, _TIMED_OUT)
         try:
             if self._worker is None:
                 self._worker = self._restarted()
-                until = time.monotonic() + ANSWER_SECONDS
+                until = time.monotonic() + self._model.answer_seconds
             said, answer = self._worker.ask(
                 {"content_type": content_type, "accept": accept}, body, until - time.monotonic()
             )

@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 
 from mlops.local import containers
 from mlops.local.containers import Model, ModelLoadError, Prediction, Predictor
+from mlops.local.containers.base import ANSWER_SECONDS
 from mlops.local.kit import identity
 from mlops.local.kit.errors import ApiError, Caller
 from mlops.local.services.sagemaker import access, archives, models, reports, storage
@@ -78,6 +79,14 @@ class OpenModel:
             self._state.wait_for(lambda: not self._under_way)
         self._close()
 
+    def abandon(self) -> None:
+        """Close at once: requests under way to a process fail."""
+        with self._state:
+            if self._closed:
+                return
+            self._closed = True
+        self._close()
+
     def __enter__(self) -> OpenModel:
         return self
 
@@ -95,11 +104,13 @@ def open_model(
     environment: Mapping[str, str] | None = None,
     log: Log = lambda line: None,
     place: str = "",
+    answer_seconds: float = ANSWER_SECONDS,
 ) -> OpenModel:
     """Load an AWS::SageMaker::Model by its name, with its execution role; raises DeploymentFailed.
 
     `source_arn` is what asks for it (an endpoint, a job); `environment` is added to that of every container; `log`
     takes the containers' lines; `place` follows the container's name in messages: " for production variant AllTraffic".
+    A process that has not answered a request after `answer_seconds` is ended.
     """
     try:
         model = models.find(name, caller)
@@ -107,7 +118,7 @@ def open_model(
         session = identity.role_session(model["ExecutionRoleArn"], PRINCIPAL, caller, source_arn)
     except ApiError as error:
         raise DeploymentFailed(error.message) from error
-    loader = _Loader(session, dict(environment or {}), log, place)
+    loader = _Loader(session, dict(environment or {}), log, place, answer_seconds)
     with contextlib.ExitStack() as stack:
         predictors = [loader.load(container, number, stack) for number, container in enumerate(specified, 1)]
         images = tuple(container["Image"] for container in specified)
@@ -122,6 +133,7 @@ class _Loader:
     environment: Mapping[str, str]
     log: Log
     place: str
+    answer_seconds: float
 
     def load(self, container: dict[str, Any], number: int, stack: contextlib.ExitStack) -> Predictor:
         """A container that answers; what it needs until it is closed goes onto the stack."""
@@ -138,8 +150,9 @@ class _Loader:
         if uri is not None:
             _fetch(container, uri, name, self.session.client("s3"), folder)
         environment = {**container.get("Environment", {}), **self.environment}
+        model = Model(folder, image, environment, access.variables(self.session), self.log, self.answer_seconds)
         try:
-            predictor = known.load(Model(folder, image, environment, access.variables(self.session), self.log))
+            predictor = known.load(model)
         except ModelLoadError as error:
             self.log(f"[ERROR] Unable to load model from {uri or 'no artifact'}: {error}")
             raise DeploymentFailed(

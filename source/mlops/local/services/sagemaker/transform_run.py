@@ -12,6 +12,7 @@ import itertools
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from mlops.local.containers import InferenceError, Prediction
 from mlops.local.kit import identity
 from mlops.local.kit.errors import ApiError
 from mlops.local.services.sagemaker import archives, models, reports, serving, storage
-from mlops.local.services.sagemaker.jobs import JobFailed, Run
+from mlops.local.services.sagemaker.jobs import JobFailed, JobStopped, Run
 from mlops.local.services.sagemaker.logs import LogStream
 from mlops.local.services.sagemaker.service import PRINCIPAL
 from mlops.local.services.sagemaker.transform import inputs
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _LOG_GROUP = JOB_KINDS["TransformJob"].log_group
+_ANSWER_SECONDS, _RETRIES = 600, 3  # the defaults of ModelClientConfig
 _BATCH = {"SAGEMAKER_BATCH": "true"}  # by which a container knows that it serves a batch transform job
 
 
@@ -73,14 +75,20 @@ def _transform(run: Run, session: boto3.Session, role_arn: str, logs: _Logs, fol
     logs.data(
         f"MaxConcurrentTransforms={concurrent}, MaxPayloadInMB={work.megabytes}, BatchStrategy={work.shown_strategy}"
     )
-    environment = {**job.get("Environment", {}), **_BATCH}
+    environment, client = {**job.get("Environment", {}), **_BATCH}, job.get("ModelClientConfig", {})
     try:
         model = serving.open_model(
-            job["ModelName"], run.caller, source_arn=run.arn, environment=environment, log=logs.container
+            job["ModelName"],
+            run.caller,
+            source_arn=run.arn,
+            environment=environment,
+            log=logs.container,
+            answer_seconds=client.get("InvocationsTimeoutInSeconds", _ANSWER_SECONDS),
         )
     except serving.DeploymentFailed as failure:
         raise JobFailed(f"ClientError: {failure}") from failure
-    transformer = _Transformer(run, s3, role_arn, logs, work, model, concurrent, folder)
+    retries = client.get("InvocationsMaxRetries", _RETRIES)
+    transformer = _Transformer(run, s3, role_arn, logs, work, model, concurrent, retries, folder)
     with model:
         failed = [error for one in objects if (error := transformer.tried(one))]
     if failed:
@@ -121,6 +129,7 @@ class _Transformer:
     work: Work
     model: serving.OpenModel
     concurrent: int
+    retries: int
     folder: Path
 
     def tried(self, one: Input) -> str:
@@ -150,23 +159,33 @@ class _Transformer:
         self._write(one.output, answers)
 
     def _ask(self, pool: ThreadPoolExecutor, some: list[Request]) -> list[bytes]:
+        """The answers to requests that are sent at the same time. A job that is to stop does not wait for them."""
+        answers = [pool.submit(self._answer, request) for request in some]
+        try:
+            while futures.wait(answers, TIMING.poll).not_done:
+                self.run.wait(0)
+        except JobStopped:
+            self.model.abandon()
+            raise
         self.run.wait(0)
-        return list(pool.map(self._answer, some))
+        return [answer.result() for answer in answers]
 
     def _answer(self, request: Request) -> bytes:
-        prediction = self._predicted(request, self.run.job.get("ModelClientConfig", {}).get("InvocationsMaxRetries", 3))
+        prediction = self._predicted(request)
         return output(request, prediction.body, prediction.content_type, self.work)
 
-    def _predicted(self, request: Request, retries: int) -> Prediction:
-        """The model's answer, asked again where the container fails."""
-        try:
-            return self.model.invoke(request.body, self.work.content_type, self.work.accept)
-        except InferenceError as error:
-            if error.status >= 500 and retries:
-                return self._predicted(request, retries - 1)
-            whose = "ClientError" if error.status < 500 else "AlgorithmError"
-            lines = error.message.splitlines()
-            raise _ObjectFailed(whose, f"{whose}: {error.status}", "", "Message:", *lines) from error
+    def _predicted(self, request: Request) -> Prediction:
+        """The model's answer. A container that fails, or does not answer in time, is asked again."""
+        for left in range(self.retries, -1, -1):
+            try:
+                return self.model.invoke(request.body, self.work.content_type, self.work.accept)
+            except InferenceError as error:
+                is_client = 400 <= error.status < 500
+                if is_client or not left:
+                    whose = "ClientError" if is_client else "AlgorithmError"
+                    said = f"{whose}: {error.status}" if error.status else whose
+                    raise _ObjectFailed(whose, said, "", "Message:", *error.message.splitlines()) from error
+        raise AssertionError("a request is sent at least once")
 
     def _read(self, uri: str) -> bytes:
         try:
