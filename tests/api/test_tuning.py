@@ -46,7 +46,7 @@ def test_the_status_has_the_best_training_job_its_metric_and_its_model(api: Inst
     described = job(api, tuned)
     best = described["BestTrainingJob"]
     shown = tuned["job"]
-    assert (shown["kind"], shown["progress"]) == ("HyperParameterTuningJob", "3 completed")
+    assert (shown["kind"], shown["progress"]) == ("HyperParameterTuningJob", "training jobs: 3 completed")
     assert shown["best"] == {
         "kind": "TrainingJob",
         "name": best["TrainingJobName"],
@@ -194,5 +194,5 @@ def test_a_tuning_that_fails_says_why_in_the_pipelines_status(api: Installed) ->
     assert pipeline["status"] == "Failed"
     assert "untuned/train.csv" in pipeline["reason"]
     assert "1 of 1 training jobs failed" in pipeline["reason"]
-    assert pipeline["job"]["progress"] == "1 non retryable error"
+    assert pipeline["job"]["progress"] == "training jobs: 1 non retryable error"
     assert "best" not in pipeline["job"]

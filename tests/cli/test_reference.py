@@ -64,6 +64,20 @@ def test_explain_says_what_a_key_takes() -> None:
     assert package["required_when"] == ["the deployment uses the model registry"]
 
 
+def test_explain_lists_the_keys_of_an_object() -> None:
+    text = mlops("explain", "model_tuner_builtin.tuner_configs").stdout
+    for part in (
+        "Keys of the object",
+        "objective_metric_name",
+        "Required.",
+        "One of Bayesian, Random, Grid, Hyperband.",
+    ):
+        assert part in text
+    told = json.loads(mlops("explain", "model_tuner_builtin.tuner_configs", "--json").stdout)
+    (strategy,) = [key for key in told["keys"] if key["name"] == "strategy"]
+    assert (strategy["type"], strategy["default"], strategy["required"]) == ("string", "Bayesian", False)
+
+
 def test_explain_knows_a_key_by_its_other_spelling() -> None:
     done = mlops("explain", "model_training_builtin.algo_hyperparamaters")
     assert done.stdout.startswith("model_training_builtin.algo_hyperparameters\n")
@@ -99,11 +113,15 @@ def test_what_init_writes_is_valid(name: str, registry: list[str]) -> None:
 def test_any_optional_key_of_it_can_be_set_by_removing_its_slashes(name: str, registry: list[str]) -> None:
     written = mlops("init", name, *registry).stdout
     required, optional = pipeline_types()[name].fields_of(registry=bool(registry))
+    kept = set(json.loads(without_comments(written.encode())))
+    assert kept >= {"pipeline_type", *(one.name for one in required)}
     for field in optional:
+        if field.name in kept:  # the values of required fields need it
+            continue
         changed = written.replace(f'  // "{field.name}":', f'  "{field.name}":')
         assert changed != written
         request = json.loads(without_comments(changed.encode()))
-        assert set(request) == {"pipeline_type", field.name, *(one.name for one in required)}
+        assert set(request) == {field.name, *kept}
 
 
 def test_init_names_the_assets_bucket_by_its_output() -> None:

@@ -91,7 +91,7 @@ def test_the_best_of_the_jobs_that_a_job_started_is_shown_with_what_was_found() 
         "kind": "HyperParameterTuningJob",
         "name": "churn-tuner-1a2b",
         "status": "InProgress",
-        "progress": "3 completed, 2 in progress",
+        "progress": "training jobs: 3 completed, 2 in progress",
         "metrics": {"validation:auc": 0.99181},
         "best": {
             "kind": "TrainingJob",
@@ -100,7 +100,7 @@ def test_the_best_of_the_jobs_that_a_job_started_is_shown_with_what_was_found() 
         },
     }
     text = drawn(document("Running", {"status": "Succeeded"}, job=job))
-    assert "churn-tuner-1a2b: in progress, 3 completed, 2 in progress\n" in text
+    assert "churn-tuner-1a2b: in progress, training jobs: 3 completed, 2 in progress\n" in text
     assert "churn-tuner-1a2b-002-0a1b2c3d: eta 0.25, max_depth 4\n" in text
 
 

@@ -12,6 +12,7 @@ from cfnlint.data import AdditionalSpecs
 from cfnlint.helpers import load_resource
 from chalicelib import job_kinds
 from chalicelib.aws.jobs import described
+from chalicelib.aws.observed import BestJob
 from chalicelib.job_kinds import JOB_KINDS, JobKind
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
@@ -117,3 +118,23 @@ def test_a_description_that_lacks_something_leaves_it_out() -> None:
 def test_where_the_log_of_a_job_is(kind: str, group: str, streams: str) -> None:
     assert JOB_KINDS[kind].log_group == group
     assert JOB_KINDS[kind].log_streams("one") == streams
+
+
+def test_a_tuning_job_tells_of_the_training_jobs_that_it_started() -> None:
+    found = {
+        "HyperParameterTuningJobName": "job",
+        "HyperParameterTuningJobStatus": "InProgress",
+        "TrainingJobStatusCounters": {"Completed": 3, "InProgress": 2, "NonRetryableError": 1, "Stopped": 0},
+        "BestTrainingJob": {
+            "TrainingJobName": "job-002-0a1b2c3d",
+            "TunedHyperParameters": {"eta": "0.2"},
+            "FinalHyperParameterTuningJobObjectiveMetric": {"MetricName": "validation:auc", "Value": 0.5},
+        },
+    }
+    job = described("HyperParameterTuningJob", found)
+    assert job.progress == "training jobs: 3 completed, 2 in progress, 1 non retryable error"
+    assert job.best == BestJob("TrainingJob", "job-002-0a1b2c3d", {"eta": "0.2"})
+    assert (job.metrics, job.artifact, job.is_model) == ({"validation:auc": 0.5}, "", True)
+    del found["BestTrainingJob"]
+    job = described("HyperParameterTuningJob", found)
+    assert (job.best, job.metrics) == (None, {})

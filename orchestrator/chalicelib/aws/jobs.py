@@ -95,7 +95,7 @@ def described(kind: str, found: Document) -> Job:
         kind,
         found[how.name],
         status,
-        progress=str(at(found, how.progress) or _counted(at(found, how.counters) or {})),
+        progress=str(at(found, how.progress) or _counted(how, at(found, how.counters) or {})),
         started=_seconds(at(found, how.started)),
         ended=_seconds(at(found, how.ended)),
         metrics={one["MetricName"]: one["Value"] for one in (metrics if isinstance(metrics, list) else [metrics])},
@@ -105,10 +105,11 @@ def described(kind: str, found: Document) -> Job:
     )
 
 
-def _counted(counters: Mapping[str, int]) -> str:
-    """How many of the jobs that a job started have which status: 3 completed, 2 in progress."""
+def _counted(how: JobKind, counters: Mapping[str, int]) -> str:
+    """How many of the jobs that a job started have which status: training jobs: 3 completed, 2 in progress."""
     words = {status: re.sub(r"(?<=[a-z])(?=[A-Z])", " ", status).lower() for status in counters}
-    return ", ".join(f"{count} {words[status]}" for status, count in counters.items() if count)
+    counted = ", ".join(f"{count} {words[status]}" for status, count in counters.items() if count)
+    return f"{JOB_KINDS[how.logs_as].label.lower()}s: {counted}" if counted else ""
 
 
 def _best(how: JobKind, found: Document) -> BestJob | None:

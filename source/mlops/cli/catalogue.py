@@ -59,6 +59,15 @@ class Field:
         return str(self.schema.get("type", "any"))
 
     @property
+    def keys(self) -> list[Field]:
+        """The keys of an object that describes them."""
+        required = self.schema.get("required", ())
+        return [
+            Field(name, one, {}, name in required, (), (), tuple(one.get("enum", ())), {})
+            for name, one in self.schema.get("properties", {}).items()
+        ]
+
+    @property
     def description(self) -> str:
         return str(self.schema.get("description", ""))
 
@@ -88,6 +97,7 @@ class Field:
             "aliases": list(self.schema.get("x-aliases", ())),
             "per_stage": self.schema.get("x-per-stage", False),
             "rules": list(self.rules),
+            "keys": [key.document() for key in self.keys],
             **{name: self.schema[name] for name in limits if name in self.schema},
         }
         return {key: value for key, value in found.items() if key == "required" or value not in (None, [], {}, False)}

@@ -11,9 +11,11 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from mlops.cli import request_file, show, table
+from mlops.cli import offline, request_file, show, table
 from mlops.cli.catalogue import Field, PipelineType, pipeline_types
 from mlops.cli.failures import Failure
+
+REGION = "us-east-1"  # in which the fields that a template needs are found; any Region has the same
 
 
 def complete_type(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -83,7 +85,8 @@ def init(name: str, output: Path | None, registry: bool) -> None:
     The template has the required fields of TYPE with example values, and the optional fields as // comments.
     `mlops provision` and `mlops validate` remove the comments. The API itself accepts only JSON without comments.
     """
-    text = request_file.template(find_type(name), registry=registry)
+    wanted = find_type(name)
+    text = request_file.template(wanted, registry=registry, needed=needed_of(wanted, registry))
     if output is None:
         click.echo(text, nl=False)
         return
@@ -93,6 +96,14 @@ def init(name: str, output: Path | None, registry: bool) -> None:
     except FileExistsError:
         raise Failure(f"{output} already exists", "use another name, or delete the file") from None
     show.success(f"Wrote {output}")
+
+
+def needed_of(wanted: PipelineType, registry: bool) -> set[str]:
+    """The optional fields without which the example values of the required ones are no valid request."""
+    smallest = request_file.smallest(wanted, registry=registry)
+    raw = request_file.filled(json.dumps(smallest).encode(), lambda: offline.OUTPUTS)
+    verdict = offline.check(raw, REGION, registry=registry)
+    return {problem["path"].removeprefix("/") for problem in verdict.problems if problem["code"] == "missing"}
 
 
 def find_type(name: str) -> PipelineType:
@@ -141,9 +152,20 @@ def explain_field(wanted: PipelineType, field: Field) -> None:
     show.out().print(f"{wanted.name}.{field.name}", style="bold")
     click.echo(f"{field.description}\n")
     table.write((), [(f"  {name}", value) for name, value in facts_of(field)], fold=True)
+    if field.keys:
+        click.echo("\nKeys of the object")
+        table.write((), [(f"  {key.name}", key.type, in_short(key)) for key in field.keys], fold=True)
     if field.versions:
         click.echo("\nFrameworks and their versions")
         table.write((), [(f"  {name}", ", ".join(versions)) for name, versions in field.versions.items()], fold=True)
+
+
+def in_short(key: Field) -> str:
+    """A key of an object on one line."""
+    needed = " Required." if key.required else ""
+    default = f" Default: {json.dumps(key.default, ensure_ascii=False)}." if key.default is not None else ""
+    allowed = f" One of {', '.join(map(str, key.allowed))}." if key.allowed else ""
+    return f"{key.description}{allowed}{needed}{default}"
 
 
 def facts_of(field: Field) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from mlops.cli.catalogue import Field, PipelineType
@@ -36,10 +36,26 @@ def filled(text: bytes, outputs: Callable[[], Mapping[str, str]]) -> bytes:
     return OUTPUT.sub(lambda found: known.get(found[1].decode(), found[0].decode()).encode(), text)
 
 
-def template(wanted: PipelineType, *, registry: bool = False) -> str:
-    """A request template: required fields with example values, optional fields as comments."""
+def smallest(wanted: PipelineType, *, registry: bool = False) -> dict[str, Any]:
+    """The required fields of a type with their example values."""
+    required, _ = wanted.fields_of(registry=registry)
+    example = _example(wanted, registry)
+    return {"pipeline_type": wanted.name, **{field.name: value_of(field, example) for field in required}}
+
+
+def _example(wanted: PipelineType, registry: bool) -> Mapping[str, Any]:
+    return wanted.examples.get("registry" if registry else "", {})
+
+
+def template(wanted: PipelineType, *, registry: bool = False, needed: Collection[str] = ()) -> str:
+    """A request template: required fields with example values, optional fields as comments.
+
+    `needed` are optional fields that the example values of the required ones require.
+    """
     required, optional = wanted.fields_of(registry=registry)
-    example = wanted.examples.get("registry" if registry else "", {})
+    required += [field for field in optional if field.name in needed]
+    optional = [field for field in optional if field.name not in needed]
+    example = _example(wanted, registry)
     lines = [
         f"// A {wanted.name} request. {wanted.summary}",
         "// Replace the example values, then run:",
@@ -55,8 +71,7 @@ def template(wanted: PipelineType, *, registry: bool = False) -> str:
         lines += [*comment_lines(field), *entry(field.name, value_of(field, example)), ""]
     lines += ["  // ---- Optional: to set a field, remove the // before it", ""]
     for field in optional:
-        set_so = entry(field.name, value_of(field, example))
-        lines += [*comment_lines(field), *(f"  //{line[1:]}" for line in set_so), ""]
+        lines += [*comment_lines(field), f"  // {one_line(field.name, value_of(field, example))}", ""]
     lines += [
         "  // JSON does not allow a comma after the last field, so keep this one last.",
         *entry("pipeline_type", wanted.name),
@@ -86,8 +101,14 @@ def comment_lines(field: Field) -> Iterator[str]:
 
 
 def entry(name: str, value: Any) -> list[str]:
-    """A field with its value as lines of JSON, the last with a comma."""
-    line = json.dumps({name: value}, ensure_ascii=False)
-    if len(line) <= WIDTH:
-        return [f"  {line[1:-1]},"]
-    return f"{json.dumps({name: value}, indent=2, ensure_ascii=False)[2:-2]},".splitlines()
+    """A field with its value as lines of JSON, the last with a comma: of a long object, each key has its line."""
+    line = one_line(name, value)
+    if len(line) <= WIDTH or not isinstance(value, dict):
+        return [f"  {line}"]
+    inner = [f"    {one_line(key, one)}" for key, one in value.items()]
+    return [f"  {json.dumps(name)}: {{", *inner[:-1], inner[-1].removesuffix(","), "  },"]
+
+
+def one_line(name: str, value: Any) -> str:
+    """A field with its value as JSON, and a comma."""
+    return f"{json.dumps({name: value}, ensure_ascii=False)[1:-1]},"
