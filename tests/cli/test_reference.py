@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.shell_completion import BashComplete
 from mlops.cli import main
-from mlops.cli.catalogue import pipeline_types
+from mlops.cli.catalogue import DELIVERY, pipeline_types
 from mlops.cli.request_file import filled, without_comments
 
 from .test_offline import EXAMPLES, TRAINING, mlops
@@ -27,7 +27,7 @@ def test_types_lists_every_type_with_its_summary_delivery_and_readme() -> None:
     for one in found:
         assert Path(one["readme"]).is_file()
         assert one["summary"] in mlops("types").stdout
-        assert one["delivery"] in ("single account", "single account, multi-account planned")
+        assert one["delivery"] in DELIVERY.values()
 
 
 @pytest.mark.parametrize("name", TYPES)
