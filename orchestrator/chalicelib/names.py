@@ -10,6 +10,7 @@ STACK_NAME = 128  # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIRefe
 JOB_NAME = 63  # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html
 DELIVERY = "-codepipeline"
 PIPELINE_OUTPUT = "PipelineName"  # of a delivery stack
+BUNDLE_DIGEST = "BundleDigest"  # a parameter of a pipeline's own stack
 SOURCE_ACTION = "S3Source"  # of a delivery pipeline: takes the template bundle
 RUN_ACTION = "run_jobs"  # of a delivery pipeline: starts the state machine
 BUNDLES = "mlops_provisioned_pipelines"

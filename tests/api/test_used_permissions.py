@@ -17,6 +17,7 @@ BESIDE = {
     "cloudformation:RollbackStack": "the same, for one that was updated by hand without a rollback",
     "cloudformation:UpdateStack": "only after an upgrade that changed the delivery template",
     "cloudformation:TagResource": "CreateStack with tags asks for it",
+    "codebuild:StopBuild": "builds end at once here; tests/faults stops one",
     "iam:PassRole": "CreateStack with a role asks for it",
     "kms:CreateGrant": "SageMaker's, for a model card with a key",
     "kms:Decrypt": "SageMaker's, for a model card with a key",

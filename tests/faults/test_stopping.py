@@ -56,6 +56,15 @@ def statuses(world: World) -> list[str]:
     return [execution.status for execution in executions]
 
 
+def test_the_run_and_its_build_are_stopped(planned: Plan) -> None:
+    build = "mlops-pipeline-v1-byompipelineimagebuilder:0b6a3ee3-5b4c-4f0e-9d4e-1f2a3b4c5d6e"
+    world = world_in(planned, externalExecutionId=build)
+    stopped = stop(planned, world)
+    assert (stopped.builds, stopped.jobs, world.stopped) == ([build], [], {build})
+    assert stopped.document()["builds"] == [build]
+    assert statuses(world) == ["Stopping"]
+
+
 def test_the_run_and_its_job_are_stopped(planned: Plan) -> None:
     world = world_in(planned, externalExecutionId=RUN)
     told = stop(planned, world)

@@ -36,3 +36,24 @@ def test_a_pipeline_and_its_delivery_stack_are_told_apart() -> None:
     assert names.is_delivery_stack(stack)
     assert not names.is_delivery_stack("mlops-pipeline-churn-modeltraining")
     assert names.of_delivery_stack(stack) == "mlops-pipeline-churn-modeltraining"
+
+
+def test_an_identity_that_stack_names_cannot_have_gets_a_name_of_its_own() -> None:
+    tags = ["1.0", "1-0", "1_0", "v1", "V1", "_", "a.b.c"]
+    made = [names.pipeline_name("mlops-pipeline", tag, "BYOMPipelineImageBuilder") for tag in tags]
+    assert len(set(made)) == len(tags) - 1  # V1 is v1
+    assert made[1] == "mlops-pipeline-1-0-byompipelineimagebuilder"
+    assert all(names.is_stack_name(name) for name in made)
+
+
+@pytest.mark.parametrize(
+    ("external", "build"),
+    [
+        ("mlops-pipeline-v1:0b6a3ee3-5b4c-4f0e-9d4e-1f2a3b4c5d6e", True),
+        ("arn:aws:states:us-east-1:123456789012:execution:m:0b6a3ee3-5b4c-4f0e-9d4e-1f2a3b4c5d6e", False),
+        ("0b6a3ee3-5b4c-4f0e-9d4e-1f2a3b4c5d6e", False),
+        ("", False),
+    ],
+)
+def test_a_build_is_known_by_its_id(external: str, build: bool) -> None:
+    assert names.is_build(external) is build

@@ -7,7 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from chalicelib.aws.observed import ENDED_BADLY, STACK_PHASES, Action, Execution, Job, Phase, Stack, StateMachineRun
+from chalicelib.aws.observed import (
+    ENDED_BADLY,
+    STACK_PHASES,
+    Action,
+    Bundle,
+    Execution,
+    Job,
+    Phase,
+    Stack,
+    StateMachineRun,
+)
 from chalicelib.aws.port import PipelineGone
 from chalicelib.errors import NotFound
 from chalicelib.settings import Settings
@@ -52,6 +62,11 @@ class ScriptedCloud:
     def actions(self, pipeline: str, execution_id: str) -> list[Action]:
         actions: list[Action] = self.answers["actions"][execution_id]
         return actions
+
+    def bundle(self, key: str) -> Bundle | None:
+        assert key == f"mlops_provisioned_pipelines/{NAME}/template.zip"
+        bundle: Bundle = self.answers["bundle"]
+        return bundle
 
     def first_failure(self, stack: Stack, since: float, until: float | None = None) -> str:
         return str(self.answers.get("first_failure", ""))
@@ -384,3 +399,54 @@ def test_a_failed_deployment_is_explained_by_the_stack_that_the_action_deployed(
     cloud: Any = Failures(execution=None, stages=[])
     outcome = of_actions([failed], Execution("one", "Failed"), stacks, cloud)
     assert outcome.reason == Reason(f"of {NAME}-prod-2", from_aws=True)
+
+
+OWN = Stack(
+    "id",
+    NAME,
+    "UPDATE_COMPLETE",
+    parameters={"BundleDigest": "first"},
+    outputs={"PipelineName": "the-pipeline", "CustomAlgorithmImageURI": "uri"},
+    tags=DELIVERY.tags,
+)
+BUILD = "mlops-pipeline-m:0b6a3ee3-5b4c-4f0e-9d4e-1f2a3b4c5d6e"
+
+
+def test_a_pipeline_without_stages_is_its_own_stack(settings: Settings) -> None:
+    found = read(settings, OWN, execution=Execution("one", "Succeeded"), stages=SUCCEEDED)
+    assert (found["name"], found["status"], found["reason"]) == (NAME, "Succeeded", None)
+    assert found["stack"] == {"name": NAME, "status": "UPDATE_COMPLETE"}
+    assert found["outputs"] == OWN.outputs
+
+
+@pytest.mark.parametrize(("digest", "status"), [("first", "Succeeded"), ("second", "Failed")])
+def test_a_stack_of_its_own_whose_update_was_rolled_back_is_failed_until_it_has_the_last_request(
+    settings: Settings, digest: str, status: str
+) -> None:
+    """CodePipeline runs what a rollback restores; it is not what was asked for last."""
+    rolled_back = replace(OWN, status="UPDATE_ROLLBACK_COMPLETE")
+    found = read(
+        settings,
+        rolled_back,
+        execution=Execution("one", "Succeeded"),
+        stages=SUCCEEDED,
+        bundle=Bundle(digest, "etag", "version", settled=True),
+        first_failure="BuildRole (AWS::IAM::Role): denied",
+    )
+    assert found["status"] == status
+    assert found["reason"] == (None if status == "Succeeded" else "BuildRole (AWS::IAM::Role): denied")
+
+
+def test_a_failed_build_is_told_with_the_way_to_its_log(settings: Settings) -> None:
+    failed = stage(
+        "Build",
+        "one",
+        "Failed",
+        externalExecutionId=BUILD,
+        externalExecutionUrl="https://console/builds",
+        errorDetails={"message": "Build terminated with state: FAILED"},
+    )
+    found = read(settings, OWN, execution=Execution("one", "Failed"), stages=[failed])
+    assert found["reason"] == "Build terminated with state: FAILED Log: https://console/builds"
+    hidden = read(settings, OWN, execution=Execution("one", "Failed"), stages=[failed], detailed=False)
+    assert "console/builds" not in str(hidden)

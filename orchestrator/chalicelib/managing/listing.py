@@ -89,7 +89,9 @@ def row(name: str, settings: Settings, cloud: Cloud) -> dict[str, Any]:
                 state = cloud.pipeline_state(pipeline)
         except PipelineGone:
             execution = Execution("", "Failed")
-    snapshot = report.PipelineSnapshot(delivery, deployed_stacks(delivery, cloud), execution, state)
+    rolled_back = report.is_rolled_back(delivery, cloud)
+    deployed = deployed_stacks(delivery, cloud)
+    snapshot = report.PipelineSnapshot(delivery, deployed, execution, state, rolled_back=rolled_back)
     return _row(name, report.status_of(snapshot), delivery.id, delivery.tags.get(TYPE_TAG), delivery.created, execution)
 
 

@@ -12,7 +12,7 @@ from chalicelib.aws.observed import RUNNING, SUCCEEDED, Action, Execution, Job, 
 from chalicelib.aws.port import Cloud, PipelineGone
 from chalicelib.delivery import stacks_of
 from chalicelib.job_kinds import RUN_ENDING
-from chalicelib.names import PIPELINE_OUTPUT, of_delivery_stack
+from chalicelib.names import BUNDLE_DIGEST, PIPELINE_OUTPUT, bundle_key, of_delivery_stack
 from chalicelib.planning.plan import TYPE_TAG
 from chalicelib.settings import Settings
 from chalicelib.status.finding import deployed_stacks, find
@@ -37,6 +37,7 @@ class PipelineSnapshot:
     state: Document = field(default_factory=lambda: {"message": NOT_YET})
     reason: Reason | None = None
     job: Job | None = None
+    rolled_back: bool = False  # see is_rolled_back
 
     @property
     def name(self) -> str:
@@ -72,6 +73,8 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> PipelineSnaps
             )
     if snapshot.delivery.phase in _BROKEN:
         return replace(snapshot, reason=_stack_failure(snapshot.delivery, cloud))
+    if is_rolled_back(delivery, cloud):
+        return replace(snapshot, rolled_back=True, reason=_stack_failure(delivery, cloud))
     execution = snapshot.execution
     if execution is None or status_of(snapshot) in _OPERATIONS.values():
         return snapshot
@@ -80,6 +83,15 @@ def look_up(pipeline_id: str, settings: Settings, cloud: Cloud) -> PipelineSnaps
     if execution.status in RUNNING:
         return replace(snapshot, reason=_disabled_transition(snapshot))
     return _with_deployed_stacks(snapshot, cloud)
+
+
+def is_rolled_back(delivery: Stack, cloud: Cloud) -> bool:
+    """Whether the update of a pipeline's own stack to its bundle failed: CodePipeline runs what was there before."""
+    digest = delivery.parameters.get(BUNDLE_DIGEST)
+    if digest is None or delivery.status != "UPDATE_ROLLBACK_COMPLETE":
+        return False
+    bundle = cloud.bundle(bundle_key(of_delivery_stack(delivery.name)))
+    return bundle is not None and bundle.digest != digest
 
 
 def _with_deployed_stacks(snapshot: PipelineSnapshot, cloud: Cloud) -> PipelineSnapshot:
@@ -127,7 +139,11 @@ def status_of(snapshot: PipelineSnapshot) -> str:
     for stack in (snapshot.delivery, *deployed):
         if stack.phase in _OPERATIONS:
             return _OPERATIONS[stack.phase]
-    if snapshot.delivery.phase in _BROKEN or any(stack.phase is Phase.BLOCKED or stack.lost for stack in deployed):
+    if (
+        snapshot.rolled_back
+        or snapshot.delivery.phase in _BROKEN
+        or any(stack.phase is Phase.BLOCKED or stack.lost for stack in deployed)
+    ):
         return "Failed"
     if snapshot.execution is None:
         return "Creating"  # CodePipeline has not started the first run yet

@@ -31,8 +31,6 @@ def assemble(folder: Folder, parts: Parts) -> tuple[Folder, Template]:
     folder = replace(folder, manifest={**folder.manifest, "parameters": sources})
     manifest.check(folder, fields)
     _limit_names(sources, name_limits)
-    if folder.manifest.get("run") and RUN_OUTPUT not in template.get("Outputs", {}):
-        raise BlueprintError(f"{where}: with `run: true` it has the output {RUN_OUTPUT}")
     whole: Template = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": folder.manifest["summary"],
@@ -40,6 +38,8 @@ def assemble(folder: Folder, parts: Parts) -> tuple[Folder, Template]:
         **{section: template[section] for section in _SECTIONS if template.get(section)},
     }
     pipeline.check(folder.manifest, whole, where)
+    if folder.manifest.get("run") and RUN_OUTPUT not in template.get("Outputs", {}):
+        raise BlueprintError(f"{where}: with `run: true` it has the output {RUN_OUTPUT}")
     return folder, references.snapshot_apis(resolved(where, whole))
 
 

@@ -35,8 +35,11 @@ def _problems(manifest: Mapping[str, Any], template: Template) -> Iterator[str]:
         yield f"it has one {TYPE}, not {len(pipelines)}"
     elif not _reads_bundle(pipelines[0]):
         yield f"the first stage of its pipeline has the action {names.SOURCE_ACTION}: write `Include: bundle_source`"
-    elif pipelines[0].get("RestartExecutionOnUpdate") is not True:
-        yield "its pipeline has `RestartExecutionOnUpdate: true`"
+    elif pipelines[0].get("RestartExecutionOnUpdate") is not True or not _changes_with_bundle(pipelines[0]):
+        yield (
+            "its pipeline has `RestartExecutionOnUpdate: true`, and a variable with "
+            f"`!Ref {names.BUNDLE_DIGEST}` as its DefaultValue: every changed request updates and so runs it"
+        )
     if names.PIPELINE_OUTPUT not in template.get("Outputs", {}):
         yield f"it has the output {names.PIPELINE_OUTPUT}, the name of its pipeline"
     if manifest.get("run"):
@@ -53,6 +56,11 @@ def _reads_bundle(properties: Mapping[str, Any]) -> bool:
     stages = properties.get("Stages")
     actions = stages[0].get("Actions", []) if isinstance(stages, list) and stages else []
     return any(action.get("Name") == names.SOURCE_ACTION for action in actions)
+
+
+def _changes_with_bundle(properties: Mapping[str, Any]) -> bool:
+    """Whether a variable of the pipeline has the digest of the bundle as its default."""
+    return any(one.get("DefaultValue") == {"Ref": names.BUNDLE_DIGEST} for one in properties.get("Variables", []))
 
 
 def _problems_with_stages(manifest: Mapping[str, Any]) -> Iterator[str]:

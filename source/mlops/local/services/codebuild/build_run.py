@@ -31,6 +31,7 @@ NO_COMMANDS = "The laptop account does not run the commands of builds."
 # The images that CodeBuild maintains: https://docs.aws.amazon.com/codebuild/latest/userguide/ec2-compute-images.html
 IMAGES = (
     "aws/codebuild/amazonlinux-x86_64-standard:5.0",
+    "aws/codebuild/amazonlinux-x86_64-standard:6.0",
     "aws/codebuild/amazonlinux-aarch64-standard:3.0",
     "aws/codebuild/standard:7.0",
 )
