@@ -447,6 +447,6 @@ def test_a_failed_build_is_told_with_the_way_to_its_log(settings: Settings) -> N
         errorDetails={"message": "Build terminated with state: FAILED"},
     )
     found = read(settings, OWN, execution=Execution("one", "Failed"), stages=[failed])
-    assert found["reason"] == "Build terminated with state: FAILED Log: https://console/builds"
+    assert found["reason"] == "Build terminated with state: FAILED. Log: https://console/builds"
     hidden = read(settings, OWN, execution=Execution("one", "Failed"), stages=[failed], detailed=False)
     assert "console/builds" not in str(hidden)

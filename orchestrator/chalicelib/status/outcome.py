@@ -57,7 +57,7 @@ def of_actions(
                 job = _of_this_run(cloud.job(*run.job), execution)
                 job = replace(job, registered=run.registered) if job else None
         elif failed and names.is_build(action.external):
-            cause = f"{action.message} Log: {action.url}" if action.url else action.message
+            cause = f"{action.message.rstrip('.')}. Log: {action.url}" if action.url else action.message
         elif failed and (stack := _deployed_by(action, deployed)):
             until = None if run_status(execution.status) == "Running" else execution.updated or None
             cause = cloud.first_failure(stack, execution.started, until)

@@ -12,7 +12,7 @@ def services() -> str:
     parts = [f"{one.title} ({', '.join(f'`{name}`' for name in one.operations)})" for one in found if one.operations]
     return "\n".join(
         [
-            "- SageMaker, CodePipeline and EventBridge Scheduler, which are part of this project",
+            "- SageMaker, CodePipeline, CodeBuild and EventBridge Scheduler, which are part of this project",
             f"- from ministack: {', '.join(one.title for one in found if not one.operations)}",
             f"- from ministack, these operations only: {'; '.join(parts)}",
         ]
