@@ -53,6 +53,7 @@ def test_where_nothing_runs_it_says_so(api: Installed, running: Any) -> None:
             "name": running["name"],
             "executions": [],
             "jobs": [],
+            "builds": [],
         }
 
 

@@ -187,15 +187,18 @@ def test_every_message_is_documented(
         "".join(".+" if re.match(r"<\w+>|…", part) else re.escape(part) for part in re.split(r"(<\w+>|…)", cell))
         for cell in first_cells_of_messages()
     ]
-    world, body = World(), example("model_training_builtin")
+    world = World()
 
-    def told(**changes: Any) -> str:
-        checked = check_request(json.dumps({**body, **changes}).encode(), catalog, settings)
+    def told(name: str, **changes: Any) -> str:
+        checked = check_request(json.dumps({**example(name), **changes}).encode(), catalog, settings)
         message = provision(plan.make(checked, settings, catalog), MemoryCloud(world)).message
         world.settle()
         return message
 
-    messages = [told(), told(instance_count=2), told(instance_count=2, rerun=True), told(instance_count=2)]
+    training, changed = "model_training_builtin", {"instance_count": 2}
+    messages = [told(training), *(told(training, **one) for one in (changed, {**changed, "rerun": True}, changed))]
+    image, changed = "byom_image_builder", {"custom_algorithm_docker": "images/another.zip"}
+    messages += [told(image), *(told(image, **one) for one in (changed, changed, {**changed, "rerun": True}))]
     for pattern, message in zip(patterns, messages, strict=True):
         assert re.fullmatch(pattern, message), (pattern, message)
 

@@ -115,6 +115,7 @@ def test_where_nothing_runs_nothing_is_stopped(planned: Plan, state: str) -> Non
         "name": planned.name,
         "executions": [],
         "jobs": [],
+        "builds": [],
     }
     assert world.stopped == set()
 

@@ -36,7 +36,7 @@ class Stopped:
             "name": self.name,
             "executions": self.executions,
             "jobs": [{"kind": kind, "name": name} for kind, name in self.jobs],
-            **({"builds": self.builds} if self.builds else {}),
+            "builds": self.builds,
         }
 
     @property
