@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from chalicelib import operations
@@ -104,6 +106,23 @@ class Catalog:
             words = f"{shown(pipeline_type)} is not a pipeline type of this deployment"
             problem = Problem("/pipeline_type", Code.NOT_ALLOWED_VALUE, words, hint)
         raise BadRequest("Invalid pipeline type", [problem])
+
+    def validator(self, pipeline_type: str, variant: str) -> Callable[[Any], Any]:
+        """The generated check of one schema: returns, or raises validate.Mismatch."""
+        check: Callable[[Any], Any] = getattr(
+            self._validators(self.pipeline_types[pipeline_type]), f"validate_{pipeline_type}__{variant}"
+        )
+        return check
+
+    @functools.cache  # noqa: B019
+    def _validators(self, blueprint: str) -> ModuleType:
+        path = self._folder / "validators" / f"{blueprint}.py"
+        spec = importlib.util.spec_from_file_location(f"chalicelib.validators.{blueprint}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
 
     @functools.cache  # noqa: B019
     def delivery(self, name: str) -> tuple[str, str]:

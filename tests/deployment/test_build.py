@@ -3,6 +3,7 @@
 
 import importlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -122,7 +123,7 @@ def test_a_function_brings_what_it_shares_with_others(built: Path) -> None:
 
 def test_zips_hold_pure_python_and_are_small(built: Path) -> None:
     for path in (built / "regional-s3-assets").glob("*.zip"):
-        assert path.stat().st_size <= 700_000, path.name
+        assert path.stat().st_size <= 1_000_000, path.name
         with zipfile.ZipFile(path) as archived:
             for entry in archived.infolist():
                 assert not entry.filename.endswith((".so", ".pyd", ".dylib", ".dll")), f"{path.name}: {entry.filename}"
@@ -130,20 +131,21 @@ def test_zips_hold_pure_python_and_are_small(built: Path) -> None:
 
 
 def test_a_pipeline_type_adds_little_to_the_zip(built: Path) -> None:
-    """At most 20 KB for each type, with its share of what its blueprint has: a dozen types must fit."""
+    """At most 45 KB for each type, with its share of what its blueprint has: a dozen types must fit."""
     with zipfile.ZipFile(built / "regional-s3-assets" / "orchestrator.zip") as archived:
         index = json.loads(archived.read("chalicelib/catalog/index.json"))
         for blueprint in set(index["pipeline_types"].values()):
             types = list(index["pipeline_types"].values()).count(blueprint)
-            files = [one for one in archived.infolist() if one.filename.startswith(f"chalicelib/catalog/{blueprint}.")]
-            assert len(files) == 2
-            assert sum(one.compress_size for one in files) <= 20_000 * types, blueprint
+            files = [one for one in archived.infolist() if re.search(rf"/catalog/.*\b{blueprint}\.", one.filename)]
+            assert len(files) == 4  # manifest and schemas, template, validators and their byte code
+            assert sum(one.compress_size for one in files) <= 45_000 * types, blueprint
 
 
 def test_licences_ship_with_what_they_license(built: Path) -> None:
     names = archive.read_zip((built / "regional-s3-assets" / "orchestrator.zip").read_bytes())
-    licensed = [name for name in names if name.startswith("chalice-") and "METADATA" not in name]
-    assert any("LICEN" in name.upper() or "COPYING" in name for name in licensed)
+    for package in ("attrs", "chalice", "jsonschema", "pyrsistent"):
+        licensed = [name for name in names if name.startswith(f"{package}-") and "METADATA" not in name]
+        assert any("LICEN" in name.upper() or "COPYING" in name for name in licensed), package
 
 
 def test_the_orchestrator_brings_what_it_needs(built: Path, tmp_path: Path) -> None:
@@ -153,7 +155,8 @@ def test_the_orchestrator_brings_what_it_needs(built: Path, tmp_path: Path) -> N
     for package in ("boto3", "botocore", "jmespath", "s3transfer", "urllib3", "dateutil"):
         (tmp_path / package).symlink_to(Path(importlib.import_module(package).__file__ or "").parent)
     (tmp_path / "six.py").symlink_to(importlib.import_module("six").__file__ or "")
-    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import app; print(app.__file__)"
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import app, jsonschema"
+    program += "; print(app.__file__, jsonschema.__file__)"
     started = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, cwd=tmp_path, check=False
     )

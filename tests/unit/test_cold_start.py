@@ -15,6 +15,7 @@ from chalicelib.garbage import suspended
 ORCHESTRATOR = Path(__file__).parents[2] / "orchestrator"
 LATER = {
     "boto3",
+    "jsonschema",
     "difflib",
     "zipfile",
     "concurrent.futures",

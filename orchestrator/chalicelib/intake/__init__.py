@@ -5,7 +5,6 @@ check.py            calls the modules below; gathers every problem
 request.py          size, UTF-8, JSON, depth, duplicate keys, NaN
 canonical.py        the canonical form: "20" is 20, "" is absent, old spellings are new ones
 validate.py         whether the body fits its schema; gathers what does not
-violations.py       a value and a JSON Schema -> where the value does not fit
 places.py           the places in a body that a schema describes, inside objects and lists too
 rules.py            the rules over two fields
 explain.py          what does not fit a schema, as problems with hints; imported for a wrong request only

@@ -61,7 +61,7 @@ def check_body(
     pipeline_type: str = written["pipeline_type"]
     given = {key for key, value in written.items() if str(value).strip()}
     registry = settings.use_model_registry or blueprint.takes_package(pipeline_type, given)
-    _, schema = blueprint.schema(pipeline_type, registry)
+    variant, schema = blueprint.schema(pipeline_type, registry)
     form = canonical(written, schema, catalog.keys)
     body = form.body
     for name, value in (resolved or {}).items():
@@ -69,7 +69,7 @@ def check_body(
         body[schema["properties"][name]["x-resolves"]] = value
     form.problems += _two_models(blueprint, pipeline_type, given)
     known = {problem.path for problem in form.problems}
-    found = validate.problems(body, schema, blueprint.rules)
+    found = validate.problems(body, schema, catalog.validator(pipeline_type, variant), blueprint.rules)
     problems = form.problems + [problem for problem in found if problem.path not in known]
     if deployed:
         problems += reach.problems(body, schema, settings, {problem.path for problem in problems})

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A body that does not fit its schema -> every problem in it, with what to write instead.
 
-Imported only for a request that is wrong.
+Imported only for a request that is wrong, as jsonschema is.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import jsonschema
+
 from chalicelib.catalog import Schema
 from chalicelib.errors import MOST_PROBLEMS, BadRequest, Code, Problem
 from chalicelib.intake.canonical import text as canonical_text
 from chalicelib.intake.request import Body, describe, parse_value
-from chalicelib.intake.violations import Violation, find
 from chalicelib.nearest import nearest, similar
 from chalicelib.quoting import VALUE, cut, pointer, shown
 
@@ -33,33 +34,42 @@ _STAGES = {"dev", "staging", "prod"}
 
 def explain(body: Body, schema: Schema) -> list[Problem]:
     """Every way in which a body does not fit its schema, one problem for each place."""
+    validator = jsonschema.Draft202012Validator(schema)
     found: dict[str, Problem] = {}
     # A value of the wrong type breaks more rules than one: its type is the one to tell.
-    for violation in sorted(find(body, schema), key=lambda one: one.keyword != "type"):
-        for problem in _problems(violation, schema):
+    for error in sorted(_leaves(validator.iter_errors(body)), key=lambda error: error.validator != "type"):
+        for problem in _problems(error, schema):
             found.setdefault(problem.path, problem)
     return list(found.values())
 
 
-def _problems(violation: Violation, schema: Schema) -> Iterator[Problem]:
-    """The problems that one violation stands for."""
-    value, limit = violation.value, violation.limit
-    path = pointer(*violation.path)
-    if violation.of_key:
-        path += pointer(value)
+def _leaves(errors: Iterator[Any]) -> Iterator[Any]:
+    for error in errors:
+        if error.context:
+            yield from _leaves(iter(error.context))
+        else:
+            yield error
+
+
+def _problems(error: Any, schema: Schema) -> Iterator[Problem]:
+    """The problems that one error of jsonschema stands for."""
+    path = pointer(*error.absolute_path)
+    if "propertyNames" in error.absolute_schema_path:  # what does not fit is a key of the object there
+        path += pointer(error.instance)
     # A conditional part has only what is different; what the field is, its property says.
-    about = _declared(schema, violation.path)
-    field: Schema = {**about, **violation.schema}
-    match violation.keyword:
+    about = _declared(schema, error.absolute_path)
+    field: Schema = {**about, **error.schema}
+    value, limit = error.instance, error.validator_value
+    match error.validator:
         case "required":
             for key in limit:
                 if key not in value:
                     advice = _advice(_declared(about, [key]))
                     yield Problem(path + pointer(key), Code.MISSING, "is missing", advice)
         case "additionalProperties" if limit is False:
-            yield from _unknown_keys(path, value, violation.schema.get("properties", {}))
+            yield from _unknown_keys(path, value, error.schema.get("properties", {}))
         case "type":
-            yield _wrong_type(path, value, field, _is_optional(schema, violation.path))
+            yield _wrong_type(path, value, field, _is_optional(schema, error.absolute_path))
         case "enum" | "const":
             yield _not_listed(path, value, field)
         case "pattern":
@@ -83,10 +93,8 @@ def _problems(violation: Violation, schema: Schema) -> Iterator[Problem]:
             yield Problem(path, Code.CONFLICT, problem, "remove one of them")
         case "uniqueItems":
             yield Problem(path, Code.NOT_ALLOWED_VALUE, "has equal items", "remove all but one of them")
-        case "oneOf":
-            yield Problem(path, Code.CONFLICT, "fits more than one of its alternatives", _advice(field))
         case _:
-            yield Problem(path, Code.NOT_ALLOWED_VALUE, f"{shown(value)} is not an allowed value", _advice(field))
+            yield Problem(path, Code.NOT_ALLOWED_VALUE, error.message, _advice(field))
 
 
 def _declared(schema: Schema, path: Iterable[str | int]) -> Schema:

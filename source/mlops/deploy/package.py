@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,13 +48,14 @@ def package(orchestrator: Path, catalog: Path, packages: dict[str, bytes], overl
     return Package(read_zip((out / "deployment.zip").read_bytes()), json.loads((out / "sam.json").read_text()))
 
 
-def with_bytecode(files: dict[str, bytes], work: Path) -> dict[str, bytes]:
+def with_bytecode(files: dict[str, bytes], rarely_used: Collection[str], work: Path) -> dict[str, bytes]:
     """The files, with byte code for this Python version, so that a cold start does not compile.
 
-    Lambda's file system is read-only, so Python cannot cache byte code there. Other Python versions ignore it.
+    Lambda's file system is read-only, so Python cannot cache byte code there. Other Python versions ignore it. Files
+    that are rarely used have none: byte code is twice as large as compressed source.
     """
     folder = work / "bytecode"
-    _write(folder, files)
+    _write(folder, {name: data for name, data in files.items() if name not in rarely_used})
     _run(
         ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), str(folder)],
         folder,

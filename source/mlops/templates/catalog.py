@@ -4,6 +4,7 @@
 catalog/index.json                    pipeline type -> blueprint, keys known anywhere, delivery templates
 catalog/<blueprint>.json              manifest, fields, and of each type's schemas what is not a field
 catalog/<blueprint>.yaml              plain CloudFormation
+catalog/validators/<blueprint>.py     checks requests, the good case fast
 catalog/delivery/<single|staged>.yaml
 """
 
@@ -11,10 +12,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import fastjsonschema
 import jsonschema
-from chalicelib.intake.violations import KEYWORDS
 
-from mlops.templates import cfn_yaml, schema
+from mlops.templates import cfn_yaml, schema, validators
 from mlops.templates.assemble import assemble, resolved
 from mlops.templates.folder import BlueprintError, Folder, Parts, read_delivery, read_folders, read_parts
 
@@ -39,7 +40,7 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
     suffixes: dict[str, str] = {}
     keys: set[str] = {"pipeline_type", "rerun", *parts.keys_elsewhere}
     for folder, template in (assemble(one, parts) for one in folders):
-        entry = _blueprint(folder, parts)
+        entry, code = _blueprint(folder, parts)
         for type_name in entry["pipeline_types"]:
             if type_name in types:
                 raise BlueprintError(f"{folder.name}: {type_name} is a type of {types[type_name]} already")
@@ -53,6 +54,7 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
         keys.update(entry["keys"])
         files[f"{folder.name}.json"] = _json(entry)
         files[f"{folder.name}.yaml"] = cfn_yaml.dump(template)
+        files[f"validators/{folder.name}.py"] = code
     files["index.json"] = _json(
         {
             "version": CATALOG_VERSION,
@@ -70,23 +72,31 @@ def compile_catalog(blueprints: Path, out: Path) -> list[Path]:
     return written
 
 
-def _blueprint(folder: Folder, parts: Parts) -> dict[str, Any]:
+def _blueprint(folder: Folder, parts: Parts) -> tuple[dict[str, Any], str]:
+    """A blueprint's entry in the catalog, and the module that checks its requests."""
+    where = f"{folder.name}/request.schema.json"
     properties = schema.properties_of(folder, parts)
     declared = folder.manifest
     types: dict[str, Any] = {}
     fields: dict[str, Any] = {}
+    documents: dict[str, schema.Schema] = {}
     for type_name, one in declared["pipeline_types"].items():
         variants = schema.variants(folder, type_name, parts)
         summary = one.get("summary", declared["summary"])
         schemas: dict[str, Any] = {}
         for variant, document in variants.items():
-            _check(f"{folder.name}/request.schema.json", document)
+            _check(where, document)
+            documents[f"{type_name}__{variant}"] = document
             own = {name: field for name, field in document["properties"].items() if name != "pipeline_type"}
             fields |= own
             schemas[variant] = {**document, "properties": list(own)}
         types[type_name] = {"summary": summary, "stack_suffix": one["stack_suffix"], "schemas": schemas}
+    try:
+        code = validators.write(documents, fields)
+    except fastjsonschema.JsonSchemaException as error:
+        raise BlueprintError(f"{where}: {error}") from error
     aliases = {alias for value in properties.values() for alias in value.get("x-aliases", [])}
-    return {
+    entry = {
         "name": folder.name,
         "summary": declared["summary"],
         "identity": declared["identity"],
@@ -100,20 +110,21 @@ def _blueprint(folder: Folder, parts: Parts) -> dict[str, Any]:
         "fields": fields,
         "keys": sorted({*properties, *aliases}),
     }
+    return entry, code
 
 
 def _check(where: str, document: schema.Schema) -> None:
-    """Raise BlueprintError unless a schema is JSON Schema, of the keywords that the orchestrator checks."""
+    """Raise BlueprintError unless a schema is JSON Schema, of the keywords that both validators know."""
     try:
         jsonschema.Draft202012Validator.check_schema(document)
     except jsonschema.SchemaError as error:
         raise BlueprintError(f"{where}: {error.json_path} {error.message}") from error
-    if unknown := sorted(_keywords(document) - KEYWORDS - _ANNOTATIONS):
-        raise BlueprintError(f"{where}: uses {', '.join(unknown)}; there are {', '.join(sorted(KEYWORDS))}")
+    if unknown := sorted(_keywords(document) - validators.KEYWORDS - _ANNOTATIONS):
+        known = ", ".join(sorted(validators.KEYWORDS))
+        raise BlueprintError(f"{where}: uses {', '.join(unknown)}; there are {known}")
 
 
 _ANNOTATIONS = {"default", "description", "examples", "title"}
-_OF_SCHEMAS = {"properties", "$defs"}  # keywords with schemas by name
 _LISTS = {"allOf", "anyOf", "oneOf"}
 _ONE = {"additionalProperties", "else", "if", "items", "not", "propertyNames", "then"}
 
@@ -122,7 +133,7 @@ def _keywords(document: Any) -> set[str]:
     """The keywords of a schema and of those in it, without annotations of ours."""
     if not isinstance(document, dict):
         return set()
-    inner = [one for key in _OF_SCHEMAS & document.keys() for one in document[key].values()]
+    inner = list(document.get("properties", {}).values())
     inner += [one for key in _LISTS & document.keys() for one in document[key]]
     inner += [document[key] for key in _ONE & document.keys()]
     own = {key for key in document if not key.startswith("x-")}
