@@ -12,11 +12,13 @@ import numpy as np
 from mlops.local.containers.autopilot import metrics, modes
 from mlops.local.containers.autopilot.algorithms import ALGORITHMS
 from mlops.local.containers.autopilot.data import SEED, Data
+from mlops.local.containers.autopilot.features import Matrix, transformer
 from mlops.local.containers.autopilot.metrics import Numbers
 from mlops.local.containers.autopilot.model import Ensemble, Learned, Model
 from mlops.local.containers.autopilot.objectives import better
 
 ENSEMBLE = "ensemble"
+ALL = -1  # instead of the number of a split
 
 Metrics = dict[str, dict[str, float]]  # set -> name -> value
 
@@ -58,23 +60,50 @@ def definitions(mode: str, algorithms: Sequence[str], count: int, job: str) -> l
     return found
 
 
-def evaluate(candidate: Candidate, data: Data, done: Sequence[Evaluated], objective: str) -> Evaluated:
+class Features:
+    """The features of the rows of each split: the same for all candidates, and so made once."""
+
+    def __init__(self, data: Data) -> None:
+        self._data = data
+        self._made: dict[int, tuple[Any, Matrix]] = {}
+        self._measured: dict[int, Matrix] = {}
+
+    def learnt(self, number: int) -> tuple[Any, Matrix]:
+        """What makes features, fitted to the rows that a split learns from, and their features; ALL: of all rows."""
+        if number not in self._made:
+            rows = self._data.rows if number == ALL else self._data.rows[self._data.splits[number][0]]
+            made = transformer(self._data.columns, self._data.seed)
+            self._made[number] = made, made.fit_transform(rows)
+        return self._made[number]
+
+    def measured(self, number: int) -> Matrix:
+        """The features of the rows that a split measures on."""
+        if number not in self._measured:
+            rows = self._data.rows[self._data.splits[number][1]]
+            self._measured[number] = self.learnt(number)[0].transform(rows)
+        return self._measured[number]
+
+
+def evaluate(
+    candidate: Candidate, data: Data, features: Features, done: Sequence[Evaluated], objective: str
+) -> Evaluated:
     """Fit a candidate and measure it on the splits of the data."""
     if candidate.algorithm == ENSEMBLE:
         return _combined(candidate, data, list(_best(done, objective)))
-    predictions, model = [], None
-    for learn, measure in data.splits:
-        model = _fitted(candidate, data, learn)
-        predictions.append((model.predict(data.rows[learn]), model.predict(data.rows[measure])))
-    if data.folded or model is None:
-        model = _fitted(candidate, data, np.arange(len(data.rows)))
+    predictions = []
+    for number, (learn, _) in enumerate(data.splits):
+        made, matrix = features.learnt(number)
+        model = _fitted(candidate, data, made, matrix, learn)
+        predictions.append((model.predict_from(matrix), model.predict_from(features.measured(number))))
+    if data.folded:
+        model = _fitted(candidate, data, *features.learnt(ALL), np.arange(len(data.rows)))
     return Evaluated(candidate, candidate.hyperparameters, model, _measured(predictions, data), predictions)
 
 
-def _fitted(candidate: Candidate, data: Data, learn: np.ndarray[Any, Any]) -> Model:
-    weights = None if data.weights is None else data.weights[learn]
-    model = Model(data.problem, data.columns, candidate.algorithm, candidate.hyperparameters, data.seed)
-    return model.fit(data.rows[learn], data.target[learn], weights)
+def _fitted(candidate: Candidate, data: Data, made: Any, matrix: Matrix, rows: np.ndarray[Any, Any]) -> Model:
+    weights = None if data.weights is None else data.weights[rows]
+    model = Model(data.problem, made, candidate.algorithm, candidate.hyperparameters, data.seed)
+    return model.fit(matrix, data.target[rows], weights)
 
 
 def _best(done: Iterable[Evaluated], objective: str) -> Iterable[Evaluated]:

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from mlops.local.containers.autopilot.algorithms import ALGORITHMS, Values
-from mlops.local.containers.autopilot.columns import Column
-from mlops.local.containers.autopilot.features import transformer
+from mlops.local.containers.autopilot.features import Matrix
 from mlops.local.containers.autopilot.metrics import Numbers
 from mlops.local.containers.autopilot.problem import Problem
 from mlops.local.containers.autopilot.table import Rows
@@ -20,28 +22,32 @@ _OF_TRAINING = ("_optimizer", "_random_state")  # what a network needs to go on 
 class Model:
     """Predicts from rows of text, as the training data have them."""
 
-    def __init__(self, problem: Problem, columns: list[Column], algorithm: str, values: Values, seed: int) -> None:
+    def __init__(self, problem: Problem, features: Any, algorithm: str, values: Values, seed: int) -> None:
         self._classes = len(problem.labels)
-        self._features = transformer(columns, seed)
+        self._features = features  # a transformer that is fitted to the rows to learn from
         self._learner = ALGORITHMS[algorithm].make(self._classes, seed, values)
         self._mean, self._spread = 0.0, 1.0  # of values: learners learn them standardised
 
-    def fit(self, rows: Rows, target: Numbers, weights: Numbers | None) -> Model:
-        """Learn from rows, the target in numbers, and what each row counts, if not all the same."""
-        features = self._features.fit_transform(rows)
+    def fit(self, features: Matrix, target: Numbers, weights: Numbers | None) -> Model:
+        """Learn from rows' features, the target in numbers, and what each row counts, if not all the same."""
         if self._classes:
             target = target.astype(int)
         else:
             self._mean, self._spread = float(target.mean()), float(target.std()) or 1.0
             target = (target - self._mean) / self._spread
-        self._learner.fit(features, target, sample_weight=weights)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is a hyperparameter
+            self._learner.fit(features, target, sample_weight=weights)
         for name in _OF_TRAINING:
             self._learner.__dict__.pop(name, None)
         return self
 
     def predict(self, rows: Rows) -> Numbers:
         """The probability of each class, rows x classes; or the value of each row."""
-        features = self._features.transform(rows)
+        return self.predict_from(self._features.transform(rows))
+
+    def predict_from(self, features: Matrix) -> Numbers:
+        """As `predict`, from the rows' features."""
         if self._classes:
             found = np.asarray(self._learner.predict_proba(features), dtype=np.float64)
             shares: Numbers = found / found.sum(axis=1, keepdims=True)

@@ -110,6 +110,7 @@ def _search(tree: Path, request: Request, progress: Progress) -> None:
     for status in modes.STATUSES[request.mode]:
         progress.tell("status", status=status)
     done: list[Evaluated] = []
+    features = candidates.Features(data)
     for candidate in wanted:
         left = deadline - time.monotonic()
         if left <= 0:
@@ -117,7 +118,7 @@ def _search(tree: Path, request: Request, progress: Progress) -> None:
         progress.tell("begun", name=candidate.name, algorithm=candidate.algorithm)
         try:
             with _limited(min(left, request.seconds_each or left)):
-                found = candidates.evaluate(candidate, data, done, objective)
+                found = candidates.evaluate(candidate, data, features, done, objective)
                 _save(tree, found, data, request, objective)
         except OutOfTime:
             total = time.monotonic() >= deadline
