@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -113,3 +114,96 @@ def test_the_best_candidate_is_registered_as_autopilot_describes_it(api: Install
     objective = best["FinalAutoMLJobObjectiveMetric"]["Value"]
     told = json.loads(written["Body"].read())["binary_classification_metrics"]
     assert told["auc"] == {"value": pytest.approx(objective), "standard_deviation": "NaN"}
+
+
+def test_the_best_candidate_is_deployed_with_its_own_image(api: Installed, searched: dict[str, Any]) -> None:
+    (container,) = described(api, searched)["BestCandidate"]["InferenceContainers"]
+    body: dict[str, Any] = {
+        "pipeline_type": "byom_realtime_custom",
+        "model_name": "autopilot-best",
+        "custom_image_uri": container["Image"],
+        "model_artifact_location": container["ModelDataUrl"].removeprefix(f"s3://{api.assets_bucket}/"),
+        "inference_instance": "ml.m5.large",
+        "data_capture_location": f"{api.assets_bucket}/captured",
+        "endpoint_name": "autopilot-best",
+        "kms_key_arn": searched["key"],
+    }
+    served = api.ended(api.provision(body).body["pipeline_id"])
+    assert served["status"] == "Succeeded", served
+    rows = messy.rows(5, seed=6)
+    answer = api.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName="autopilot-best", Body=messy.raw(rows), ContentType="text/csv"
+    )
+    assert set(answer["Body"].read().decode().split()) <= {"yes", "no"}
+    del body["model_artifact_location"]
+    taken = api.provision({**body, "model_from": searched["name"]})
+    assert taken.status == 400, taken.text
+    assert [one["path"] for one in taken.body["errors"]] == ["/model_from"]
+    assert "containers of its own" in taken.body["errors"][0]["problem"]
+
+
+def test_definitions_alone_make_a_run_without_a_model(api: Installed) -> None:
+    weighted = [[*row[:-1], "2", row[-1]] for row in messy.rows(500)]
+    api.put("autopilot-defined/train/a.csv.gz", gzip.compress(messy.text(weighted, WEIGHTED).encode()))
+    answer = api.provision(
+        autopilot(
+            "autopilot-defined",
+            training_data="autopilot-defined/train",
+            sample_weight_attribute="weight",
+            mode="ENSEMBLING",
+            validation_fraction=0.3,
+            compression_type="Gzip",
+            generate_definition_only="True",
+        )
+    )
+    assert answer.status == 200, answer.text
+    assert "warnings" not in answer.body
+    pipeline = api.ended(answer.body["pipeline_id"])
+    assert pipeline["status"] == "Succeeded", pipeline
+    job = described(api, pipeline)
+    assert job["AutoMLJobName"].startswith("autopilot-defined-autopilot-")
+    assert job["AutoMLJobSecondaryStatus"] == "CandidateDefinitionsGenerated"
+    assert "BestCandidate" not in job
+    assert "AutoMLJobObjective" not in job
+    assert job["DataSplitConfig"] == {"ValidationFraction": pytest.approx(0.3)}
+    (channel,) = job["AutoMLJobInputDataConfig"]
+    assert channel["CompressionType"] == "Gzip"
+    config = job["AutoMLProblemTypeConfig"]["TabularJobConfig"]
+    assert config["SampleWeightAttributeName"] == "weight"
+    assert config["CompletionCriteria"]["MaxAutoMLJobRuntimeInSeconds"] == 518400
+    assert job["SecurityConfig"] == {"EnableInterContainerTrafficEncryption": True}
+
+
+WEIGHTED = (*messy.HEADER[:-1], "weight", messy.HEADER[-1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "problem"),
+    [
+        ({"problem_type": "Regression"}, "/job_objective", "is missing, and /problem_type 'Regression' requires it"),
+        ({"job_objective": "F1"}, "/problem_type", "is missing, and /job_objective requires it"),
+        (
+            {"problem_type": "Regression", "job_objective": "AUC"},
+            "/job_objective",
+            "'AUC' cannot be used with /problem_type 'Regression'",
+        ),
+        ({"job_objective": "WAPE"}, "/job_objective", "'WAPE' is not an allowed value"),
+        ({"problem_type": "regression"}, "/problem_type", "'regression' is not an allowed value"),
+        ({"job_name": "a" * 33}, "/job_name", "has 33 characters"),
+        ({"job_max_candidates": 751}, "/job_max_candidates", "751 is too large"),
+        ({"total_max_runtime": 2592001}, "/total_max_runtime", "2592001 is too large"),
+        ({"validation_fraction": "1.5"}, "/validation_fraction", "'1.5' is not a number greater than 0"),
+        ({"validation_fraction": 0.2, "validation_data": "a/b"}, "/validation_fraction", "cannot be used with"),
+        ({"sample_weight_attribute": "w"}, "/mode", "is missing, and /sample_weight_attribute requires it"),
+        ({"content_type": "text/csv"}, "/content_type", "'text/csv' is not an allowed value"),
+        ({"target_attribute": ""}, "/target_attribute", "is missing"),
+        ({"targte_attribute": "a"}, "/targte_attribute", "is an unknown key"),
+    ],
+)
+def test_a_wrong_request_is_refused_with_the_place(
+    api: Installed, changes: dict[str, Any], path: str, problem: str
+) -> None:
+    answer = api.provision(autopilot("autopilot-wrong", **changes))
+    assert answer.status == 400, answer.text
+    found = {one["path"]: one["problem"] for one in answer.body["errors"]}
+    assert problem in found[path], answer.body

@@ -139,6 +139,7 @@ def test_a_pipeline_that_was_deleted_has_no_run(settings: Settings) -> None:
         (Past(("Succeeded", None)), "no job that created a model"),
         (Past(("Succeeded", job("transform", is_model=False))), "no job that created a model"),
         (Past(("Succeeded", job("elsewhere", artifact="s3://the-assets-of-others/m.tar.gz"))), "is not in the assets"),
+        (Past(("Succeeded", job("own", own_containers=True))), "is served by containers of its own"),
     ],
 )
 def test_what_makes_no_model_of_ours_is_a_400(settings: Settings, cloud: Past, words: str) -> None:

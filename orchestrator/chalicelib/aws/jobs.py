@@ -101,6 +101,7 @@ def described(kind: str, found: Document) -> Job:
         metrics={one["MetricName"]: one["Value"] for one in (metrics if isinstance(metrics, list) else [metrics])},
         artifact=str(at(found, how.artifact) or "") if status == COMPLETED else "",
         is_model=how.is_model,
+        own_containers=bool(how.containers),
         best=_best(how, found),
     )
 

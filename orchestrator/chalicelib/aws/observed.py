@@ -184,6 +184,7 @@ class Job:
     metrics: Mapping[str, float] = field(default_factory=dict)  # the final ones, by name
     artifact: str = ""  # the S3 URI of what it made
     is_model: bool = False  # whether that is a model
+    own_containers: bool = False  # whether that is served by containers that the job's description names
     best: BestJob | None = None  # of the jobs that it started, the one that made it
     registered: str = ""  # the ARN of the model package that it is registered as
 

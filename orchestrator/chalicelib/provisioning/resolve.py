@@ -85,6 +85,12 @@ def _model(path: str, name: str, settings: Settings, cloud: Cloud) -> ResolvedMo
         hint = "use the name of a training pipeline; if its last run is more than 90 days old, rerun it"
         problem = f"the last successful run of {name} has no job that created a model"
         raise _bad_request(path, Code.NO_MODEL, problem, hint)
+    if job.own_containers:
+        hint = "register the containers that the job's description names as a model package, and use model_package_name"
+        problem = (
+            f"the model of {name} is served by containers of its own, which need more than an image and an artifact"
+        )
+        raise _bad_request(path, Code.NO_MODEL, problem, hint)
     ours = f"s3://{settings.assets_bucket}/"
     if not job.artifact.startswith(ours):
         problem = f"{job.artifact}, the model of {name}, is not in the assets bucket"
