@@ -130,16 +130,48 @@ def test_the_best_candidate_is_deployed_with_its_own_image(api: Installed, searc
     }
     served = api.ended(api.provision(body).body["pipeline_id"])
     assert served["status"] == "Succeeded", served
-    rows = messy.rows(5, seed=6)
-    answer = api.client("sagemaker-runtime").invoke_endpoint(
-        EndpointName="autopilot-best", Body=messy.raw(rows), ContentType="text/csv"
-    )
-    assert set(answer["Body"].read().decode().split()) <= {"yes", "no"}
+    assert set(predicted(api, "autopilot-best")) <= {"yes", "no"}
     del body["model_artifact_location"]
     taken = api.provision({**body, "model_from": searched["name"]})
     assert taken.status == 400, taken.text
     assert [one["path"] for one in taken.body["errors"]] == ["/model_from"]
     assert "containers of its own" in taken.body["errors"][0]["problem"]
+
+
+def test_the_best_candidate_is_registered_with_its_containers_and_deployed(
+    api: Installed, searched: dict[str, Any]
+) -> None:
+    best = described(api, searched)["BestCandidate"]
+    package = api.client("sagemaker").describe_model_package(ModelPackageName=searched["job"]["registered"])
+    assert package["ModelApprovalStatus"] == "Approved"
+    (container,) = package["InferenceSpecification"]["Containers"]
+    assert {name: container[name] for name in ("Image", "ModelDataUrl", "Environment")} == best["InferenceContainers"][
+        0
+    ]
+    answer = api.provision(
+        {
+            "pipeline_type": "byom_realtime_custom",
+            "model_name": "autopilot-registered",
+            "model_package_name": package["ModelPackageArn"],
+            "inference_instance": "ml.m5.large",
+            "data_capture_location": f"{api.assets_bucket}/captured",
+            "endpoint_name": "autopilot-registered",
+            "kms_key_arn": searched["key"],
+        }
+    )
+    assert answer.status == 200, answer.text
+    served = api.ended(answer.body["pipeline_id"])
+    assert served["status"] == "Succeeded", served
+    assert set(predicted(api, "autopilot-registered")) <= {"yes", "no"}
+
+
+def predicted(api: Installed, endpoint: str) -> list[str]:
+    """What an endpoint answers to a few raw rows."""
+    rows = messy.raw(messy.rows(5, seed=6))
+    answer = api.client("sagemaker-runtime").invoke_endpoint(EndpointName=endpoint, Body=rows, ContentType="text/csv")
+    labels: list[str] = answer["Body"].read().decode().split()
+    assert len(labels) == 5
+    return labels
 
 
 def test_definitions_alone_make_a_run_without_a_model(api: Installed) -> None:
@@ -195,6 +227,11 @@ WEIGHTED = (*messy.HEADER[:-1], "weight", messy.HEADER[-1])
         ({"validation_fraction": "1.5"}, "/validation_fraction", "'1.5' is not a number greater than 0"),
         ({"validation_fraction": 0.2, "validation_data": "a/b"}, "/validation_fraction", "cannot be used with"),
         ({"sample_weight_attribute": "w"}, "/mode", "is missing, and /sample_weight_attribute requires it"),
+        (
+            {"model_package_group_name": "g", "generate_definition_only": True},
+            "/generate_definition_only",
+            "cannot be used",
+        ),
         ({"content_type": "text/csv"}, "/content_type", "'text/csv' is not an allowed value"),
         ({"target_attribute": ""}, "/target_attribute", "is missing"),
         ({"targte_attribute": "a"}, "/targte_attribute", "is an unknown key"),
