@@ -136,6 +136,22 @@ def test_a_script_is_its_jobs_role_and_nobody_else(lab: Lab, data: str) -> None:
     assert "secret None None" in text
 
 
+def test_a_script_without_network_has_no_credentials_and_brings_its_code_in_a_channel(lab: Lab) -> None:
+    lab.put("isolated/data.csv", "1,2\n")
+    lab.put("isolated/code.tar.gz", packed(train__py="import os\nassert 'AWS_ACCESS_KEY_ID' not in os.environ"))
+    data, channel = f"s3://{lab.bucket}/isolated/", "/opt/ml/input/data/train/code.tar.gz"
+    job = lab.train({**training(lab, data, channel), "EnableNetworkIsolation": True})
+    assert job["TrainingJobStatus"] == "Completed", job
+    job = lab.train({**training(lab, data, f"{data}code.tar.gz"), "EnableNetworkIsolation": True})
+    assert "NoCredentialsError" in job["FailureReason"]
+
+
+def test_a_pipe_is_refused(lab: Lab, data: str) -> None:
+    request = training(lab, data, "s3://b/k")
+    request["AlgorithmSpecification"]["TrainingInputMode"] = "Pipe"
+    assert "no pipes for scripts" in lab.train(request)["FailureReason"]
+
+
 def test_a_failing_script_is_the_reason(lab: Lab, data: str) -> None:
     job = lab.train(
         training(lab, data, put_code(lab, train__py="print('hello')\nraise ValueError('no rows\\nat all')"))
@@ -399,6 +415,34 @@ def test_a_model_that_cannot_be_loaded_fails_the_endpoint(
     found = lab.settled(lab.endpoint(lab.config(lab.model(artifact, PrimaryContainer=container))))
     assert found["EndpointStatus"] == "Failed"
     assert reason in found["FailureReason"]
+
+
+def test_a_batch_transform_job_asks_the_script(lab: Lab, trained: dict[str, Any]) -> None:
+    artifact, code = trained["ModelArtifacts"]["S3ModelArtifacts"], put_code(lab, inference__py=SERVE)
+    environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": code}
+    container = {"Image": SKLEARN, "ModelDataUrl": artifact, "Environment": environment}
+    name = unique("transform")
+    lab.sagemaker.create_transform_job(
+        TransformJobName=name,
+        ModelName=lab.model(artifact, PrimaryContainer=container),
+        TransformInput={
+            "DataSource": {
+                "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": lab.put(f"{name}/a.csv", csv(FEATURES))}
+            },
+            "ContentType": "text/csv",
+        },
+        TransformOutput={"S3OutputPath": f"s3://{lab.bucket}/{name}/out", "Accept": "text/csv"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+
+    def status() -> str | None:
+        found = lab.sagemaker.describe_transform_job(TransformJobName=name)
+        return None if found["TransformJobStatus"] == "InProgress" else str(found["TransformJobStatus"])
+
+    assert wait_for(status) == "Completed"
+    written = lab.s3.get_object(Bucket=lab.bucket, Key=f"{name}/out/a.csv.out")["Body"].read().decode()
+    model = joblib.load(unpacked_file(lab, artifact, "model.joblib"))
+    assert [float(one) for one in written.split()] == model.predict(FEATURES).tolist()
 
 
 XGBOOST_TRAIN = """

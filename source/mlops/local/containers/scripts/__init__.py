@@ -42,6 +42,11 @@ def is_script(job: Job) -> bool:
 
 def training(job: Job, framework_module: str) -> Program:
     """The program of a training job: the script, or the job's own entrypoint."""
+    inputs = json.loads((job.tree / "input/config/inputdataconfig.json").read_text("utf-8"))
+    if piped := [name for name, channel in inputs.items() if channel["TrainingInputMode"] == "Pipe"]:
+        raise CannotRun(
+            f"The laptop account has no pipes for scripts. Use the input mode File or FastFile for {', '.join(piped)}."
+        )
     if job.arguments and not job.entrypoint:
         raise CannotRun("ContainerArguments without a ContainerEntrypoint are not supported by the laptop account.")
     if job.entrypoint:

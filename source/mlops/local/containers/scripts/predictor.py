@@ -95,6 +95,7 @@ class _Worker:
                 start_new_session=True,
             )
         self._connection = Connection(ours.detach())
+        self._ending = threading.Lock()
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._reader = threading.Thread(target=self._read, args=(model,), daemon=True, name="script-log")
         self._reader.start()
@@ -142,18 +143,22 @@ class _Worker:
         )
 
     def end(self) -> None:
-        """End the process; its input closes first, so that it can end by itself."""
+        """End the process: its input closes, and it is killed if that does not do. Who waits for an answer gets none.
+
+        May be called more than once, and from several threads.
+        """
         assert self._process.stdin is not None
-        self._connection.close()
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
+        with self._ending:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+            try:
+                self._process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._kill()
+                self._process.wait()
             self._kill()
-            self._process.wait()
-        self._kill()
-        self._reader.join(_END_SECONDS)
+            self._connection.close()  # last: another thread may read from it, which finds its end now
+            self._reader.join(_END_SECONDS)
 
     def _kill(self) -> None:
         """The process, and what it started."""

@@ -89,7 +89,8 @@ def _program(tree: Path, run: Run, session: boto3.Session) -> Program:
     container = containers.find(app["ImageUri"])
     if container is None:
         raise JobFailed(f"ClientError: {containers.unknown_image(app['ImageUri'])}")
-    environment = {**access.variables(session), **run.job.get("Environment", {})}
+    isolated = run.job.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
+    environment = {**access.variables(session, isolated), **run.job.get("Environment", {})}
     entrypoint, arguments = app.get("ContainerEntrypoint", []), app.get("ContainerArguments", [])
     try:
         return container.processing(Job(tree, app["ImageUri"], environment, entrypoint, arguments))

@@ -118,7 +118,8 @@ def open_model(
         session = identity.role_session(model["ExecutionRoleArn"], PRINCIPAL, caller, source_arn)
     except ApiError as error:
         raise DeploymentFailed(error.message) from error
-    loader = _Loader(session, dict(environment or {}), log, place, answer_seconds)
+    reach = access.variables(session, model["EnableNetworkIsolation"])
+    loader = _Loader(session, reach, dict(environment or {}), log, place, answer_seconds)
     with contextlib.ExitStack() as stack:
         predictors = [loader.load(container, number, stack) for number, container in enumerate(specified, 1)]
         images = tuple(container["Image"] for container in specified)
@@ -130,6 +131,7 @@ class _Loader:
     """Loads the containers of one model."""
 
     session: boto3.Session
+    access: Mapping[str, str]
     environment: Mapping[str, str]
     log: Log
     place: str
@@ -150,7 +152,7 @@ class _Loader:
         if uri is not None:
             _fetch(container, uri, name, self.session.client("s3"), folder)
         environment = {**container.get("Environment", {}), **self.environment}
-        model = Model(folder, image, environment, access.variables(self.session), self.log, self.answer_seconds)
+        model = Model(folder, image, environment, self.access, self.log, self.answer_seconds)
         try:
             predictor = known.load(model)
         except ModelLoadError as error:

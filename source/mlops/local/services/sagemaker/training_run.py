@@ -176,7 +176,7 @@ def _program(container: Container, tree: Path, run: Run, session: boto3.Session)
     """The process that trains, with what SageMaker sets in its environment."""
     algorithm = run.job["AlgorithmSpecification"]
     environment = {
-        **access.variables(session),
+        **access.variables(session, run.job["EnableNetworkIsolation"]),
         "TRAINING_JOB_NAME": run.job["TrainingJobName"],
         "TRAINING_JOB_ARN": run.arn,
         **run.job.get("Environment", {}),
