@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OPT_ML = "/opt/ml"
-_PATH = re.compile(re.escape(OPT_ML) + r"(?![\w-])")
+_PATH = re.compile(r"(?<![\w.-])" + re.escape(OPT_ML) + r"(?![\w-])")  # not in s3://bucket/opt/ml
 WITHOUT = "MLOPS_SCRIPTS_WITHOUT_OPT_ML"  # set by tests, to do without on a machine that can
 _NEW_MOUNTS, _NEW_USER = 0x00020000, 0x10000000
 _BIND, _PRIVATE, _RECURSIVE = 0x1000, 0x40000, 0x4000
