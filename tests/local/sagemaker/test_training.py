@@ -349,7 +349,13 @@ def test_tags(lab: Lab, completed: dict[str, Any]) -> None:
             call()
 
 
-def test_a_network_must_be_there(lab: Lab, train: str) -> None:
+EC2 = [
+    {"Effect": "Allow", "Action": ["ec2:Describe*", "ec2:CreateNetworkInterface"], "Resource": "*"},
+    {"Effect": "Allow", "Action": ["ec2:CreateNetworkInterfacePermission", "ec2:Delete*"], "Resource": "*"},
+]
+
+
+def test_a_network_must_be_there_and_the_role_must_reach_it(lab: Lab, train: str) -> None:
     ec2 = lab.account.client("ec2")
     network = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=network, CidrBlock="10.0.1.0/24")["Subnet"]["SubnetId"]
@@ -361,7 +367,15 @@ def test_a_network_must_be_there(lab: Lab, train: str) -> None:
         request = lab.training_request(train, VpcConfig={"Subnets": subnets, "SecurityGroupIds": groups})
         with pytest.raises(ClientError, match=wrong):
             lab.sagemaker.create_training_job(**request)
-    request = lab.training_request(train, VpcConfig={"Subnets": [subnet], "SecurityGroupIds": [group]})
+    inside = {"VpcConfig": {"Subnets": [subnet], "SecurityGroupIds": [group]}}
+    with pytest.raises(ClientError, match="not authorized to perform: ec2:DescribeDhcpOptions"):
+        lab.sagemaker.create_training_job(**lab.training_request(train, **inside))
+    elsewhere = {**EC2[1], "Condition": {"ArnLike": {"ec2:Subnet": "arn:aws:ec2:*:*:subnet/subnet-0"}}}
+    role = lab.make_role([*ALLOW_S3_AND_LOGS, EC2[0], elsewhere])
+    with pytest.raises(ClientError, match="not authorized to perform: ec2:CreateNetworkInterfacePermission"):
+        lab.sagemaker.create_training_job(**lab.training_request(train, RoleArn=role, **inside))
+    role = lab.make_role([*ALLOW_S3_AND_LOGS, *EC2])
+    request = lab.training_request(train, RoleArn=role, **inside)
     assert lab.train(request)["TrainingJobStatus"] == "Completed"
 
 

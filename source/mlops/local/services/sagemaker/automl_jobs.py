@@ -27,7 +27,7 @@ class AutoMLJob:
 
     def check(self, request: dict[str, Any], caller: Caller) -> None:
         _check(request)
-        networks.check(request.get("SecurityConfig", {}), caller)
+        networks.check(request.get("SecurityConfig", {}), request["RoleArn"], caller)
 
     def record(self, request: dict[str, Any]) -> Record:
         return {"AutoMLProblemTypeConfigName": "Tabular"}

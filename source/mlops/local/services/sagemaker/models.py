@@ -54,7 +54,7 @@ def create_model(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         raise invalid("One or more parameters were invalid: ExecutionRoleArn is required to create a model.")
     identity.check_role(role_arn, PRINCIPAL, caller, model_arn)
     _check_artifacts(request, role_arn, caller, model_arn)
-    networks.check(request, caller)
+    networks.check(request, role_arn, caller)
     record = {
         **{member: value for member, value in request.items() if member != "Tags"},
         "ModelArn": model_arn,

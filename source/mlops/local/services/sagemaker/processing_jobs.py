@@ -26,7 +26,7 @@ class ProcessingJob:
     def check(self, request: dict[str, Any], caller: Caller) -> None:
         for problem in _problems(request):
             raise invalid(problem)
-        networks.check(request.get("NetworkConfig", {}), caller)
+        networks.check(request.get("NetworkConfig", {}), request["RoleArn"], caller)
 
     def record(self, request: dict[str, Any]) -> Record:
         return {}

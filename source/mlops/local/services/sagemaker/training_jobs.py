@@ -27,7 +27,7 @@ class TrainingJob:
 
     def check(self, request: dict[str, Any], caller: Caller) -> None:
         _check(request)
-        networks.check(request, caller)
+        networks.check(request, request["RoleArn"], caller)
 
     def record(self, request: dict[str, Any]) -> Record:
         output = request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
