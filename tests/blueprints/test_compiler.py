@@ -35,6 +35,7 @@ MANIFEST = "model_training/blueprint.yaml"
 SCHEMA = "model_training/request.schema.json"
 DEFINITIONS = "_parts/definitions.yaml"
 FIELDS = "_parts/training_fields.yaml"
+TUNING = "model_tuning/request.schema.json"
 TEMPLATE = "model_training/template.yaml"
 TRAINING = "_parts/training.yaml"
 RULES = "_parts/training_rules.yaml"
@@ -135,6 +136,20 @@ PARAMETERS = "_parts/training_parameters.yaml"
             "modl_artifact_location",
         ),
         (FIELDS, ": /model_framework_version", ": /version", "names /version, which is not"),
+        (
+            TUNING,
+            '"settings": "/tuner_configs"',
+            '"settings": "/tuner"',
+            "x-tuning names /tuner, which is not described",
+        ),
+        (TUNING, '"settings": "/tuner_configs"', '"setting": "/tuner_configs"', "did you mean 'settings'?"),
+        (
+            TUNING,
+            '"Include": "training_fields"',
+            '"Include": "training_field"',
+            "'training_field', which is not in _parts",
+        ),
+        (MANIFEST, "Include: training_rules", "Include: training_rule", "'training_rule', which is not in _parts"),
         (TEMPLATE, "Resources:", "Resourcs:", "'Resourcs' is not a template section"),
         (TRAINING, "Type: AWS::IAM::Role", "Typ: AWS::IAM::Role", "Resources/TrainingRole has no Type"),
         (TEMPLATE, "Include: [state_machine,", "Include: [stat,", "includes 'stat', which is not"),
