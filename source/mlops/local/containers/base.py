@@ -39,9 +39,7 @@ class Model:
     folder: Path  # the unpacked artifact, in a folder for this model alone; both stay until the predictor is closed
     image_uri: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)  # of the model's container definition
-    access: Mapping[str, str] = field(
-        default_factory=dict
-    )  # variables by which a process reaches AWS as the model's role
+    access: Mapping[str, str] = field(default_factory=dict)  # by which a process reaches AWS as the model's role
     log: Callable[[str], None] = _nobody  # takes a line of the container's log; may be called from any thread
     answer_seconds: float = ANSWER_SECONDS  # how long one request may take
 
@@ -60,7 +58,7 @@ class Predictor(Protocol):
         ...
 
     def close(self) -> None:
-        """End what was started for it. Called once, when no request is under way; nothing is asked afterwards."""
+        """End what was started for it. Nothing is asked afterwards; a request that is under way may fail."""
         ...
 
 

@@ -25,7 +25,7 @@ from mlops.local.containers.scripts import PROGRAM, SUBMIT_DIRECTORY, code, home
 from mlops.local.containers.scripts.versions import banner
 
 _JSON, _ANY = "application/json", "*/*"
-_TEXTS = frozenset({_JSON, "text/csv", "text/plain"})  # bodies that a script gets as text
+_TEXTS = frozenset({_JSON, "text/csv"})  # bodies that a script gets as text; all others are bytes
 
 
 def main(tree: Path, toolkit: str, descriptor: int) -> int:
@@ -68,13 +68,11 @@ def _line(error: BaseException) -> str:
 
 def _module(place: home.Home) -> ModuleType:
     """The script, imported from where the container's environment says."""
-    program = os.environ[PROGRAM]
-    folder = Path(os.environ.get(SUBMIT_DIRECTORY, "") or place.path("code"))
-    if str(folder).startswith("s3:/") or folder.is_file():
+    program, source = os.environ[PROGRAM], os.environ.get(SUBMIT_DIRECTORY, "").removeprefix("file://")
+    folder = Path(source or place.path("code"))
+    if source.startswith("s3://") or folder.is_file():
         folder = Path(place.path("code"))
-        code.fetch(os.environ[SUBMIT_DIRECTORY], folder)
-    elif str(folder).startswith("file:/"):
-        folder = Path(os.environ[SUBMIT_DIRECTORY].removeprefix("file://"))
+        code.fetch(source, folder)
     if not folder.is_dir():
         raise code.CodeError(
             f"ImportModuleError: the folder of the code, {folder} ({SUBMIT_DIRECTORY}), does not exist"
@@ -108,7 +106,7 @@ class Script:
 
     def answer(self, body: bytes, content_type: str, accept: str) -> tuple[bytes, str]:
         """A response's body and content type."""
-        content: Any = body.decode("utf-8") if content_type.partition(";")[0].strip() in _TEXTS else body
+        content: Any = body.decode("utf-8") if content_type in _TEXTS else body
         if self._transform:
             result = _call(self._transform, self._model, content, content_type, accept)
         else:
