@@ -145,8 +145,8 @@ PARAMETERS = "_parts/training_parameters.yaml"
         (TUNING, '"settings": "/tuner_configs"', '"setting": "/tuner_configs"', "did you mean 'settings'?"),
         (
             TUNING,
-            '"Include": "training_fields"',
-            '"Include": "training_field"',
+            '["training_fields"',
+            '["training_field"',
             "'training_field', which is not in _parts",
         ),
         (MANIFEST, "Include: training_rules", "Include: training_rule", "'training_rule', which is not in _parts"),
