@@ -30,19 +30,22 @@ def serving(api: Installed, package: str, **changes: Any) -> dict[str, Any]:
 ARTIFACT = ("model_framework", "model_framework_version", "model_artifact_location")
 
 
-def test_train_register_approve_deploy_predict(api: Installed) -> None:
-    sagemaker = api.client("sagemaker")
+@pytest.fixture(scope="module")
+def trained(api: Installed) -> dict[str, Any]:
+    """A training pipeline that has registered its model."""
     api.put("registered/train.csv", csv(ROWS[:300], LABELS[:300]))
     api.put("registered/validation.csv", csv(ROWS[300:], LABELS[300:]))
-
     unknown = api.provision(serving(api, GROUP))
     assert (unknown.status, error_shape(unknown)["errors"][0]["code"]) == (400, "unknown_model_package")
-
-    # train, register
     answer = api.provision(registering())
     assert answer.status == 200, answer.text
-    trained = api.ended(answer.body["pipeline_id"])
-    assert trained["status"] == "Succeeded", trained
+    pipeline: dict[str, Any] = api.ended(answer.body["pipeline_id"])
+    assert pipeline["status"] == "Succeeded", pipeline
+    return pipeline
+
+
+def test_train_register_approve_deploy_predict(api: Installed, trained: dict[str, Any]) -> None:
+    sagemaker = api.client("sagemaker")
     first = trained["job"]["registered"]
     assert first.endswith(f":model-package/{GROUP}/1")
     package = sagemaker.describe_model_package(ModelPackageName=first)
@@ -78,7 +81,7 @@ def test_train_register_approve_deploy_predict(api: Installed) -> None:
     assert "No updates are to be performed" in api.provision(serving(api, first)).body["message"]
 
     # a second version, approved as it is registered: the same request deploys it
-    again = api.ended(api.provision(registering(model_approval_status="Approved")).body["pipeline_id"])
+    again = api.ended(api.insisting(registering(model_approval_status="Approved")).body["pipeline_id"])
     second = again["job"]["registered"]
     assert second.endswith(f"{GROUP}/2")
     newer = api.insisting(serving(api, GROUP))

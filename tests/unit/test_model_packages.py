@@ -37,10 +37,10 @@ EMPTY = {"model_framework": "", "model_framework_version": "", "model_artifact_l
 Example = Callable[[str], dict[str, Any]]
 
 
-@pytest.fixture
-def body(example: Example) -> dict[str, Any]:
+@pytest.fixture(params=["byom_realtime_builtin", "byom_batch_builtin"])
+def body(example: Example, request: pytest.FixtureRequest) -> dict[str, Any]:
     """A request that says nothing about its model."""
-    return {key: value for key, value in example("byom_realtime_builtin").items() if key not in ARTIFACT_KEYS}
+    return {key: value for key, value in example(request.param).items() if key not in ARTIFACT_KEYS}
 
 
 @pytest.mark.parametrize("switch", [False, True])

@@ -86,7 +86,7 @@ def _model(path: str, name: str, settings: Settings, cloud: Cloud) -> ResolvedMo
         problem = f"the last successful run of {name} has no job that created a model"
         raise _bad_request(path, Code.NO_MODEL, problem, hint)
     if job.own_containers:
-        hint = "register the containers that the job's description names as a model package, and use model_package_name"
+        hint = "register the model: add model_package_group_name to its pipeline's request; then use model_package_name"
         problem = (
             f"the model of {name} is served by containers of its own, which need more than an image and an artifact"
         )
