@@ -58,7 +58,8 @@ def prepare(folder: Path, target: str, weights: str, problem_type: str, fraction
     validation = table.read(folder / "validation") if (folder / "validation").exists() else None
     if validation is not None and validation.columns != training.columns:
         raise DataError("the validation data have other columns than the training data")
-    problem, notes = understand(training.column(target), target, problem_type, FOLDS)
+    weighted = training.where(_weighted(training, weights))  # a class whose rows do not count is none
+    problem, notes = understand(weighted.column(target), target, problem_type, FOLDS)
     parts = [training] if validation is None else [training, validation]
     kept = [_usable(part, problem, target, weights) for part in parts]
     for part, mask, name in zip(parts, kept, ("training", "validation"), strict=False):
@@ -96,11 +97,15 @@ def _check(data: Table, target: str, weights: str, where: str) -> None:
 
 
 def _usable(data: Table, problem: Problem, target: str, weights: str) -> np.ndarray[Any, Any]:
-    usable = ~np.isnan(problem.encoded(data.column(target)))
-    if weights:
-        values = np.array([kinds.number(cell) for cell in data.column(weights)])
-        usable &= values >= 0  # and not NaN
+    usable: np.ndarray[Any, Any] = ~np.isnan(problem.encoded(data.column(target))) & _weighted(data, weights)
     return usable
+
+
+def _weighted(data: Table, weights: str) -> np.ndarray[Any, Any]:
+    """Which rows have a weight: a number that is not negative."""
+    if not weights:
+        return np.ones(len(data.rows), dtype=bool)
+    return np.array([kinds.number(cell) >= 0 for cell in data.column(weights)], dtype=bool)
 
 
 def _weights(used: list[Table], weights: str) -> Numbers | None:

@@ -7,7 +7,8 @@ Cells stay text here: what a column holds is found out in `columns`. Missing cel
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,15 +88,11 @@ def _lines(content: bytes, name: str) -> list[list[str]]:
         raise DataError(f"{name} is not text in UTF-8 ({error.reason} at byte {error.start})") from error
     previous = csv.field_size_limit(_LONGEST_CELL)
     try:
-        return [line for line in _reader(text) if line and line != [""]]
+        return [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line and line != [""]]
     except csv.Error as error:
         raise DataError(f"{name} is not CSV: {error}") from error
     finally:
         csv.field_size_limit(previous)
-
-
-def _reader(text: str) -> Iterator[list[str]]:
-    yield from csv.reader(text.splitlines(keepends=True), strict=True)
 
 
 def _checked(header: list[str], name: str) -> list[str]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _LOG_GROUP = JOB_KINDS["AutoMLJob"].log_group
 _DAYS_30 = 30 * 86400  # https://docs.aws.amazon.com/sagemaker/latest/dg/autopilot-quotas.html
+_LARGE = 100 * 10**6  # bytes: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TabularJobConfig.html
 _CANDIDATES = 10  # that are tried if the request does not say
 _PARQUET = "x-application/vnd.amazon+parquet"
 
@@ -84,9 +85,9 @@ class _Search:
     def work(self) -> str | None:
         for part in ("input/config", "input/data", "output", "candidates"):
             (self._tree / part).mkdir(parents=True)
-        request = self._request()
         for channel in self._job["AutoMLJobInputDataConfig"]:
             self._download(channel)
+        request = self._request()
         (self._tree / "input" / "config" / "job.json").write_text(json.dumps(request))
         progress, log = self._tree / "output" / "progress", self._tree / "log"
         progress.touch()
@@ -97,7 +98,7 @@ class _Search:
             stream.forward()
             self._follow(progress)
 
-        command = [sys.executable, "-u", "-m", "mlops.local.containers.autopilot.search", str(self._tree)]
+        command = [sys.executable, "-P", "-u", "-m", "mlops.local.containers.autopilot.search", str(self._tree)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         with (
             log.open("wb") as output,
@@ -122,9 +123,9 @@ class _Search:
     def _request(self) -> Record:
         """What the process is asked for; what the laptop account cannot do fails the job."""
         config, criteria = self._config, self._config.get("CompletionCriteria", {})
-        # AUTO is ENSEMBLING for less than 100 MB: https://docs.aws.amazon.com/sagemaker/latest/dg/autopilot-training-modes.html
         mode = config.get("Mode", "AUTO")
-        mode = "ENSEMBLING" if mode == "AUTO" else mode
+        if mode == "AUTO":
+            mode = modes.TUNING if self._size() > _LARGE else modes.ENSEMBLING
         given = config.get("CandidateGenerationConfig", {}).get("AlgorithmsConfig", [])
         algorithms = list(given[0]["AutoMLAlgorithms"]) if given else []
         here = modes.ALGORITHMS[mode]
@@ -147,6 +148,11 @@ class _Search:
             "fraction": self._job.get("DataSplitConfig", {}).get("ValidationFraction", 0),
             "definitions_only": config.get("GenerateCandidateDefinitionsOnly", False),
         }
+
+    def _size(self) -> int:
+        """How many bytes the data have."""
+        files = (self._tree / "input" / "data").rglob("*")
+        return sum(path.stat().st_size for path in files if path.is_file())
 
     def _download(self, channel: Record) -> None:
         name, source = channel.get("ChannelType", "training"), channel["DataSource"]["S3DataSource"]
