@@ -31,7 +31,7 @@ def stop(connection: Connection, name: str, no_wait: bool) -> None:
     answer = call_by_name(connection, "POST", name, "/stop")
     as_json = show.wants_json()
     if not as_json:
-        builds = {"Build": ", ".join(answer["builds"])} if answer["builds"] else {}
+        builds = {"Build": ", ".join(answer["builds"])} if answer.get("builds") else {}
         show.success(answer["message"], {**{job["kind"]: job["name"] for job in answer["jobs"]}, **builds})
     if answer["executions"] and not no_wait:
         answer["status"] = stopped(connection, answer["name"])
