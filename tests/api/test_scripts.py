@@ -49,6 +49,8 @@ def test_a_script_trains_and_its_model_is_served_with_its_code(api: Installed) -
     described = job(api, pipeline)
     assert "sagemaker-scikit-learn:1.2-1" in described["AlgorithmSpecification"]["TrainingImage"]
     assert described["HyperParameters"]["strength"] == "0.5"
+    code = f"arn:aws:s3:::{api.assets_bucket}/script/code/sourcedir.tar.gz"
+    assert _statements(api)["ReadCode"]["Resource"] == code  # and nothing beside it
 
     artifact = described["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{api.assets_bucket}/")
     wanted = realtime(
@@ -94,11 +96,6 @@ def test_code_comes_from_where_requests_may_read(api: Installed, directory: str,
     [error] = error_shape(refused)["errors"]
     assert error["path"] == "/algo_hyperparameters/sagemaker_submit_directory"
     assert problem in error["problem"]
-
-
-def test_the_role_reads_the_code_and_no_other_object_beside_it(api: Installed) -> None:
-    role = _statements(api)
-    assert role["ReadCode"]["Resource"] == f"arn:aws:s3:::{api.assets_bucket}/script/code/sourcedir.tar.gz"
 
 
 def _statements(api: Installed) -> dict[str, Any]:
