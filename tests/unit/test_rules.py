@@ -67,3 +67,13 @@ def test_a_broken_rule_is_a_problem(
     (found,) = rules.problems(body, (rule,), set())
     assert (found.path, found.problem, found.hint) == (path, problem, hint)
     assert rules.problems(body, (rule,), {path}) == []
+
+
+def test_a_field_that_another_requires_must_be_there() -> None:
+    rule = {"when": {"/status": "Approved"}, "requires": ["/group"], "because": "it is that of a version"}
+    assert rules.fields(rule) == {"/status", "/group"}
+    assert rules.problems({"status": "Pending"}, (rule,), set()) == []
+    assert rules.problems({"status": "Approved", "group": "churn"}, (rule,), set()) == []
+    (problem,) = rules.problems({"status": "Approved"}, (rule,), set())
+    assert (problem.path, problem.code.name) == ("/group", "MISSING")
+    assert problem.problem == "is missing, and /status 'Approved' requires it"

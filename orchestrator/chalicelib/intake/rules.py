@@ -7,6 +7,7 @@ not_less:  [greater, less], two fields with whole numbers
 product:   [field, field], two fields with whole numbers, whose product is `at_most` a number
 equal:     [field, other], two fields that must have the same value, with `because`
 needs:     {field: the value it must have, or a list of such values, of which null is none}, with `because`
+requires:  [field, ...], fields that must be there, with `because`
 warn:      {field: a number}, with `because`: a whole number beyond it is accepted, with a warning
 matches:   {field: the regular expression that its text must match}, with `because`
 """
@@ -41,6 +42,7 @@ def fields(rule: Rule) -> set[str]:
         *(field for pair in pairs for field in pair),
         *rule.get("needs", ()),
         *rule.get("matches", ()),
+        *rule.get("requires", ()),
         *rule.get("warn", ()),
         *_when(rule),
     }
@@ -99,6 +101,9 @@ def _broken(rule: Rule, body: Body) -> Iterator[Problem]:
                 problem = f"is missing, and {_given(when)} requires it"
             listed = " or ".join("remove it" if one is None else shown(one) for one in allowed)
             yield Problem(path, Code.CONFLICT, problem, f"{listed}: {rule['because']}")
+    for path in rule.get("requires", ()):
+        if value(path) is None:
+            yield Problem(path, Code.MISSING, f"is missing, and {_given(when)} requires it", rule["because"])
     for path, pattern in rule.get("matches", {}).items():
         if not re.search(pattern, str(value(path))):
             others = {field: wanted for field, wanted in when.items() if field != path}

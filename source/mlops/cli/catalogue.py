@@ -233,6 +233,9 @@ def _rules(key: str, rules: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
             greater, less = (path.removeprefix("/") for path in rule["not_less"])
             if key in (greater, less):
                 yield f"{greater} must not be less than {less}{f' with {given}' if given else ''}"
+        for path in rule.get("requires", ()):
+            if f"/{key}" in (path, *when):
+                yield f"with {given}, {path.removeprefix('/')} is required"
         for path, value in rule.get("needs", {}).items():
             if f"/{key}" in (path, *when):
                 yield f"with {given}, {path.removeprefix('/')} must be {json.dumps(value)}"
