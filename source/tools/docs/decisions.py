@@ -133,7 +133,8 @@ class Row:
 
 ROWS = (
     Row(
-        "a stack with one of the names was not created by this orchestrator, or for another type, or belongs to other values",
+        "a stack with one of the names was not created by this orchestrator, or for another type, or belongs to other "
+        "values",
         lambda at: at.foreign,
     ),
     Row("the delivery stack is being deleted", lambda at: at.delivery is Phase.DELETING),
