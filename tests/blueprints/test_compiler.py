@@ -149,7 +149,12 @@ PARAMETERS = "_parts/training_parameters.yaml"
             '["training_field"',
             "'training_field', which is not in _parts",
         ),
-        (MANIFEST, "Include: training_rules", "Include: training_rule", "'training_rule', which is not in _parts"),
+        (
+            MANIFEST,
+            "Include: [training_rules, ",
+            "Include: [training_rule, ",
+            "'training_rule', which is not in _parts",
+        ),
         (TEMPLATE, "Resources:", "Resourcs:", "'Resourcs' is not a template section"),
         (TRAINING, "Type: AWS::IAM::Role", "Typ: AWS::IAM::Role", "Resources/TrainingRole has no Type"),
         (TEMPLATE, "Include: [state_machine,", "Include: [stat,", "includes 'stat', which is not"),
