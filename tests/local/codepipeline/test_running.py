@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.codepipelines import (
+    MODEL_OF_NOTHING,
     Pipelines,
     approval,
     declaration,
@@ -62,6 +63,16 @@ def test_a_zip_becomes_a_stack_and_its_outputs_reach_the_next_action(pipelines: 
     assert run["externalExecutionId"].endswith(run["actionExecutionId"])
     started = pipelines.account.client("stepfunctions").describe_execution(executionArn=run["externalExecutionId"])
     assert json.loads(started["input"]) == {"fail": False, "colour": "blue"}
+
+
+def test_a_template_may_be_larger_than_a_body_of_a_request(pipelines: Pipelines) -> None:
+    """CodePipeline takes templates that CloudFormation takes by URL only."""
+    described = {f"Unused{number}": {"Type": "String", "Default": "x" * 1000} for number in range(60)}
+    template = {**MODEL_OF_NOTHING, "Parameters": MODEL_OF_NOTHING["Parameters"] | described}
+    assert len(json.dumps(template)) > 51_200
+    pipelines.upload(template)
+    name = pipelines.create(source(pipelines.bucket), deploy(unique("stack"), pipelines.stack_role))
+    assert pipelines.ended(name)["status"] == "Succeeded"
 
 
 def test_an_unchanged_stack_is_a_success(pipelines: Pipelines) -> None:

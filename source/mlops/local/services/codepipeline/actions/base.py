@@ -83,6 +83,12 @@ class Run:
     # --- artifacts: zip files in the pipeline's bucket ---
 
     def write_artifact(self, name: str, content: bytes) -> None:
+        location = self.store(name, content)
+        self.execution["artifacts"][name] = location
+        self.action["output"].setdefault("outputArtifacts", []).append({"name": name, "s3location": location})
+
+    def store(self, name: str, content: bytes) -> dict[str, str]:
+        """Write an object to the pipeline's bucket; returns its `bucket` and `key`."""
         location = {
             "bucket": self.artifact_store["location"],
             "key": f"{self.execution['pipelineName'][:20]}/{name[:10]}/{secrets.token_hex(4)[:7]}",
@@ -91,8 +97,7 @@ class Run:
         if key := self.artifact_store.get("encryptionKey"):
             arguments.update(ServerSideEncryption="aws:kms", SSEKMSKeyId=key["id"])
         self.session.client("s3").put_object(**arguments)
-        self.execution["artifacts"][name] = location
-        self.action["output"].setdefault("outputArtifacts", []).append({"name": name, "s3location": location})
+        return location
 
     def read_file(self, reference: str) -> str:
         """The text of `Artifact::path/in/artifact`."""

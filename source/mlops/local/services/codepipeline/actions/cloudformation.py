@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef as Stack
 
 _MODES = ("CREATE_UPDATE", "DELETE_ONLY", "REPLACE_ON_FAILURE")
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+_LARGEST_BODY = 51_200  # bytes
 _FAILED_STACKS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 
 
@@ -60,7 +62,7 @@ def _wanted(action: Run) -> dict[str, Any]:
     settings = _template_configuration(action)
     parameters = {**settings.get("Parameters", {}), **_overrides(action)}
     wanted: dict[str, Any] = {
-        "TemplateBody": action.read_file(configuration["TemplatePath"]),
+        **_template(action, action.read_file(configuration["TemplatePath"])),
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         "Capabilities": [word.strip() for word in configuration.get("Capabilities", "").split(",") if word.strip()],
         "RoleARN": configuration["RoleArn"],
@@ -70,6 +72,15 @@ def _wanted(action: Run) -> dict[str, Any]:
     if policy := settings.get("StackPolicy"):
         wanted["StackPolicyBody"] = json.dumps(policy)
     return wanted
+
+
+def _template(action: Run, text: str) -> dict[str, str]:
+    """A template as CloudFormation takes it: large ones by URL."""
+    if len(text.encode()) <= _LARGEST_BODY:
+        return {"TemplateBody": text}
+    s3 = action.session.client("s3")
+    location = action.store("template", text.encode())
+    return {"TemplateURL": f"{s3.meta.endpoint_url}/{location['bucket']}/{location['key']}"}
 
 
 def _template_configuration(action: Run) -> dict[str, Any]:
