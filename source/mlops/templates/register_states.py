@@ -200,11 +200,18 @@ def _model(kind: JobKind, made_by: str) -> str:
     containers = (
         f"[{made_by}.{kind.containers}.{{'Image': Image, 'ModelDataUrl': ModelDataUrl, 'Environment': Environment}}]"
         if kind.containers
-        else f"[{{'Image': $registration.image, 'ModelDataUrl': {made_by}.{kind.artifact}}}]"
+        else f"[{{'Image': $registration.image, 'ModelDataUrl': {made_by}.{kind.artifact}, 'Environment': $serving}}]"
     )
     sections = " : ".join(f"$has(/^({pattern})$/) ? '{section}'" for section, pattern in _SECTIONS)
     # A metric of a candidate has its data set beside it; that of a training job has it in its name, as XGBoost does.
+    # A script that trains serves, too: the SDK's estimators register its model with the same environment.
     return f"""(
+    $plain := function($text) {{ $replace($text, /^"|"$/, '') }};
+    $script := {made_by}.HyperParameters;
+    $serving := $exists($script.sagemaker_program) ? {{
+      'SAGEMAKER_PROGRAM': $plain($script.sagemaker_program),
+      'SAGEMAKER_SUBMIT_DIRECTORY': $plain($script.sagemaker_submit_directory)
+    }};
     $containers := {containers};
     $artifact := $substringAfter($containers[0].ModelDataUrl, 's3://');
     $metrics := [{made_by}.{kind.model_metrics or kind.metrics}.{{
