@@ -10,7 +10,7 @@ PIN := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-vers
   $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest run-tests test-deep lint bench templates docs image-uris instance-families hyperparameters pins clean
+.PHONY: help setup demo tour test pytest run-tests test-deep lint bench templates docs image-uris instance-families hyperparameters pins clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -19,6 +19,9 @@ setup: $(READY) ## Create the virtual environment in .venv
 
 demo: setup ## Train, serve and invoke a model in a laptop account (KEEP=1 keeps it running)
 	$(BIN)/python -m mlops.demo $(if $(KEEP),--keep)
+
+tour: setup ## Walk through all pipeline types on one data set in a laptop account (KEEP=1 keeps it running)
+	$(BIN)/python -m mlops.demo --tour $(if $(KEEP),--keep)
 
 test: setup ## Run lint and the tests, at the same time
 	$(MAKE) --no-print-directory --jobs=2 lint pytest

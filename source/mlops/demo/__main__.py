@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m mlops.demo`: runs the demo in a laptop account and stops the account; --keep leaves it running.
+"""`python -m mlops.demo`: runs the demo, or the tour, in a laptop account and stops it; --keep leaves it running.
 
 With --in-aws, runs the demo and checks some guarantees in the credentials' AWS account.
 """
@@ -15,7 +15,7 @@ from mlops.cli import account, laptop, show
 from mlops.cli.app import ErrorHandlingCommand
 from mlops.cli.connection import Connection
 from mlops.cli.failures import Interrupted
-from mlops.demo import in_aws, story
+from mlops.demo import in_aws, story, tour
 
 
 @click.command(cls=ErrorHandlingCommand)
@@ -24,28 +24,29 @@ from mlops.demo import in_aws, story
 @click.option(
     "--in-aws", "elsewhere", is_flag=True, help="Run in the credentials' AWS account. Requires `mlops install` first."
 )
+@click.option("--tour", "whole", is_flag=True, help="Run the tour of all pipeline types instead.")
 @click.option("--yes", is_flag=True, help="With --in-aws: skip the confirmation prompt.")
 @click.option(
     "--clean-up", is_flag=True, help="With --in-aws: finally delete both pipelines and the resources they deployed."
 )
-def demo(keep: bool, port: int, elsewhere: bool, yes: bool, clean_up: bool) -> None:
+def demo(keep: bool, port: int, elsewhere: bool, whole: bool, yes: bool, clean_up: bool) -> None:
     """Train, serve and invoke a model on real data, in an AWS account on this computer."""
     signal.signal(signal.SIGTERM, laptop.interrupted)
     signal.signal(signal.SIGINT, laptop.interrupted)
     if not elsewhere and (yes or clean_up):
         raise click.UsageError("--yes and --clean-up require --in-aws.")
-    if elsewhere and (keep or port):
-        raise click.UsageError("--keep and --port cannot be used with --in-aws.")
+    if elsewhere and (keep or port or whole):
+        raise click.UsageError("--keep, --port and --tour cannot be used with --in-aws.")
     try:
         if elsewhere:
             in_aws.run(Connection(), yes=yes, clean_up=clean_up)
         else:
-            on_this_laptop(keep, port)
+            on_this_laptop(keep, port, whole)
     except laptop.Interrupted:
         raise Interrupted("Interrupted") from None
 
 
-def on_this_laptop(keep: bool, port: int) -> None:
+def on_this_laptop(keep: bool, port: int, whole: bool) -> None:
     began = time.monotonic()
     with (
         show.progress("starting an AWS account on this laptop") as progress,
@@ -53,11 +54,15 @@ def on_this_laptop(keep: bool, port: int) -> None:
     ):
         progress("")
         running, process = up
-        result = story.run(Connection())
-        story.epilogue(result, "an AWS account on this laptop", running.assets_bucket)
+        if whole:
+            tour.run(Connection())
+        else:
+            result = story.run(Connection())
+            story.epilogue(result, "an AWS account on this laptop", running.assets_bucket)
         console = show.out()
-        console.print("To explore it:")
-        console.print("   [cyan]make demo KEEP=1[/]   rerun the demo and keep the account running")
+        console.print("\nTo explore it:")
+        again = "make tour KEEP=1" if whole else "make demo KEEP=1"
+        console.print(f"   [cyan]{again}[/]   rerun it and keep the account running")
         console.print(
             "   [cyan]mlops local up[/]     start an empty account for mlops provision, status, run and invoke"
         )

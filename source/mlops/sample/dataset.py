@@ -14,6 +14,20 @@ if TYPE_CHECKING:
 FILE = Path(__file__).parent / "data" / "breast_cancer.csv"
 SOURCE = "Breast Cancer Wisconsin (Diagnostic), UCI Machine Learning Repository, CC BY 4.0"
 TRAIN, VALIDATION = 0.6, 0.2  # the rest stays unseen
+_MEASURED = (
+    "radius",
+    "texture",
+    "perimeter",
+    "area",
+    "smoothness",
+    "compactness",
+    "concavity",
+    "concave_points",
+    "symmetry",
+    "fractal_dimension",
+)
+_STATISTICS = ("mean", "error", "worst")
+LARGER = (0.71, 0.17)  # together 500 rows, which Autopilot requires
 
 
 @dataclass(frozen=True)
@@ -31,14 +45,14 @@ class Split:
     unseen: list[Row]
 
 
-def load() -> Split:
+def load(train: float = TRAIN, validation: float = VALIDATION) -> Split:
     """The rows, shuffled by their own digests, so that everybody gets the same split."""
     _, *lines = FILE.read_text("utf-8").splitlines()
     rows = []
     for line in sorted(lines, key=lambda line: hashlib.sha256(line.encode()).digest()):
         measurements, benign = line.rsplit(",", 1)
         rows.append(Row(benign == "0", measurements))
-    first, second = int(len(rows) * TRAIN), int(len(rows) * (TRAIN + VALIDATION))
+    first, second = int(len(rows) * train), int(len(rows) * (train + validation))
     return Split(rows[:first], rows[first:second], rows[second:])
 
 
@@ -58,3 +72,9 @@ def labelled(rows: list[Row]) -> bytes:
 def unlabelled(rows: list[Row]) -> bytes:
     """What it predicts from."""
     return "".join(f"{row.measurements}\n" for row in rows).encode()
+
+
+def table(rows: list[Row]) -> bytes:
+    """What Autopilot trains on: CSV with a header, the target as its last column."""
+    header = ",".join([*(f"{name}_{statistic}" for statistic in _STATISTICS for name in _MEASURED), "malignant"])
+    return "\n".join([header, *(f"{row.measurements},{int(row.malignant)}" for row in rows), ""]).encode()
