@@ -62,4 +62,4 @@ def load(text: str) -> Any:
 
 def dump(template: Template) -> str:
     """Write a template as YAML that CloudFormation reads: no tags, no aliases, keys in the order given."""
-    return yaml.dump(template, Dumper=_Dumper, sort_keys=False, width=4096, allow_unicode=True)
+    return yaml.dump(template, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
