@@ -21,6 +21,10 @@ from tests.support.laptop import Account
 
 ENVIRONMENT = ROOT / ".venv-sdk"
 PROGRAMS = ROOT / "tests" / "sdk" / "programs"
+ENVIRONMENT_OF_THE_SDK = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(PROGRAMS / "config.yaml"),
+}
 
 
 def installed() -> Path:
@@ -40,7 +44,7 @@ def ask(python: Path, program: str, given: Any = None, seconds: float = 120, **e
         capture_output=True,
         text=True,
         timeout=seconds,
-        env={**without_aws(), "AWS_DEFAULT_REGION": "us-east-1", **environment},
+        env={**without_aws(), **ENVIRONMENT_OF_THE_SDK, **environment},
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
