@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from mlops.cli import offline
 from mlops.cli.failures import Failure
-from mlops.demo import in_aws, scores, story
+from mlops.cli.request_file import filled
+from mlops.demo import in_aws, scores, story, tour
 from mlops.sample import dataset
 
 
@@ -45,6 +46,30 @@ def test_auc(values: list[float], expected: float) -> None:
 def test_the_pipelines_that_are_deleted_are_those_that_were_requested() -> None:
     requested = [story.request(name, offline.OUTPUTS) for name in ("realtime", "training")]
     assert tuple(offline.check(one, "us-east-1").name for one in requested) == in_aws.PIPELINES
+
+
+@pytest.mark.parametrize("path", sorted(tour.REQUESTS.glob("*.json")), ids=lambda path: path.stem)
+def test_the_tours_requests_are_valid(path: Path) -> None:
+    values = {
+        **offline.OUTPUTS,
+        "Model": "tour-training",
+        "Package": "arn:aws:sagemaker:us-east-1:111122223333:model-package/tour/1",
+        "ECRRepoName": "images",
+        "SageMakerModelName": "model",
+        "Algorithm": "XGBoost",
+        "Evaluation": "68 of 69",
+    }
+    verdict = offline.check(filled(path.read_bytes(), lambda: values), "us-east-1")
+    assert verdict.problems == []
+
+
+def test_the_tour_has_the_rows_that_autopilot_requires_and_keeps_some_for_the_comparison() -> None:
+    split = dataset.load(*dataset.LARGER)
+    assert [len(split.train), len(split.validation), len(split.unseen)] == [403, 97, 69]
+    header, *rows = dataset.table(split.train + split.validation).decode().splitlines()
+    assert len(rows) == 500
+    assert header.endswith(",malignant")
+    assert {row.count(",") for row in [header, *rows]} == {30}
 
 
 VERSION = "arn:aws:states:us-east-1:123456789012:stateMachine:MLOpsTraining-1a2b:7"
