@@ -140,7 +140,7 @@ def client(api: Installed, sdk_python: Path, folder: str) -> dict[str, Any]:
             "criteria": {"max_candidates": 2, "max_runtime_per_training_job_in_seconds": 600},
         },
     }
-    answer: dict[str, Any] = sdk.ask(sdk_python, "client", given, **sdk.account(api))
+    answer: dict[str, Any] = sdk.ask(sdk_python, "client", given, 240, **sdk.account(api))
     return answer
 
 
