@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -345,6 +346,25 @@ def test_a_job_that_is_there_is_taken_on_if_it_is_this_runs(
     assert computed(assigned["status"], **copy.deepcopy(variables)) == comes_to
     cause = computed(assigned["cause"], **copy.deepcopy(variables))
     assert (cause == "refused") == (comes_to != "Failed")
+
+
+def test_waiting_30_days_for_a_job_fits_in_an_executions_history() -> None:
+    """30 days is the longest an Autopilot job may run; an execution has at most 25,000 events, and then it fails."""
+    states = definition(expanded(("Work", {"RunJob": job(JOB_KINDS["AutoMLJob"]), "End": True})))["States"]
+    started = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    spelled = expression(states["WorkWait"]["Seconds"])
+    assert spelled is not None
+    # Entered and exited, for each state of the loop; and a task is scheduled, started and done.
+    round_trip = sum(5 if states[name]["Type"] == "Task" else 2 for name in ("WorkWait", "WorkDescribe", "WorkStatus"))
+    context = {"context": {"Execution": {"StartTime": started.isoformat().replace("+00:00", "Z")}}}
+    waiting = Jsonata(spelled.replace("$millis()", "$now_"))
+    waited, rounds = 0, 0
+    while waited < 30 * 24 * 3600:
+        seconds = waiting.evaluate(None, {"states": context, "now_": (started.timestamp() + waited) * 1000})
+        assert 5 <= seconds <= max(5, waited / 20)
+        # Twenty rounds at once: the later of them wait longer still.
+        waited, rounds = waited + 20 * seconds, rounds + 20
+    assert rounds * round_trip < 24_000
 
 
 @each_kind

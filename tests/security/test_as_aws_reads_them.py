@@ -59,6 +59,23 @@ def test_who_creates_a_training_job_may_lend_its_volumes_key_through_sagemaker(t
         assert services(one) == [through("sagemaker")], one["Sid"]
 
 
+def test_registering_a_version_is_allowed_on_the_version_and_on_its_group(templates: Templates) -> None:
+    """CreateModelPackage supports both types of resources; which of them is asked about is not documented."""
+    registering = {name for name, template in templates.items() if "RegisterVersion" in str(template)}
+    assert {"model_training", "model_tuning", "autopilot"} <= registering
+    for name in registering:
+        (allowed,) = allowing(templates[name], "JobPolicy", "sagemaker:CreateModelPackage")
+        named = {one["Fn::Sub"].split(":")[-1] for one in allowed["Resource"]}
+        group = "${ModelPackageGroupName}"
+        assert named == {f"model-package/{group}/*", f"model-package-group/{group}"}, name
+
+
+def test_cloudformation_may_make_a_model_of_another_accounts_package(templates: Templates) -> None:
+    """AWS's policy for sharing a group allows CreateModel on its packages: the caller needs it there, too."""
+    allowed = allowing(templates["main"], "CloudFormationSagemakerPolicy", "sagemaker:CreateModel")
+    assert any(":*:model-package/*" in str(one["Resource"]) for one in allowed)
+
+
 def test_api_gateway_may_call_functions_by_what_it_is_known_to_send(templates: Templates) -> None:
     """The source ARN names the account; an account beside it would have to be sent, too."""
     found = 0

@@ -162,10 +162,11 @@ def states_of(job: Job, begins: Mapping[str, str]) -> dict[str, State]:
             ],
             "Default": "Explain",
         },
-        # A twentieth of the time gone, at least 5 seconds: an execution has room for 25,000 events.
+        # A twentieth of the time gone, from 5 seconds to 20 minutes: an execution has room for 25,000 events, and the
+        # longest job takes 30 days.
         wait: {
             "Type": "Wait",
-            "Seconds": "{% $max([5, $min([300, $floor(($millis()"
+            "Seconds": "{% $max([5, $min([1200, $floor(($millis()"
             " - $toMillis($states.context.Execution.StartTime)) / 20000)])]) %}",
             "Next": describe,
         },
@@ -303,7 +304,7 @@ def _notice(how: str, message: str) -> State:
         "Resource": task("sns:publish"),
         "Arguments": {
             "TopicArn": {"Ref": "NotificationsSNSTopicArn"},
-            "Subject": f"{{% $substring($job.label & ' ' & $job.name & ' {how}', 0, 100) %}}",
+            "Subject": f"{{% $substring($job.label & ' ' & $job.name & ' {how}', 0, 99) %}}",  # SNS takes less than 100
             "Message": f"{{% {message} %}}",
         },
         "Retry": PATIENCE,
