@@ -18,6 +18,7 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from chalicelib import operations
 from chalicelib.errors import BadRequest
 from chalicelib.model_cards import content, fill, metric_files, schemas
+from chalicelib.model_cards.check import check
 from chalicelib.model_cards.metric_files import NotOfThisFormat
 from chalicelib.settings import Settings
 from hypothesis import HealthCheck, given
@@ -252,6 +253,22 @@ def test_a_confusion_matrix_keeps_its_rows() -> None:
     matrix = metric_files.metric_groups("binary_classification", document)[0]["metric_data"][0]
     assert matrix["value"] == [[9, 1], [2, 8]]
     assert (matrix["x_axis_name"], matrix["y_axis_name"]) == (["0", "1"], ["0", "1"])
+
+
+def test_a_file_whose_key_is_longer_than_s3_takes_is_refused(settings: Settings) -> None:
+    url = f"s3://{settings.assets_bucket}/{'ü' * 600}"
+    evaluation = {"name": "unseen", "metric_type": "regression", "metric_file_s3_url": url}
+    body = {"pipeline_type": "create_model_card", "name": "churn", "evaluation_details": [evaluation]}
+    with pytest.raises(BadRequest) as refused:
+        check("create_model_card", body, settings, deployed=True)
+    (problem,) = refused.value.problems
+    assert (problem.path, problem.hint) == ("/evaluation_details/0/metric_file_s3_url", "at most 1024")
+
+
+def test_an_empty_confusion_matrix_is_left_out() -> None:
+    document = {"multiclass_classification_metrics": {"confusion_matrix": {}, "accuracy": {"value": 0.5}}}
+    (group,) = metric_files.metric_groups("multiclass_classification", document)
+    assert [metric["name"] for metric in group["metric_data"]] == ["accuracy"]
 
 
 @pytest.mark.parametrize("kind", schemas.METRIC_TYPES)

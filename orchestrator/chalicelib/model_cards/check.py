@@ -17,6 +17,7 @@ from chalicelib.model_cards import nulls, schemas
 from chalicelib.quoting import pointer, shown
 from chalicelib.settings import Settings
 
+KEY_BYTES = 1024  # of a key in S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 ARN = "arn:{0.partition}:sagemaker:{0.aws_region}:{0.account}:model-card/{1}"
 
 
@@ -122,6 +123,9 @@ def _metric_file_rules(
     if kind and not url:
         hint = "URI of the file in the assets bucket"
         yield Problem(f"{path}/metric_file_s3_url", Code.MISSING, "is missing: the file of metric_type", hint)
+    if isinstance(url, str) and (size := len(url.removeprefix("s3://").partition("/")[2].encode())) > KEY_BYTES:
+        problem = f"has a key of {size} bytes in UTF-8"
+        yield Problem(f"{path}/metric_file_s3_url", Code.TOO_LONG, problem, f"at most {KEY_BYTES}")
     ours = f"s3://{settings.assets_bucket}/"
     if deployed and isinstance(url, str) and not url.startswith(ours):
         problem = "files of metrics are read from the assets bucket only"

@@ -52,6 +52,8 @@ def _quality(group: str) -> Callable[[Mapping[str, Any]], list[Group]]:
 
 def _quality_metric(name: str, value: Mapping[str, Any]) -> Iterator[Metric]:
     if name == "confusion_matrix":
+        if not value:
+            return
         labels, predicted = list(value), list(next(iter(value.values())))
         rows = [[value[label][one] for one in predicted] for label in labels]
         yield _metric(name, "matrix", rows, _axes(predicted), _axes(labels))
