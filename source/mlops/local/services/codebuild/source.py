@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -50,7 +51,8 @@ def dockerfile_problem(archive: zipfile.ZipFile, path: str) -> str:
         return f"{path} has more than {LONGEST:,} bytes."
     try:
         text = archive.read(path).decode()
-    except (UnicodeDecodeError, RuntimeError, NotImplementedError) as error:  # not text, encrypted, unknown compression
+    # not text, encrypted, unknown compression, damaged
+    except (UnicodeDecodeError, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
         return f"{path} cannot be read: {error}."
     instructions = [words[0].upper() for line in text.splitlines() if (words := line.split())]
     return "" if "FROM" in instructions else f"{path} has no FROM instruction."

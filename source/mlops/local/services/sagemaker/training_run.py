@@ -84,7 +84,9 @@ def _train_in(folder: Path, run: Run) -> None:
     ]
     failure = tree / "output" / "failure"
     if ended == "Failed":
-        raise JobFailed(failure.read_text() if failure.exists() else f"AlgorithmError: {_last_lines(text)}")
+        raise JobFailed(
+            failure.read_text(errors="replace") if failure.exists() else f"AlgorithmError: {_last_lines(text)}"
+        )
     _upload(s3, tree, run, quiet=ended != "Completed")
     if ended != "Completed":
         raise JobStopped(ended)
