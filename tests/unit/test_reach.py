@@ -71,6 +71,17 @@ def test_this_accounts_images_and_awss_own_are_taken(
     assert not refused(body, catalog, closed)
 
 
+@pytest.mark.parametrize("account", ["123456789012", "683313688378"])
+def test_an_image_of_another_region_is_refused_as_sagemaker_does(
+    account: str, example: Example, catalog: Catalog, closed: Settings
+) -> None:
+    image = IMAGE.format(account).replace("us-east-1", "eu-west-1")
+    body = named(example("byom_realtime_custom")) | {"custom_image_uri": image, "kms_key_arn": ""}
+    (problem,) = refused(body, catalog, closed)
+    assert problem["path"] == "/custom_image_uri"
+    assert problem["problem"] == "the image is in eu-west-1, and the pipeline in us-east-1"
+
+
 def test_a_location_that_is_wrong_anyway_is_one_problem(example: Example, catalog: Catalog, closed: Settings) -> None:
     body = named(example("byom_realtime_builtin")) | {"data_capture_location": "s3://elsewhere/x", "kms_key_arn": ""}
     assert [problem["path"] for problem in refused(body, catalog, closed)] == ["/data_capture_location"]

@@ -47,7 +47,12 @@ def _s3_uri(uri: str, settings: Settings) -> Refusal:
 
 
 def _image(uri: str, settings: Settings) -> Refusal:
-    account = uri.partition(".")[0]
+    account, _, _, region, _ = uri.split(".", 4)
+    if region != settings.aws_region:
+        return (
+            f"the image is in {region}, and the pipeline in {settings.aws_region}",
+            f"SageMaker pulls images from its own Region: push the image to a repository in {settings.aws_region}",
+        )
     if account in uris.registry_accounts():
         return None
     return _account(account, "images", settings.image_accounts, "ImageAccounts", settings)
