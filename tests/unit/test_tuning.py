@@ -70,6 +70,7 @@ def warned(checked: Checked, **changes: Any) -> list[tuple[str, str]]:
         (["categorical", [1, 2], "Linear"], "/2", "a categorical range has no scaling type"),
         (["continuous"], "", "has 1 entries"),
         (["continuous", [0.1, 0.5], "Auto", 1], "", "has 4 entries"),
+        ([], "", "is empty"),
         ("0.1-0.5", "", "is '0.1-0.5', a string, not a list"),
         ({"low": 1}, "", "is an object, not a list"),
     ],
@@ -87,6 +88,22 @@ def test_a_range_that_is_none_is_refused_where_it_is_wrong(
     )
     assert [one[0] for one in told] == [f"/hyperparameters_ranges/rate{path}"]
     assert problem in told[0][1]
+    assert told[0][2].strip("; ") == told[0][2] != ""
+
+
+@pytest.mark.parametrize("name", ["sagemaker_program", "sagemaker_submit_directory"])
+def test_the_script_is_not_searched(checked: Checked, name: str) -> None:
+    static = {"sagemaker_program": "train.py", "sagemaker_submit_directory": "s3://the-assets/code.tar.gz"}
+    told = refused(
+        checked,
+        hyperparameters_ranges={name: ["categorical", ["s3://elsewhere/a.tar.gz", "s3://elsewhere/b.tar.gz"]]},
+        tuner_configs=SETTINGS | {"max_jobs": 2},
+        model_framework="sklearn",
+        model_framework_version="1.2-1",
+        algo_hyperparameters={key: value for key, value in static.items() if key != name},
+    )
+    assert [one[0] for one in told] == [f"/hyperparameters_ranges/{name}"]
+    assert "cannot be searched" in told[0][1]
 
 
 @pytest.mark.parametrize(

@@ -262,3 +262,45 @@ def test_a_problem_inside_an_object_is_told_where_it_is(
     for (_, problem, hint), (_, words, advice) in zip(found, wrong, strict=True):
         assert words in problem
         assert advice in hint
+
+
+SUBMIT, PROGRAM = "sagemaker_submit_directory", "sagemaker_program"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "path", "hint"),
+    [
+        # what IAM policies cannot have in a resource
+        ("model_training_builtin", {"training_data": "模型/train.csv"}, "/training_data", "Latin-1"),
+        ("byom_batch_builtin", {"batch_inference_data": "my-bucket/模型"}, "/batch_inference_data", "Latin-1"),
+        # paths that lead out of the container's folders
+        (
+            "model_training_builtin",
+            {"algo_hyperparameters": {PROGRAM: "../../x.py"}},
+            f"/algo_hyperparameters/{PROGRAM}",
+            "script",
+        ),
+        (
+            "model_training_builtin",
+            {"algo_hyperparameters": {PROGRAM: "x.py", SUBMIT: "/opt/ml/../../home"}},
+            f"/algo_hyperparameters/{SUBMIT}",
+            "S3 URI",
+        ),
+        (
+            "byom_image_builder",
+            {"ecr_repo_name": "111122223333.dkr.ecr.us-east-1.amazonaws.com/churn"},
+            "/ecr_repo_name",
+            "write only the repository's name: 'churn'",
+        ),
+    ],
+)
+def test_a_path_that_aws_would_refuse_is_told(
+    told: Check, example: Example, name: str, change: dict[str, Any], path: str, hint: str
+) -> None:
+    ((where, _, advice),) = told({**example(name), **change})
+    assert where == path
+    assert hint in advice
+
+
+def test_a_key_of_latin_1_is_taken(told: Check, example: Example) -> None:
+    assert told({**example("model_training_builtin"), "training_data": "größe/train (1).csv"}) == []

@@ -85,7 +85,7 @@ def _problems(error: Any, schema: Schema) -> Iterator[Problem]:
             yield Problem(path, Code.TOO_SHORT, f"{shown(value)} has {len(value)} characters", f"at least {limit}")
         case "minProperties" | "minItems":
             problem = f"has {len(value)} entries" if value else "is empty"
-            yield Problem(path, Code.TOO_FEW, problem, f"at least {limit}; {_advice(field)}")
+            yield Problem(path, Code.TOO_FEW, problem, "; ".join(filter(None, (f"at least {limit}", _advice(field)))))
         case "maxProperties" | "maxItems":
             yield Problem(path, Code.TOO_MANY, f"has {len(value)} entries", f"at most {limit}")
         case "not" if "x-instead" in field:

@@ -64,11 +64,11 @@ def canonical(value: Any, text: Any) -> Any:
     """
     if not isinstance(value, dict):
         return value
-    return {name: _canonical_range(one, text) if isinstance(one, list) else one for name, one in value.items()}
+    return {name: _canonical_range(one, text) if one and isinstance(one, list) else one for name, one in value.items()}
 
 
 def _canonical_range(given: list[Any], text: Any) -> list[Any]:
-    kind, *others = given or [None]
+    kind, *others = given
     kind = kind.strip().lower() if isinstance(kind, str) else kind
     if others and isinstance(others[0], list):
         values, *scaling = others

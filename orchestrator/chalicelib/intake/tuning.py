@@ -70,13 +70,17 @@ class _Search:
     def check(self, complete: bool) -> None:
         """Add what is wrong; what depends on all ranges only if they are `complete`."""
         static = self.values.get("static") or {}
+        algorithm = str(self.values.get("algorithm"))
+        known = hyperparameters.is_checked(algorithm, static)
         for name in self.space:
             if name in static:
                 where = self.roles["static"]
                 problem = f"has a value in {where}, too"
                 self._problem(self.path + pointer(name), Code.CONFLICT, problem, "remove one of them")
-        algorithm = str(self.values.get("algorithm"))
-        known = hyperparameters.is_checked(algorithm, static)
+            elif name in hyperparameters.SCRIPT_MODE and not known:
+                problem = "cannot be searched: the training jobs may read the one script of the request"
+                hint = f"write it in {self.roles['static']}"
+                self._problem(self.path + pointer(name), Code.CONFLICT, problem, hint)
         if known:
             self._ranges_of(algorithm)
         settings = self.values.get("settings")
