@@ -149,6 +149,17 @@ def test_a_resource_type_of_its_own_needs_its_permissions(made: Made) -> None:
     assert made(template=template, permissions=permissions) == (0, "")
 
 
+def test_a_delivery_template_that_a_request_cannot_hold_is_told(made: Made, tmp_path: Path) -> None:
+    delivery = tmp_path / "blueprints" / "delivery"
+    shutil.copytree(ROOT / "blueprints" / "delivery", delivery)
+    with (delivery / "single.yaml").open("a") as template:
+        template.write(f"Metadata: {{Note: '{'x' * 51_200}'}}\n")
+    ended, said = made()
+    assert ended == 1
+    assert "delivery/single.yaml: has 5" in said
+    assert "at most 51,200" in said
+
+
 def test_every_mistake_is_told_at_once(made: Made) -> None:
     template = TEMPLATE.replace("RetentionInDays", "RetentionInDay").replace("Description:", "Descripton:")
     ended, said = made(template=template, examples={})

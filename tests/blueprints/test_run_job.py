@@ -375,6 +375,8 @@ def test_a_failure_is_the_jobs_reason_alone(kind: JobKind) -> None:
     stopped = json.dumps({kind.status: "Stopped"})
     for cause, reason in ((failed, "no data"), (stopped, "the job ended as Stopped"), ("Throttled", "Throttled")):
         assert computed(explain, cause=cause, job=current) == reason
+    cut = json.dumps({kind.status: "Failed", "Environment": "x" * 40_000, "FailureReason": "no data"})[:32_768]
+    assert computed(explain, cause=cut, job=current) == cut[:30_000]
     assert computed(states["Failed"]["Cause"], job=current, reason="no data") == f"{kind.label} it: no data"
     assert computed(states["Failed"]["Error"], job=current) == f"{kind.key}Failed"
 

@@ -14,6 +14,7 @@ from mlops.deploy import limits, permissions, template
 from mlops.deploy.errors import DeployError
 from mlops.lint import examples, state_machines
 from mlops.lint.source_lines import Source
+from mlops.templates import pipeline
 from mlops.templates.folder import BlueprintError, Folder, read_folders
 
 REGION = "us-east-1"
@@ -38,7 +39,13 @@ def problems(blueprints: Path, compiled: Path, shared_permissions: Path) -> list
         ]
         found += [f"{source.line(path)}: {message}" for path, message in _linted(written)]
     for path in sorted((blueprints / "delivery").glob("*.yaml")):
-        found += [f"delivery/{path.name}: {message}" for _, message in _linted(compiled / "delivery" / path.name)]
+        written = compiled / "delivery" / path.name
+        found += [f"delivery/{path.name}: {message}" for _, message in _linted(written)]
+        if (size := written.stat().st_size) > pipeline.TEMPLATE_BODY:
+            found.append(
+                f"delivery/{path.name}: has {size:,} bytes; the orchestrator passes it to CloudFormation in the "
+                f"request, which takes at most {pipeline.TEMPLATE_BODY:,}"
+            )
     return found
 
 

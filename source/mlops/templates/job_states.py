@@ -269,16 +269,17 @@ def _endings() -> dict[str, State]:
             "Output": "{% $merge([{'job': {'kind': $job.kind, 'name': $job.name}},"
             " $exists($job.registered) ? {'registered': $job.registered} : {}]) %}",
         },
-        # A failed job's cause is the job's description as JSON; a refused call's is a sentence.
+        # A failed job's cause is the job's description as JSON; a refused call's is a sentence. Step Functions keeps
+        # 32,768 characters of a cause, so a long description may have lost its end; no state catches a failed $parse.
         "Explain": {
             "Type": "Pass",
             "Assign": {
                 "reason": "{% (\n"
-                "  $described := $match($cause, /^\\s*\\{/) ? $parse($cause);\n"
+                "  $described := $contains($cause, /^\\s*\\{[\\s\\S]*\\}\\s*$/) ? $parse($cause);\n"
                 "  $ended := $lookup($described, $job.kind & 'Status');\n"
                 f"  $exists($described.{FAILURE_REASON}) ? $described.{FAILURE_REASON}\n"
                 "    : $exists($ended) ? 'the job ended as ' & $ended\n"
-                "    : $cause\n"
+                "    : $substring($cause, 0, 30000)\n"
                 ") %}"
             },
             "Next": "NotifyFailure",
