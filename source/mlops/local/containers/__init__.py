@@ -8,6 +8,7 @@ and the image is a program of ours that reads and writes the same files:
     input/config/inputdataconfig.json    output/failure               output/data/...
 
 base.py      what a container is: it trains, it processes, it serves
+process.py   how the processes of containers end
 autopilot/   the candidates of Autopilot jobs, and AutoGluon's inference image, which serves them
 scripts/     the user's own script, run as SageMaker's toolkits run it in the images of frameworks
 sklearn/     SageMaker's scikit-learn image, which runs scripts only

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from mlops.local.containers.process import WorkFailed
 
-class DataError(Exception):
+
+class DataError(WorkFailed):
     """The data, or what the request says of them, cannot be learnt from; the message says why."""
+
+    prefix = "ClientError"
 
 
 class OutOfTime(Exception):

@@ -14,10 +14,8 @@ Each candidate is fitted and measured on the same folds, which only the data and
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -27,10 +25,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from mlops.local.containers import process
 from mlops.local.containers.autopilot import artifact, candidates, modes, notebooks
 from mlops.local.containers.autopilot.candidates import Candidate, Evaluated
 from mlops.local.containers.autopilot.data import Data, prepare
-from mlops.local.containers.autopilot.errors import DataError, OutOfTime
+from mlops.local.containers.autopilot.errors import OutOfTime
 from mlops.local.containers.autopilot.objectives import DEFAULT
 
 
@@ -67,30 +66,8 @@ class Progress:
 
 def main(tree: Path) -> int:
     """Do the work; the process's exit status."""
-    threading.Thread(target=_end_with_input, daemon=True).start()
     request = Request(**json.loads((tree / "input" / "config" / "job.json").read_text()))
-    progress = Progress(tree / "output" / "progress")
-    try:
-        _search(tree, request, progress)
-    except DataError as error:
-        return _fail(tree, f"ClientError: {error}")
-    except Exception as error:
-        traceback.print_exc()
-        return _fail(tree, f"AlgorithmError: {type(error).__name__}: {error}")
-    return 0
-
-
-def _end_with_input() -> None:
-    """Whoever started this process holds its standard input: once that is closed, nobody wants the models."""
-    while os.read(0, 1):
-        pass
-    os._exit(1)
-
-
-def _fail(tree: Path, reason: str) -> int:
-    print(reason, file=sys.stderr)
-    (tree / "output" / "failure").write_text(reason)
-    return 1
+    return process.main(tree, lambda: _search(tree, request, Progress(tree / "output" / "progress")))
 
 
 def _search(tree: Path, request: Request, progress: Progress) -> None:

@@ -12,7 +12,6 @@ import inspect
 import json
 import os
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -20,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mlops.local.containers import process
 from mlops.local.containers.base import InferenceError
 from mlops.local.containers.scripts import PROGRAM, SUBMIT_DIRECTORY, code, home
 from mlops.local.containers.scripts.versions import banner
@@ -31,7 +31,7 @@ _TEXTS = frozenset({_JSON, "text/csv"})  # bodies that a script gets as text; al
 def main(tree: Path, toolkit: str, descriptor: int) -> int:
     place = home.enter(tree)
     os.environ.update(place.environment(os.environ))
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    process.end_with_input()
     print(banner(place))
     connection = Connection(descriptor)
     try:
@@ -48,13 +48,6 @@ def main(tree: Path, toolkit: str, descriptor: int) -> int:
         except EOFError:
             return 0
         _send(connection, *_answer(script, request, body))
-
-
-def _end_with_input() -> None:
-    """Whoever started this process holds its standard input: once that is closed, nobody asks."""
-    while os.read(0, 4096):
-        pass
-    os._exit(1)
 
 
 def _send(connection: Connection, said: dict[str, Any], body: bytes) -> None:

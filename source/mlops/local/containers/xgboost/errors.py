@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-
-class TrainingError(Exception):
-    prefix = "AlgorithmError"
+from mlops.local.containers.process import WorkFailed
 
 
-class AlgorithmError(TrainingError):
+class AlgorithmError(WorkFailed):
     """xgboost could not train on data and settings that look right."""
 
 
-class UserError(TrainingError):
+class UserError(WorkFailed):
     """The data, the channels or the hyperparameters are wrong."""
 
     prefix = "ClientError"

@@ -9,12 +9,9 @@ image read.
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import sys
-import threading
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,8 +19,9 @@ from typing import Any
 import numpy as np
 import xgboost
 
+from mlops.local.containers import process
 from mlops.local.containers.xgboost import channels, hyperparameters, metrics, versions
-from mlops.local.containers.xgboost.errors import AlgorithmError, TrainingError, UserError
+from mlops.local.containers.xgboost.errors import AlgorithmError, UserError
 
 # What xgboost says when the data are at fault and not the algorithm.
 _USERS_DOING = (
@@ -44,28 +42,7 @@ _USERS_DOING = (
 
 
 def main(tree: Path, image_uri: str) -> int:
-    threading.Thread(target=_end_with_input, daemon=True).start()
-    try:
-        train(tree, versions.of_image(image_uri))
-    except TrainingError as error:
-        return _fail(tree, f"{error.prefix}: {error}")
-    except Exception as error:
-        traceback.print_exc()
-        return _fail(tree, f"AlgorithmError: {type(error).__name__}: {error}")
-    return 0
-
-
-def _end_with_input() -> None:
-    """Whoever started this process holds its standard input: once that is closed, nobody wants the model."""
-    while os.read(0, 1):
-        pass
-    os._exit(1)
-
-
-def _fail(tree: Path, reason: str) -> int:
-    print(reason, file=sys.stderr)
-    (tree / "output" / "failure").write_text(reason)
-    return 1
+    return process.main(tree, lambda: train(tree, versions.of_image(image_uri)))
 
 
 def train(tree: Path, version: versions.Version) -> None:

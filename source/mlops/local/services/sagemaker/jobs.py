@@ -85,6 +85,11 @@ class Run:
     def arn(self) -> str:
         return str(self.job[f"{self._type.kind.key}Arn"])
 
+    @property
+    def log_group(self) -> str:
+        """The log group of its containers, which is also the namespace of their metrics."""
+        return self._type.kind.log_group
+
     def session(self) -> boto3.Session:
         """A session on this account with the permissions of the job's role."""
         return identity.role_session(_role(self._type.kind, self.job), PRINCIPAL, self.caller, self.arn)

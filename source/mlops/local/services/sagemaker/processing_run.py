@@ -8,7 +8,6 @@ uploaded at the job's end: those with S3UploadMode Continuous however it ends, a
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
 import time
 from pathlib import Path, PurePosixPath
@@ -22,9 +21,9 @@ from mlops.local import containers
 from mlops.local.containers import CannotRun, Job, Program
 from mlops.local.kit.errors import ApiError
 from mlops.local.services.sagemaker import access, storage
+from mlops.local.services.sagemaker.job_process import run_process
 from mlops.local.services.sagemaker.jobs import JobFailed, JobStopped, Run
 from mlops.local.services.sagemaker.logs import LogStream
-from mlops.local.services.sagemaker.usage import HostUsage
 from mlops.local.settings import TIMING
 from mlops.local.state.store import Record
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ROOT = "/opt/ml/processing/"
-_LOG_GROUP = _NAMESPACE = JOB_KINDS["ProcessingJob"].log_group  # of its metrics, too
+_LOG_GROUP = JOB_KINDS["ProcessingJob"].log_group
 _LONGEST_MESSAGE = 1024
 _DESCRIBED = (  # members of the request in processingjobconfig.json
     "ProcessingJobArn",
@@ -109,25 +108,7 @@ def _run(program: Program, folder: Path, session: boto3.Session, run: Run) -> st
     name, log = run.job["ProcessingJobName"], folder / "log"
     log.touch()
     stream = LogStream(session, _LOG_GROUP, f"{name}/algo-1-{int(time.time())}", log)
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            program.command,
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env=program.environment,
-        ) as process,
-    ):
-        usage = HostUsage(_NAMESPACE, f"{name}/algo-1", process.pid)
-
-        def look() -> None:
-            stream.forward()
-            usage.look()
-
-        ended = run.follow(process, look)
-        usage.record()
+    ended = run_process(program, folder, log, f"{name}/algo-1", stream.forward, run)
     stream.forward(now=True)
     return ended
 

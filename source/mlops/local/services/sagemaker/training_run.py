@@ -7,10 +7,8 @@ The container is a process of its own; stopping the job ends it. All of S3 is re
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +21,10 @@ from mlops.local.containers import CannotRun, Container, Job, Program
 from mlops.local.kit.errors import ApiError, Caller
 from mlops.local.ministack import cloudwatch
 from mlops.local.services.sagemaker import access, archives, metrics, storage
+from mlops.local.services.sagemaker.job_process import run_process
 from mlops.local.services.sagemaker.jobs import JobFailed, JobStopped, Run
 from mlops.local.services.sagemaker.logs import LogStream
 from mlops.local.services.sagemaker.service import now
-from mlops.local.services.sagemaker.usage import HostUsage
 from mlops.local.settings import TIMING
 from mlops.local.state.store import Record
 
@@ -76,7 +74,8 @@ def _train_in(folder: Path, run: Run) -> None:
     log.touch()
     stream = LogStream(session, _LOG_GROUP, f"{job['TrainingJobName']}/algo-1-{int(time.time())}", log)
     wanted = metrics.Wanted(container.metrics, job["AlgorithmSpecification"].get("MetricDefinitions", []))
-    ended = _train(_program(container, tree, run, session), tree, log, lambda: _carry(stream, wanted, run), run)
+    program, host = _program(container, tree, run, session), f"{job['TrainingJobName']}/algo-1"
+    ended = run_process(program, tree, log, host, lambda: _carry(stream, wanted, run), run)
     _carry(stream, wanted, run, now=True)
     text = log.read_text(errors="replace")
     job["FinalMetricDataList"] = [
@@ -188,30 +187,6 @@ def _program(container: Container, tree: Path, run: Run, session: boto3.Session)
         return container.training(Job(tree, algorithm["TrainingImage"], environment, entrypoint, arguments))
     except CannotRun as error:
         raise JobFailed(f"ClientError: {error}") from error
-
-
-def _train(program: Program, tree: Path, log: Path, carry: Callable[[], None], run: Run) -> str:
-    """Run the training process; how it ended: Completed, Failed, Stopped or MaxRuntimeExceeded."""
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            program.command,
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=tree,
-            env=program.environment,
-        ) as process,
-    ):
-        usage = HostUsage(_NAMESPACE, f"{run.job['TrainingJobName']}/algo-1", process.pid)
-
-        def look() -> None:
-            carry()
-            usage.look()
-
-        ended = run.follow(process, look)
-        usage.record()
-    return ended
 
 
 def _upload(s3: S3Client, tree: Path, run: Run, quiet: bool) -> None:
