@@ -154,7 +154,8 @@ def test_a_dropped_folder_with_a_job_a_role_and_a_schedule_runs(api: Installed) 
     while len(ran := states.list_executions(stateMachineArn=machine)["executions"]) < 2:
         assert time.monotonic() < deadline, "the schedule started nothing"
         time.sleep(0.5)
-    while (execution := states.describe_execution(executionArn=ran[0]["executionArn"]))["status"] == "RUNNING":
+    newest = max(ran, key=lambda one: one["startDate"])["executionArn"]
+    while (execution := states.describe_execution(executionArn=newest))["status"] == "RUNNING":
         time.sleep(0.2)
     assert execution["status"] == "SUCCEEDED", execution["cause"]
     assert execution["startDate"] >= at.replace(microsecond=0)

@@ -161,8 +161,11 @@ class ModelPackage(_Named):
 
     def create(self, properties: Properties, request: Request) -> Resource:
         given = dict(properties)
-        if "ModelPackageGroupName" not in given:
+        if "ModelPackageGroupName" in given:  # a version has its group's tags, and takes none from the stack
+            given["Tags"] = [tag for tag in given.get("Tags", []) if not tag["Key"].startswith("aws:")] or None
+        else:
             given.setdefault("ModelPackageName", generated_name(request, _NAME_LIMIT))
+        given = {name: value for name, value in given.items() if value is not None}
         answer = sagemaker.call("CreateModelPackage", given, request.caller)
         return self._described(answer["ModelPackageArn"], request.caller)
 
