@@ -98,7 +98,8 @@ def test_outputs_keep_the_folders_below_the_prefix(prefix: str, keys: list[str],
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"[]", b"{}", b'["a.csv"]', b'[{"prefix": "bucket/"}, "a"]', b'[{"prefix": "s3://b/"}, 1]']
+    "body",
+    [b"{", b"[]", b"{}", b'["a.csv"]', b'[{"prefix": "bucket/"}, "a"]', b'[{"prefix": "s3://b/"}, 1]', b"[" * 100_000],
 )
 def test_what_is_no_manifest_is_refused(body: bytes) -> None:
     with pytest.raises(inputs.ManifestError):

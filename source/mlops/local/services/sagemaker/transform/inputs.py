@@ -38,7 +38,7 @@ def of_manifest(body: bytes) -> list[Input]:
     """
     try:
         entries = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ManifestError(f"is not JSON: {error}") from error
     return list(_listed(entries))
 
