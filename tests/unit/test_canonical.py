@@ -85,6 +85,12 @@ def test_both_spellings_must_say_the_same(make: Make, example: Example) -> None:
     with pytest.raises(BadRequest) as refused:
         make({**body, "algo_hyperparamaters": {"num_round": "7"}})
     assert [problem.path for problem in refused.value.problems] == ["/algo_hyperparamaters"]
+    right = body.pop("algo_hyperparameters")
+    with pytest.raises(BadRequest) as refused:
+        make({**body, "algo_hyperparamaters": {"num_round": "7"}, "algo_hyperparameters": right})
+    (problem,) = refused.value.problems
+    assert problem.path == "/algo_hyperparameters"
+    assert problem.problem.startswith("has another value than /algo_hyperparamaters,")
 
 
 def test_the_order_of_keys_means_nothing(make: Make, example: Example) -> None:

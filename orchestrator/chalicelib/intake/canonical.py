@@ -62,6 +62,7 @@ def _object(given: Body, schema: Schema, path: str, problems: list[Problem]) -> 
     others = schema.get("additionalProperties")
     names = _names(schema)
     found: Body = {}
+    spelt: dict[str, str] = {}  # a field found -> the key it has in the request
     for key, value in given.items():
         here = path + pointer(key)
         name = names.get(key)
@@ -74,10 +75,11 @@ def _object(given: Body, schema: Schema, path: str, problems: list[Problem]) -> 
         if value in ("", properties[name].get("default", "")) and value in _EMPTY:
             continue
         if name in found and found[name] != value:
-            problem = f"has another value than {path}/{name}, which is the same field"
+            problem = f"has another value than {path}{pointer(spelt[name])}, which is the same field"
             problems.append(Problem(here, Code.CONFLICT, problem, "remove one of them"))
             continue
         found[name] = value
+        spelt.setdefault(name, key)
     for name, one in properties.items():
         if one.get("default", "") not in _EMPTY:
             found.setdefault(name, one["default"])
