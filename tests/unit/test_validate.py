@@ -200,11 +200,12 @@ def test_hyphens_may_stand_together_in_a_model_name(told: Check, example: Exampl
     assert told({**example("model_training_builtin"), "model_name": "a--b"}) == []
 
 
+@pytest.mark.parametrize("name", ["model_training_builtin", "model_autopilot_training", "byom_batch_builtin"])
 @pytest.mark.parametrize(("key", "warns"), [("us-east-1", False), ("eu-west-1", True)])
 def test_a_key_of_another_region_is_taken_with_a_warning(
-    example: Example, catalog: Catalog, settings: Settings, key: str, warns: bool
+    example: Example, catalog: Catalog, settings: Settings, name: str, key: str, warns: bool
 ) -> None:
-    body = {**example("model_training_builtin"), "kms_key_arn": f"arn:aws:kms:{key}:111122223333:alias/models"}
+    body = {**example(name), "kms_key_arn": f"arn:aws:kms:{key}:111122223333:alias/models"}
     checked = check_request(json.dumps(body).encode(), catalog, settings)
     assert [(one.path, "eu-west-1" in one.problem) for one in checked.warnings] == [("/kms_key_arn", True)] * warns
 

@@ -167,15 +167,22 @@ def request_digest(context: LookupContext) -> str:
     return hashlib.sha256(f"{context.digest}{context.template}".encode()).hexdigest()[:8]
 
 
-@_lookup("/kms_key_arn", instance=FIELD)
-def volume_kms_key(context: LookupContext) -> str:
-    """The KMS key of the instances' volumes; empty for instances that encrypt their local storage themselves."""
+@_lookup("/kms_key_arn")
+def kms_key(context: LookupContext) -> str:
+    """The KMS key of the request."""
     key = str(context.body.get("kms_key_arn", ""))
     here = f"arn:{context.partition}:kms:{context.region}:"
     if key and not key.startswith(here):
         there = key.removesuffix(key.split(":", 4)[4])
         problem = f"the key is in {there}, the pipeline in {here}: AWS will reject the key"
         context.warn("/kms_key_arn", Code.OTHER_REGION, problem)
+    return key
+
+
+@_lookup("/kms_key_arn", instance=FIELD)
+def volume_kms_key(context: LookupContext) -> str:
+    """The KMS key of the instances' volumes; empty for instances that encrypt their local storage themselves."""
+    key = kms_key(context)
     instance = str(context.value(context.source["instance"]))
     if key and has_local_storage(instance):
         problem = f"not used for the volumes of {instance}, which encrypts its local storage; used for all other data"
