@@ -70,7 +70,7 @@ def test_one_mistake_is_one_problem(
         {"data_record_wrapping": "None"},
         {"training_data": " b/train.csv "},
         {"training_data": "a folder/with späces/"},
-        {"training_data": "k" * 1024},
+        {"training_data": "k" * 955},
     ],
 )
 def test_what_can_be_meant_is_taken(

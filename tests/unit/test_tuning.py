@@ -67,6 +67,7 @@ def warned(checked: Checked, **changes: Any) -> list[tuple[str, str]]:
         (["categorical", [1, 2, "1"]], "/1/2", "'1' is in the list twice"),
         (["categorical", [1, None]], "/1/1", "is null, not a string"),
         (["categorical", ["x" * 257]], "/1/0", "has 257 characters"),
+        (["categorical", ["a", "b\nc"]], "/1/1", "is not one line"),
         (["categorical", [1, 2], "Linear"], "/2", "a categorical range has no scaling type"),
         (["continuous"], "", "has 1 entries"),
         (["continuous", [0.1, 0.5], "Auto", 1], "", "has 4 entries"),

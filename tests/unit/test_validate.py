@@ -305,3 +305,25 @@ def test_a_path_that_aws_would_refuse_is_told(
 
 def test_a_key_of_latin_1_is_taken(told: Check, example: Example) -> None:
     assert told({**example("model_training_builtin"), "training_data": "größe/train (1).csv"}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "longest", "beginning"),
+    [
+        ("model_training_builtin", "training_data", 955, ""),
+        ("byom_batch_builtin", "batch_inference_data", 1019, "my-bucket/"),
+        ("byom_realtime_builtin", "data_capture_location", 507, "my-bucket/"),
+        ("byom_batch_builtin", "batch_job_output_location", 955, "my-bucket/"),  # the job's name follows
+    ],
+)
+def test_a_uri_has_at_most_the_characters_that_sagemaker_takes(
+    told: Check, example: Example, name: str, field: str, longest: int, beginning: str
+) -> None:
+    assert told({**example(name), field: beginning.ljust(longest, "x")}) == []
+    ((path, _, hint),) = told({**example(name), field: beginning.ljust(longest + 1, "x")})
+    assert (path, hint) == (f"/{field}", f"at most {longest}")
+
+
+def test_what_codepipeline_takes_of_a_key_is_all_that_is_taken(told: Check, example: Example) -> None:
+    ((path, _, hint),) = told({**example("byom_image_builder"), "custom_algorithm_docker": "x" * 997 + ".zip"})
+    assert (path, hint) == ("/custom_algorithm_docker", "at most 1000")

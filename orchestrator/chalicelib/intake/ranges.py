@@ -133,6 +133,8 @@ def _wrong_categories(values: list[Any], here: str) -> list[Problem]:
             found.append(Problem(where, Code.WRONG_TYPE, problem, "write one value"))
         elif len(value) > LONGEST:
             found.append(Problem(where, Code.TOO_LONG, f"has {len(value)} characters", f"at most {LONGEST}"))
+        elif "\n" in value or "\r" in value:
+            found.append(Problem(where, Code.WRONG_FORMAT, f"{shown(value)} is not one line", "remove the line breaks"))
         elif value in values[:index]:
             found.append(Problem(where, Code.CONFLICT, f"{shown(value)} is in the list twice", "remove one of them"))
     return found
