@@ -238,7 +238,13 @@ def _rules(key: str, rules: tuple[Mapping[str, Any], ...]) -> Iterator[str]:
                 yield f"with {given}, {path.removeprefix('/')} is required"
         for path, value in rule.get("needs", {}).items():
             if f"/{key}" in (path, *when):
-                yield f"with {given}, {path.removeprefix('/')} must be {json.dumps(value)}"
+                yield f"with {given}, {path.removeprefix('/')} must be {_values(value)}"
+
+
+def _values(needed: Any) -> str:
+    """What a field needs, in words; null is a field that is left out."""
+    allowed = needed if isinstance(needed, list) else [needed]
+    return " or ".join("left out" if one is None else json.dumps(one) for one in allowed)
 
 
 def _with(path: str, value: Any) -> str:
