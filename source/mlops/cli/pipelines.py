@@ -39,7 +39,9 @@ watch_option = click.option("--watch", is_flag=True, help="Watch the pipeline un
 )
 @click.pass_obj
 def provision(connection: Connection, file: IO[bytes], rerun: bool, watch: bool, timeout: int) -> None:
-    """Create or update a pipeline by sending its request, or carry out an operation, such as create_model_card.
+    """Create or update a pipeline by sending its request.
+
+    Also sends model-card operations, such as create_model_card.
 
     FILE (- for stdin) contains the request as JSON. Lines that begin with // are comments and are removed.
     ${AssetsBucketName} is replaced by that output of the main stack. If the same request was already provisioned,
