@@ -200,7 +200,7 @@ def check(laboratory: Laboratory, start: Callable[[], tuple[Account, Installed]]
     assert existing(api) - owned(api) <= laboratory.unowned
 
 
-@pytest.mark.parametrize("moment", moments(range(4)), ids=str)
+@pytest.mark.parametrize("moment", moments(range(3)), ids=str)
 def test_one_repeat_heals_a_kill(
     laboratory: Laboratory, start: Callable[[], tuple[Account, Installed]], moment: Moment
 ) -> None:
@@ -208,7 +208,7 @@ def test_one_repeat_heals_a_kill(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", moments(range(4, 54)), ids=str)
+@pytest.mark.parametrize("moment", moments(range(3, 54)), ids=str)
 def test_one_repeat_heals_any_kill(
     laboratory: Laboratory, start: Callable[[], tuple[Account, Installed]], moment: Moment
 ) -> None:

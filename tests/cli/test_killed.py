@@ -36,7 +36,7 @@ def status(up: Up, name: str) -> Any:
     return json.loads(up.mlops("status", name, "--json").stdout)["pipeline"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_what_ran_when_it_was_ended(start_up: Callable[..., Up], tmp_path: Path, number: signal.Signals) -> None:
     first = start_up("--data", str(tmp_path))
     dataset.upload(first.client("s3"), first.ready["assets_bucket"])

@@ -48,7 +48,7 @@ def test_after_a_kill(start: Callable[..., Account], tmp_path: Path) -> None:
     assert answer["Body"].read().decode() == expected
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("end", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_captured_data_is_written_before_the_account_ends(
     start: Callable[..., Account], tmp_path: Path, end: signal.Signals
 ) -> None:
