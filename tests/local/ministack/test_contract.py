@@ -88,6 +88,7 @@ PARAMETERS = {
     "_s3._bucket_owner_account": "name",
     "_s3._error": "code message status resource extra headers",
     "_s3._parse_bucket_key": "path headers",
+    "_s3._resolve_sse_write_headers": "headers bucket_name",
     "_s3._verify_presigned_sigv4": "method path headers query_params",
     "_sigv4.parse_header_signature": "headers",
     "_sigv4.parse_query_signature": "query_params",

@@ -116,3 +116,13 @@ def test_a_stack_has_an_update_time_once_it_was_updated(account: Account) -> Non
     assert "LastUpdatedTime" not in summaries[name]
     cloudformation.update_stack(StackName=name, TemplateBody=template("b"))
     assert wait_for(settled)["LastUpdatedTime"] >= created["CreationTime"]
+
+
+def test_kms_without_a_key_is_the_managed_key_of_s3(account: Account) -> None:
+    """The SageMaker SDK uploads scripts so."""
+    s3, bucket = account.client("s3"), unique("bucket")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="a", Body=b"b", ServerSideEncryption="aws:kms")
+    found = s3.get_object(Bucket=bucket, Key="a")
+    assert found["Body"].read() == b"b"
+    assert found["SSEKMSKeyId"].endswith(":alias/aws/s3")

@@ -187,6 +187,20 @@ def test_a_seed_gives_the_same_training_jobs_one_after_the_other(lab: Lab) -> No
     assert later["CreationTime"] >= earlier["TrainingEndTime"]
 
 
+def test_instances_may_be_listed_as_the_sdk_lists_them(lab: Lab) -> None:
+    listed = {"InstanceConfigs": [{"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30}]}
+    request = tuning_request(lab, jobs=1, parallel=1)
+    definition = request["TrainingJobDefinition"]
+    both = {**request, "TrainingJobDefinition": {**definition, "HyperParameterTuningResourceConfig": listed}}
+    with pytest.raises(ClientError, match="not both"):
+        lab.sagemaker.create_hyper_parameter_tuning_job(**both)
+    del both["TrainingJobDefinition"]["ResourceConfig"]
+    assert tuned(lab, both)["HyperParameterTuningJobStatus"] == "Completed"
+    [trial] = trials(lab, both)
+    described = lab.sagemaker.describe_training_job(TrainingJobName=trial["TrainingJobName"])
+    assert described["ResourceConfig"] == listed["InstanceConfigs"][0]
+
+
 def test_training_jobs_run_at_the_same_time_where_asked_for(lab: Lab) -> None:
     request = tuning_request(lab, jobs=2, parallel=2, static={"num_round": "300"})
     tuned(lab, request)

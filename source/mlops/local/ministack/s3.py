@@ -7,11 +7,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from ministack.services import s3 as _s3
 
 from mlops.local.ministack import context
 
+_ENCRYPTION = "x-amz-server-side-encryption"
+_KEY = "x-amz-server-side-encryption-aws-kms-key-id"
 _unkept: set[tuple[str, str, str]] = set()  # account, bucket and key of what could not be written
 _failures: ContextVar[list[OSError] | None] = ContextVar("failures", default=None)
 
@@ -41,6 +44,19 @@ def log_failed_writes() -> None:
     _s3.logger.setLevel(logging.WARNING)
     _s3.logger.propagate = False
     _s3.logger.addHandler(_FailedWrites())
+
+
+def accept_the_managed_key() -> None:
+    """Once: `aws:kms` without a key means S3's own key of the account, as on AWS; ministack refuses it."""
+    resolve = _s3._resolve_sse_write_headers
+
+    def with_key(headers: dict[str, str], bucket_name: str) -> Any:
+        if headers.get(_ENCRYPTION) == "aws:kms" and not headers.get(_KEY):
+            account_id, region = context.current_scope()
+            headers = {**headers, _KEY: f"arn:aws:kms:{region}:{account_id}:alias/aws/s3"}
+        return resolve(headers, bucket_name)
+
+    _s3._resolve_sse_write_headers = with_key
 
 
 class _FailedWrites(logging.Handler):

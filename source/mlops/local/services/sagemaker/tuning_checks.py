@@ -17,7 +17,7 @@ from mlops.local.services.sagemaker.service import invalid, store
 from mlops.local.state.store import Record
 
 _NOT_HERE = ("Autotune", "TrainingJobDefinitions")
-_NOT_IN_DEFINITION = ("HyperParameterTuningResourceConfig", "TuningObjective", "HyperParameterRanges")
+_NOT_IN_DEFINITION = ("TuningObjective", "HyperParameterRanges")
 _MOST_RANGES = 30
 OF_A_TRIAL = (
     "RoleArn",
@@ -89,8 +89,19 @@ def trial_request(
     return {
         "TrainingJobName": name,
         **{member: definition[member] for member in OF_A_TRIAL if member in definition},
+        **_resources(definition),
         "HyperParameters": {**static, **hyperparameters, **({OBJECTIVE: metric} if metric else {})},
     }
+
+
+def _resources(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The instances of a trial where the definition lists those that it may have: the first ones."""
+    listed = definition.get("HyperParameterTuningResourceConfig")
+    if not listed:
+        return {}
+    instances = {**listed, **(listed.get("InstanceConfigs") or [{}])[0]}
+    members = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
+    return {"ResourceConfig": {member: instances[member] for member in members if member in instances}}
 
 
 def _check_supported(request: Mapping[str, Any]) -> None:
@@ -99,6 +110,8 @@ def _check_supported(request: Mapping[str, Any]) -> None:
             raise invalid(f"The laptop account does not support {member}.")
     if "TrainingJobDefinition" not in request:
         raise invalid("You must specify a TrainingJobDefinition.")
+    if {"ResourceConfig", "HyperParameterTuningResourceConfig"} <= request["TrainingJobDefinition"].keys():
+        raise invalid("A TrainingJobDefinition has a ResourceConfig or a HyperParameterTuningResourceConfig, not both.")
     for member in _NOT_IN_DEFINITION:
         if member in request["TrainingJobDefinition"]:
             raise invalid(f"The laptop account does not support {member} in a TrainingJobDefinition.")
