@@ -55,7 +55,6 @@ def keep_state() -> None:
     # a file that only the last state on disk still names must stay until that is replaced
     _lambda._prune_orphan_code_blobs = lambda referenced: None
     s3.log_failed_writes()
-    s3.accept_the_managed_key()
 
 
 def state(but: Set[str]) -> Iterator[tuple[tuple[Any, ...], Any]]:

@@ -23,6 +23,7 @@ from mlops.local.ministack import (
     state,
     stepfunctions,
 )
+from mlops.local.ministack import s3 as buckets
 from mlops.local.services import cloudwatch, events, s3, s3_tasks
 from mlops.local.settings import CUT_OFF, REGION
 from mlops.local.state.store import Disk
@@ -52,6 +53,7 @@ def assemble(directory: Path) -> None:
     iam.name_denied_resources()
     cloudformation.show_update_time_after_updates()
     conditions.join()
+    buckets.accept_the_managed_key()
     signatures.sessions_of_functions(environment.secret_key())
     signatures.require_signatures(REGION)
     stack_records.install()
