@@ -16,6 +16,7 @@ from mlops.local.services.codebuild.records import (
     builds,
     find_project,
     invalid,
+    known,
     now,
 )
 
@@ -46,10 +47,7 @@ def stop_build(request: Request, caller: Caller) -> Record:
 
 @api.operation("BatchGetBuilds")
 def batch_get_builds(request: Request, caller: Caller) -> Record:
-    ids = [one.rpartition("/")[2] for one in request["ids"]]
-    found: Record = {"builds": [builds[one] for one in ids if one in builds]}
-    missing = [one for one in ids if one not in builds]
-    return {**found, "buildsNotFound": missing} if missing else found
+    return known("builds", builds, request["ids"])
 
 
 @api.operation("ListBuildsForProject")

@@ -14,6 +14,7 @@ from mlops.local.services.codebuild.records import (
     builds,
     find_project,
     invalid,
+    known,
     now,
     project_arn,
     projects,
@@ -55,10 +56,7 @@ def delete_project(request: Request, caller: Caller) -> None:
 
 @api.operation("BatchGetProjects")
 def batch_get_projects(request: Request, caller: Caller) -> Record:
-    names = [name.rpartition("/")[2] for name in request["names"]]
-    found: Record = {"projects": [projects[name] for name in names if name in projects]}
-    missing = [name for name in names if name not in projects]
-    return {**found, "projectsNotFound": missing} if missing else found
+    return known("projects", projects, request["names"])
 
 
 @api.operation("ListProjects")

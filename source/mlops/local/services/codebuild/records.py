@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,3 +75,11 @@ def fail_interrupted() -> None:
         if not build["buildComplete"]:
             end_phase(build, "FAILED", "INTERNAL_SERVICE_ERROR", CUT_OFF)
             end(build, "FAILED")
+
+
+def known(kind: str, table: Mapping[str, Record], given: Iterable[str]) -> Record:
+    """The answer of a Batch operation: what is there of what was asked for, by name or ARN, and what is not."""
+    names = [name.rpartition("/")[2] for name in given]
+    found: Record = {kind: [table[name] for name in names if name in table]}
+    missing = [name for name in names if name not in table]
+    return {**found, f"{kind}NotFound": missing} if missing else found

@@ -20,7 +20,7 @@ from chalicelib.job_kinds import JOB_KINDS
 from mlops.local import containers
 from mlops.local.containers import CannotRun, Job, Program
 from mlops.local.kit.errors import ApiError
-from mlops.local.services.sagemaker import access, storage
+from mlops.local.services.sagemaker import access, job_input, storage
 from mlops.local.services.sagemaker.job_process import run_process
 from mlops.local.services.sagemaker.jobs import JobFailed, JobStopped, Run
 from mlops.local.services.sagemaker.logs import LogStream
@@ -144,26 +144,10 @@ def _download(s3: S3Client, item: dict[str, Any], tree: Path, run: Run) -> None:
         raise JobFailed(
             f"ClientError: Input {name}: the laptop account runs one instance, so it does not distribute inputs by key."
         )
-    uri, why = source["S3Uri"], ""
-    folder = _place(tree, source["LocalPath"])
+    uri, folder = source["S3Uri"], _place(tree, source["LocalPath"])
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        keys = storage.list_prefix(s3, uri)
-        if keys:
-            storage.download_prefix(s3, uri, keys, folder, gzipped=False)
-            return
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchBucket":
-            raise JobFailed(
-                f"ClientError: Data download failed: {storage.explain(error)} (input {name}, {uri}, "
-                f"role {run.job['RoleArn']})"
-            ) from error
-        why = f" Error message from S3: {error.response['Error']['Message']}"
-    except storage.StorageError as error:
-        raise JobFailed(f"ClientError: Data download failed: input {name}: {error}") from error
-    raise JobFailed(
-        f'ClientError: Data download failed: No S3 objects found under S3 URL "{uri}" given in input {name}.{why}'
-    )
+    nothing = f'No S3 objects found under S3 URL "{uri}" given in input {name}.'
+    job_input.download(s3, uri, folder, f"input {name}", run.job["RoleArn"], nothing)
 
 
 def _path(described: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ from mlops.local import containers
 from mlops.local.containers import CannotRun, Container, Job, Program
 from mlops.local.kit.errors import ApiError, Caller
 from mlops.local.ministack import cloudwatch
-from mlops.local.services.sagemaker import access, archives, metrics, storage
+from mlops.local.services.sagemaker import access, archives, job_input, metrics, storage
 from mlops.local.services.sagemaker.job_process import run_process
 from mlops.local.services.sagemaker.jobs import JobFailed, JobStopped, Run
 from mlops.local.services.sagemaker.logs import LogStream
@@ -148,29 +148,16 @@ def _download(s3: S3Client, channel: Record, folder: Path, job: Record, caller: 
         raise JobFailed(
             f"ClientError: Channel {name}: the laptop account does not wrap records as {channel['RecordWrapperType']}."
         )
-    uri, why = source["S3Uri"], ""
+    uri, role = source["S3Uri"], job["RoleArn"]
     folder.mkdir()
-    try:
-        keys = storage.list_prefix(s3, uri)
-        if keys:
-            storage.download_prefix(s3, uri, keys, folder, channel.get("CompressionType") == "Gzip")
-            return
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchBucket":
-            raise JobFailed(
-                f"ClientError: Data download failed: {storage.explain(error)} (channel {name}, {uri}, "
-                f"role {job['RoleArn']})"
-            ) from error
-        why = f" Error message from S3: {error.response['Error']['Message']}"
-    except storage.StorageError as error:
-        raise JobFailed(f"ClientError: Data download failed: channel {name}: {error}") from error
-    bucket = storage.split(uri)[0]
-    raise JobFailed(
-        f'ClientError: Data download failed: No S3 objects found under S3 URL "{uri}" given in input data source of '
+    nothing = (
+        f'No S3 objects found under S3 URL "{uri}" given in input data source of '
         f"channel {name}. Please ensure that the bucket exists in the selected region ({caller.region}), that objects "
-        f'exist under that S3 prefix, and that the role "{job["RoleArn"]}" has "s3:ListBucket" permissions on bucket '
-        f'"{bucket}".{why}'
+        f'exist under that S3 prefix, and that the role "{role}" has "s3:ListBucket" permissions on bucket '
+        f'"{storage.split(uri)[0]}".'
     )
+    gzipped = channel.get("CompressionType") == "Gzip"
+    job_input.download(s3, uri, folder, f"channel {name}", role, nothing, gzipped)
 
 
 def _program(container: Container, tree: Path, run: Run, session: boto3.Session) -> Program:
